@@ -1,0 +1,186 @@
+"""DDPG: algorithm 1 of Lillicrap et al. 2016 (arXiv:1509.02971), for several members at once.
+
+Every tensor is `[member, batch, dim]`. The members are independent agents that share nothing but
+the matrix products that they ride in: a loss is a sum over members, so no member's gradient holds
+anything of another's.
+"""
+
+from copy import deepcopy
+from typing import Any, NamedTuple
+
+import torch
+from torch import Generator, Tensor, nn
+
+from ddpg.config import Config
+from ddpg.networks import Actor, Critic
+from ddpg.replay import Batch
+from ddpg.stops import Crossing, Stop, build
+
+
+class Metrics(NamedTuple):
+    """What one update tells, detached, each `[member]`."""
+
+    critic_loss: Tensor
+    """Equation 5, in squared reward units."""
+    actor_loss: Tensor
+    """−J of equation 6, in reward units."""
+    q: Tensor
+    """Mean of Q(s, a) over the batch."""
+    target: Tensor
+    """Mean of y over the batch."""
+
+
+class DDPG:
+    """Actor μ, critic Q, their targets μ' and Q', and one stop at each crossing.
+
+    Args:
+        config: all settings.
+        observation_dim: width of an observation.
+        action_dim: width of an action.
+        generators: one a member, for the initial weights.
+        device: where networks and batches live.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        observation_dim: int,
+        action_dim: int,
+        generators: list[Generator],
+        device: torch.device,
+    ):
+        self.config = config
+        shape = (generators, observation_dim, action_dim, config.hidden)
+        self.actor = Actor(*shape, config.final_bound).to(device)
+        self.critic = Critic(*shape, config.action_layer, config.final_bound).to(device)
+        self.actor_target = deepcopy(self.actor)
+        self.critic_target = deepcopy(self.critic)
+
+        bootstrap_name = "actor" if config.bootstrap_actor == "live" else "actor_target"
+        self.bootstrap_actor = self.modules[bootstrap_name]
+        self.critic_stop = build(
+            config.stop,
+            Crossing.UPSTREAM,
+            trained={"critic": self.critic},
+            protected={bootstrap_name: self.bootstrap_actor, "critic_target": self.critic_target},
+            manual_scale=config.manual_scale,
+            manual_every=config.manual_every,
+        )
+        self.actor_stop = build(
+            config.actor_stop,
+            Crossing.DOWNSTREAM,
+            trained={"actor": self.actor},
+            protected={"critic": self.critic},
+            manual_scale=config.manual_scale,
+            manual_every=config.manual_every,
+        )
+        self.critic_optimizer = _adam(
+            self.critic_stop, config.critic_learning_rate, config.critic_weight_decay
+        )
+        self.actor_optimizer = _adam(self.actor_stop, config.actor_learning_rate)
+        self._online = [*self.critic.parameters(), *self.actor.parameters()]
+        self._targets = [*self.critic_target.parameters(), *self.actor_target.parameters()]
+
+    @torch.no_grad()
+    def act(self, observation: Tensor) -> Tensor:
+        """μ(s): `[member, batch, observation]` -> `[member, batch, action]` in [−1, 1]."""
+        return self.actor(observation)
+
+    def bootstrap(self, next_observation: Tensor) -> Tensor:
+        """Q'(s', μ'(s')): `[member, batch, observation]` -> `[member, batch, 1]`."""
+        return self.critic_target(next_observation, self.bootstrap_actor(next_observation))
+
+    def critic_loss(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """Equations 4 and 5: L = E[(y − Q(s, a))²] with y = r + γ(1 − terminated)·Q'(s', μ'(s')).
+
+        Returns:
+            The loss `[member]`, and Q(s, a) and y, each `[member, batch, 1]`.
+        """
+        bootstrap = self.critic_stop.through(self.bootstrap, batch.next_observation)
+        target = batch.reward + self.config.gamma * (1 - batch.terminated) * bootstrap
+        q = self.critic(batch.observation, batch.action)
+        return (target - q).square().mean(dim=(1, 2)), q, target
+
+    def actor_loss(self, batch: Batch) -> Tensor:
+        """Equation 6: ∇J = E[∇ₐQ(s, a)|ₐ₌μ(s) ∇μ(s)], so the loss to descend is −E[Q(s, μ(s))].
+
+        Returns:
+            The loss `[member]`.
+        """
+        action = self.actor(batch.observation)
+        return -self.actor_stop.through(self.critic, batch.observation, action).mean(dim=(1, 2))
+
+    def update_critic(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """One step down the critic loss; returns what `critic_loss` returns, detached."""
+        loss, q, target = self.critic_loss(batch)
+        _descend(self.critic_stop, self.critic_optimizer, loss)
+        return loss.detach(), q.detach(), target.detach()
+
+    def update_actor(self, batch: Batch) -> Tensor:
+        """One step down the actor loss; returns it `[member]`, detached."""
+        loss = self.actor_loss(batch)
+        _descend(self.actor_stop, self.actor_optimizer, loss)
+        return loss.detach()
+
+    @torch.no_grad()
+    def update_targets(self) -> None:
+        """Polyak averaging: θ' ← τθ + (1 − τ)θ'."""
+        torch._foreach_lerp_(self._targets, self._online, self.config.tau)
+
+    def update(self, batch: Batch) -> Metrics:
+        """One pass of algorithm 1's inner loop: critic, actor, targets."""
+        critic_loss, q, target = self.update_critic(batch)
+        actor_loss = self.update_actor(batch)
+        self.update_targets()
+        return Metrics(critic_loss, actor_loss, q.mean(dim=(1, 2)), target.mean(dim=(1, 2)))
+
+    @property
+    def modules(self) -> dict[str, nn.Module]:
+        """The four networks, by name."""
+        return {
+            "actor": self.actor,
+            "critic": self.critic,
+            "actor_target": self.actor_target,
+            "critic_target": self.critic_target,
+        }
+
+    def state_dict(self) -> dict[str, Any]:
+        """Networks, optimizers and what the stops count."""
+        return {
+            **{name: module.state_dict() for name, module in self.modules.items()},
+            **{name: part.state_dict() for name, part in self._stateful().items()},
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up what `state_dict` returned."""
+        for name, part in {**self.modules, **self._stateful()}.items():
+            part.load_state_dict(state[name])
+
+    def _stateful(self) -> dict[str, Any]:
+        return {
+            "critic_optimizer": self.critic_optimizer,
+            "actor_optimizer": self.actor_optimizer,
+            "critic_stop": self.critic_stop,
+            "actor_stop": self.actor_stop,
+        }
+
+
+def _descend(stop: Stop, optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+    """One optimizer step down `loss` `[member]`, under `stop`."""
+    stop.clear_gradients()
+    stop.backward(loss.sum())
+    stop.edit_gradients()
+    optimizer.step()
+
+
+def _adam(stop: Stop, learning_rate: float, weight_decay: float = 0.0) -> torch.optim.Adam:
+    """Adam over what the stop lets the optimizer hold; only the trained module decays.
+
+    A protected parameter whose gradient is a zero would be moved by weight decay all the same.
+    """
+    trained = set(stop.trained_parameters)
+    groups = [
+        {"params": [p for p in stop.parameters() if p in trained], "weight_decay": weight_decay},
+        {"params": [p for p in stop.parameters() if p not in trained]},
+    ]
+    return torch.optim.Adam([g for g in groups if g["params"]], lr=learning_rate, fused=True)

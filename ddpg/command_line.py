@@ -1,0 +1,75 @@
+"""The command line of `scripts/train.py`, made from the config: `--config`, any field, `--help`."""
+
+import dataclasses
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn, get_type_hints
+
+import yaml
+from jsonargparse import ActionYesNo, ArgumentParser, Namespace
+
+from ddpg.config import Config, help_text, unknown_setting, value_error
+from ddpg.run_folder import RunFolder
+
+
+class OneSentenceParser(ArgumentParser):
+    """A parser whose errors are one sentence and exit status 2."""
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:  # noqa: ARG002
+        setting = re.search(r'Parser key "(\w+)"', message)
+        value = re.search(r"(?:Got|Given) value: (.*)", message)
+        if setting and value and setting[1] in get_type_hints(Config):
+            message = value_error(setting[1], yaml.safe_load(value[1]))
+        elif unknown := re.search(
+            r"unrecognized arguments: --(\w+)|Option '(\w+)' is not accepted", message
+        ):
+            message = unknown_setting(unknown[1] or unknown[2])
+        fail(self.prog, message)
+
+
+def fail(program: str, message: object) -> NoReturn:
+    """Leave with exit status 2 and one line on standard error."""
+    print(f"{program}: error: {' '.join(str(message).split())}", file=sys.stderr)
+    raise SystemExit(2)
+
+
+def parse_config(arguments: Sequence[str] | None = None) -> Config:
+    """The config that the command line asks for; with `--resume`, over the run's own settings.
+
+    Raises:
+        ConfigError: a setting is not allowed.
+        SystemExit: the command line cannot be read, or asks for help.
+    """
+    parser = _parser()
+    parsed = parser.parse_args(arguments)
+    if parsed.resume and parsed.name:
+        stored = RunFolder(Path(parsed.runs) / parsed.name).load_config()
+        parser.set_defaults(stored.to_dict())
+        parsed = parser.parse_args(arguments)
+    return Config.from_dict(_settings(parsed))
+
+
+def _parser() -> OneSentenceParser:
+    parser = OneSentenceParser(
+        prog="train.py", description="Train DDPG, and see which parameters each loss reached."
+    )
+    parser.add_argument("--config", action="config", help="YAML file of settings")
+    hints = get_type_hints(Config)
+    defaults = Config()
+    for field in dataclasses.fields(Config):
+        kind = {"action": ActionYesNo} if hints[field.name] is bool else {"type": hints[field.name]}
+        parser.add_argument(
+            f"--{field.name}",
+            **kind,
+            default=getattr(defaults, field.name),
+            help=help_text(field.name),
+        )
+    return parser
+
+
+def _settings(parsed: Namespace) -> dict[str, object]:
+    settings = vars(parsed)
+    del settings["config"]
+    return settings

@@ -1,0 +1,250 @@
+"""Every setting of a run, with its unit and its range: one dataclass, YAML in and out."""
+
+import dataclasses
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, get_args, get_origin, get_type_hints
+
+import yaml
+from pydantic import ConfigDict, Field, PositiveInt, TypeAdapter, ValidationError
+
+from ddpg.stops import Crossing, StopError, check
+
+
+class ConfigError(ValueError):
+    """A setting is not allowed; the message is one sentence: the setting, its value, the range."""
+
+
+def _setting(default: Any, text: str, unit: str = "", **limits: float) -> Any:
+    """A field with its description, its unit, and its limits (`ge`, `gt`, `le`, `lt`)."""
+    return dataclasses.field(
+        default_factory=lambda: deepcopy(default),
+        metadata={"text": text, "unit": unit, "limits": limits},
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Every setting of a run; `help_text` tells a setting's meaning, unit and range.
+
+    Raises:
+        ConfigError: a value is not allowed, or two settings contradict each other.
+    """
+
+    env: str = _setting("Pendulum-v1", "Gymnasium environment with a Box action space")
+    env_options: dict[str, bool | int | float | str] = _setting(
+        {}, "keyword arguments of the environment, {name: value}"
+    )
+    seed: int = _setting(0, "seed of member 0; member k has seed + k", ge=0, lt=2**31)
+    members: int = _setting(1, "independent agents trained side by side", "agents", ge=1)
+    steps: int = _setting(20_000, "length of the run", "environment steps of one member", ge=1)
+
+    stop: str = _setting("no_grad+optimizer", "stop of the critic update; + joins several")
+    actor_stop: str = _setting("freeze+optimizer", "stop of the actor update; + joins several")
+    manual_scale: float | dict[str, float] = _setting(
+        0.0, "stop manual: factor on protected gradients, one number or {module: number}"
+    )
+    manual_every: int = _setting(
+        1, "stop manual: period of the update that lets them through; 1: none", "updates", ge=1
+    )
+    bootstrap_actor: Literal["target", "live"] = _setting(
+        "target", "the actor that chooses the action of the bootstrap"
+    )
+
+    gamma: float = _setting(0.98, "discount of the next step's value", ge=0, le=1)
+    tau: float = _setting(0.005, "share of the online weights in a Polyak step", gt=0, le=1)
+    batch_size: int = _setting(64, "batch of one update", "transitions of one member", ge=1)
+    hidden: tuple[PositiveInt, ...] = _setting((64, 64), "width of each hidden layer", "units")
+    action_layer: int = _setting(0, "layer of the critic that the action enters, from 0", ge=0)
+    final_bound: float | None = _setting(
+        None, "half-width of the last layers' initial weights; null: 1/sqrt(inputs)", gt=0
+    )
+    actor_learning_rate: float = _setting(1e-3, "Adam's step size for the actor", gt=0, le=1)
+    critic_learning_rate: float = _setting(1e-3, "Adam's step size for the critic", gt=0, le=1)
+    critic_weight_decay: float = _setting(0.0, "L2 penalty on the critic's weights", ge=0, le=1)
+
+    replay_capacity: int = _setting(
+        200_000, "replay buffer; the oldest gives way", "transitions of one member", ge=1
+    )
+    random_steps: int = _setting(
+        1_000, "uniformly random actions before the first update", "environment steps", ge=1
+    )
+    noise: Literal["gaussian", "ornstein_uhlenbeck"] = _setting(
+        "gaussian", "exploration noise, added to the action, which is then clipped"
+    )
+    noise_sigma: float = _setting(
+        0.1, "scale of the noise, or its start", "half-ranges of the action", ge=0
+    )
+    noise_sigma_final: float = _setting(
+        0.1, "scale of the noise after noise_steps", "half-ranges of the action", ge=0
+    )
+    noise_steps: int = _setting(
+        0, "length of the noise's linear schedule; 0: constant", "environment steps", ge=0
+    )
+    noise_theta: float = _setting(
+        0.15, "Ornstein-Uhlenbeck: share of the noise that a step takes away", ge=0, le=1
+    )
+
+    evaluation_every: int = _setting(
+        1_000, "period of evaluation while training; 0: none", "environment steps", ge=0
+    )
+    evaluation_episodes: int = _setting(5, "length of one such evaluation", "episodes", ge=1)
+    log_every: int = _setting(
+        500, "period of losses and values, each a mean over it", "environment steps", ge=1
+    )
+    separation_every: int = _setting(
+        1_000, "period of the audit of where gradients went; 0: none", "updates", ge=0
+    )
+    checkpoint_every: int = _setting(
+        10_000, "period of checkpoints; 0: one at the end", "environment steps", ge=0
+    )
+
+    device: str = _setting("cpu", "cpu, cuda, cuda:N, mps, or auto: the first of cuda, mps, cpu")
+    threads: int = _setting(1, "threads of PyTorch on the CPU", "threads", ge=1, le=1024)
+    runs: str = _setting("runs", "folder of all runs")
+    name: str | None = _setting(None, "name of this run; null: <env>-<stop>-<seed>")
+    resume: bool = _setting(False, "go on with the run `name` from its newest checkpoint")
+
+    def __post_init__(self) -> None:
+        for name, adapter in _ADAPTERS.items():
+            value = getattr(self, name)
+            try:
+                object.__setattr__(self, name, adapter.validate_python(value))
+            except ValidationError as error:
+                raise ConfigError(value_error(name, value)) from error
+        self._check_stops()
+        self._check_pairs()
+
+    def _check_stops(self) -> None:
+        for name, crossing in (("stop", Crossing.UPSTREAM), ("actor_stop", Crossing.DOWNSTREAM)):
+            try:
+                check(getattr(self, name), crossing)
+            except StopError as error:
+                raise ConfigError(f"{name}: {error}") from error
+        if isinstance(self.manual_scale, dict):
+            self._check_manual_scale(self.manual_scale)
+
+    def _check_manual_scale(self, scale: Mapping[str, float]) -> None:
+        protected = set()
+        if "manual" in self.stop:
+            protected |= {"critic_target", _BOOTSTRAP_NAMES[self.bootstrap_actor]}
+        if "manual" in self.actor_stop:
+            protected |= {"critic"}
+        if set(scale) != protected:
+            raise ConfigError(
+                f"manual_scale names {sorted(scale)}; allowed: a number, or one for each module "
+                f"that a stop 'manual' protects here, {sorted(protected)}"
+            )
+
+    def _check_pairs(self) -> None:
+        if not self.hidden:
+            raise ConfigError("hidden is (); allowed: at least one layer")
+        if self.action_layer > len(self.hidden):
+            raise ConfigError(
+                f"action_layer is {self.action_layer}; allowed: 0 to {len(self.hidden)}, since "
+                f"hidden has {len(self.hidden)} layers"
+            )
+        if self.seed + self.members > 2**31:
+            raise ConfigError(
+                f"seed is {self.seed} with {self.members} members; allowed: seed + members up to "
+                f"{2**31}"
+            )
+        if self.resume and self.name is None:
+            raise ConfigError("resume is true without a name; allowed: with the name of a run")
+        if self.name is not None and Path(self.name).name != self.name:
+            raise ConfigError(
+                f"name is {self.name!r}; allowed: the name of one folder, without separators"
+            )
+
+    @classmethod
+    def from_dict(cls, settings: Mapping[str, Any]) -> Self:
+        """A config from plain values, as YAML holds them.
+
+        Raises:
+            ConfigError: also when a setting does not exist.
+        """
+        for name in settings:
+            if name not in _ADAPTERS:
+                raise ConfigError(unknown_setting(str(name)))
+        return cls(**settings)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as YAML holds them."""
+        return {**dataclasses.asdict(self), "hidden": list(self.hidden)}
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read a YAML file.
+
+        Raises:
+            ConfigError: it is not a YAML mapping of settings.
+        """
+        try:
+            settings = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            reason = " ".join(str(error).split())
+            raise ConfigError(f"{path} cannot be read as YAML: {reason}") from error
+        if not isinstance(settings, dict):
+            raise ConfigError(f"{path} holds no settings; allowed: a mapping of names to values")
+        return cls.from_dict(settings)
+
+    def to_yaml(self) -> str:
+        """All settings as a YAML text."""
+        return yaml.safe_dump(self.to_dict(), sort_keys=False)
+
+
+def help_text(name: str) -> str:
+    """A setting's meaning, unit and range, for `--help`."""
+    metadata = _FIELDS[name].metadata
+    unit = f", in {metadata['unit']}" if metadata["unit"] else ""
+    return f"{metadata['text']}{unit}; allowed: {_allowed(name)}"
+
+
+def value_error(name: str, value: object) -> str:
+    """The sentence that refuses `value` for the setting `name`."""
+    return f"{name} is {value!r}; allowed: {_allowed(name)}"
+
+
+def unknown_setting(name: str) -> str:
+    """The sentence that refuses a setting that does not exist."""
+    near = get_close_matches(name, _ADAPTERS, n=1)
+    hint = f", did you mean {near[0]!r}?" if near else ""
+    return f"there is no setting {name!r}{hint}; allowed: {', '.join(_ADAPTERS)}"
+
+
+def _allowed(name: str) -> str:
+    signs = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
+    limits = _FIELDS[name].metadata["limits"]
+    words = _type_words(_HINTS[name])
+    return " ".join([words, " and ".join(f"{signs[k]} {v:,}" for k, v in limits.items())]).strip()
+
+
+def _type_words(hint: Any) -> str:
+    if get_origin(hint) is Literal:
+        return " or ".join(get_args(hint))
+    return {
+        int: "a whole number",
+        float: "a number",
+        bool: "true or false",
+        str: "text",
+        float | None: "null, or a number",
+        str | None: "null, or text",
+        float | dict[str, float]: "a number, or {module: number}",
+        dict[str, bool | int | float | str]: "{name: true or false, number, or text}",
+        tuple[PositiveInt, ...]: "a list of whole numbers ≥ 1",
+    }[hint]
+
+
+_BOOTSTRAP_NAMES = {"target": "actor_target", "live": "actor"}
+_FIELDS = {field.name: field for field in dataclasses.fields(Config)}
+_HINTS = get_type_hints(Config, include_extras=True)
+_ADAPTERS = {
+    name: TypeAdapter(
+        Annotated[_HINTS[name], Field(**field.metadata["limits"])],
+        config=ConfigDict(allow_inf_nan=False),
+    )
+    for name, field in _FIELDS.items()
+}

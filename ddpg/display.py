@@ -1,0 +1,88 @@
+"""What a person sees at the terminal: the progress of a run, and tables."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.progress import Progress as Bar
+from rich.table import Table
+from rich.text import Text
+
+from ddpg.evaluation import Evaluation
+from ddpg.training import Progress
+
+_SHOWN_MEMBERS = 4
+
+
+class _SpeedColumn(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed:,.0f} steps/s" if task.speed else "– steps/s")
+
+
+@contextmanager
+def progress_display() -> Iterator[Bar]:
+    """A progress bar on standard error; feed it with `show`."""
+    bar = Bar(
+        MofNCompleteColumn(),
+        BarColumn(bar_width=None),
+        _SpeedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[returns]}"),
+        TextColumn("{task.fields[separation]}"),
+        console=Console(stderr=True),
+    )
+    try:
+        yield bar
+    finally:
+        bar.stop()
+
+
+def show(bar: Bar, progress: Progress) -> None:
+    """Bring the progress bar up to date."""
+    returns = f"return {returns_text(progress.returns)}"
+    bar.start()
+    # A resumed run begins in the middle, which must not count as speed.
+    task = bar.task_ids[0] if bar.task_ids else bar.add_task("", completed=progress.step, returns="", separation="")
+    bar.update(
+        task,
+        total=progress.steps,
+        completed=progress.step,
+        returns=returns,
+        separation=progress.separation,
+    )
+
+
+def returns_text(returns: NDArray[np.float64] | None) -> str:
+    """The members' returns in a few words."""
+    if returns is None:
+        return "–"
+    shown = " ".join(f"{value:.0f}" for value in returns[:_SHOWN_MEMBERS])
+    return shown if len(returns) <= _SHOWN_MEMBERS else f"{shown} … (median {np.median(returns):.0f})"
+
+
+def evaluation_table(evaluation: Evaluation) -> Table:
+    """The scores of a run, a row a member."""
+    table = Table(
+        title=f"{evaluation.run}: {evaluation.env} after {evaluation.step:,} steps, "
+        f"{evaluation.episodes} episodes from seed {evaluation.first_seed}"
+    )
+    for column in ("seed", "mean", "IQM", "95 % interval of the IQM"):
+        table.add_column(column, justify="right")
+    for member in evaluation.members:
+        low, high = member.interval
+        table.add_row(
+            str(member.seed), f"{member.mean:.2f}", f"{member.iqm:.2f}", f"{low:.2f} … {high:.2f}"
+        )
+    table.add_section()
+    table.add_row("all", f"{evaluation.mean:.2f}", f"{evaluation.iqm:.2f}", "of the members' means")
+    return table

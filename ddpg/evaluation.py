@@ -1,0 +1,188 @@
+"""The deterministic policy over fixed seeds."""
+
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ddpg.config import ConfigError
+from ddpg.environments import action_scale, make
+from ddpg.policy import load_actor
+from ddpg.run_folder import RunFolder
+
+FIRST_SEED = 10_000
+"""Episode i of a report starts from `reset(seed=FIRST_SEED + i)`."""
+TRAINING_FIRST_SEED = 20_000
+"""Evaluations while training start elsewhere, so that no choice is made on the report's episodes."""
+_PARALLEL_EPISODES = 20
+
+Policies = Callable[[NDArray[np.float32]], NDArray[np.floating]]
+"""Every member's policy: `[member, batch, observation]` -> `[member, batch, action]` in [−1, 1]."""
+
+
+@dataclass(frozen=True)
+class MemberScore:
+    """One member's returns and what they amount to."""
+
+    seed: int
+    mean: float
+    iqm: float
+    """Interquartile mean of the returns."""
+    interval: tuple[float, float]
+    """95 % stratified-bootstrap interval of the interquartile mean."""
+    returns: list[float]
+    """One an episode, undiscounted, in the environment's units."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What `scripts/evaluate.py` prints and writes."""
+
+    run: str
+    env: str
+    step: int
+    episodes: int
+    first_seed: int
+    mean: float
+    """Mean of the members' means."""
+    iqm: float
+    """Interquartile mean of the members' means."""
+    members: list[MemberScore]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return asdict(self)
+
+
+class Evaluator:
+    """Runs every member's deterministic policy over the same episodes.
+
+    The environments are kept between evaluations. Nothing here draws from a training generator, so
+    evaluating changes no weight.
+
+    Args:
+        env: Gymnasium id.
+        options: keyword arguments of the environment.
+        episodes: episodes of each member.
+        first_seed: episode i starts from `reset(seed=first_seed + i)`.
+    """
+
+    def __init__(self, env: str, options: Mapping[str, Any], episodes: int, first_seed: int):
+        self.episodes = episodes
+        self.first_seed = first_seed
+        self._make = lambda: make(env, options)
+        self._environments = []
+        self._scale = action_scale(self._environment(0).action_space)
+
+    def returns(self, policies: Policies, members: int) -> NDArray[np.float64]:
+        """Undiscounted returns `[member, episode]`."""
+        parts = [
+            self._chunk(policies, members, first, min(first + _PARALLEL_EPISODES, self.episodes))
+            for first in range(0, self.episodes, _PARALLEL_EPISODES)
+        ]
+        return np.concatenate(parts, axis=1)
+
+    def close(self) -> None:
+        """Free what the environments hold."""
+        for environment in self._environments:
+            environment.close()
+
+    def _chunk(
+        self, policies: Policies, members: int, first: int, last: int
+    ) -> NDArray[np.float64]:
+        """Returns of the episodes from `first` up to `last`, all of them stepped side by side."""
+        episodes = last - first
+        environments = [self._environment(i) for i in range(members * episodes)]
+        observation = np.stack(
+            [
+                environment.reset(seed=self.first_seed + first + i % episodes)[0].ravel()
+                for i, environment in enumerate(environments)
+            ]
+        ).astype(np.float32)
+        returns = np.zeros(members * episodes)
+        running = np.ones(members * episodes, bool)
+        while running.any():
+            action = policies(observation.reshape(members, episodes, -1))
+            scaled = self._scale.to_environment(action).reshape(members * episodes, -1)
+            for i in np.flatnonzero(running):
+                step = environments[i].step(scaled[i])
+                observation[i] = step[0].ravel()
+                returns[i] += float(step[1])
+                running[i] = not (step[2] or step[3])
+        return returns.reshape(members, episodes)
+
+    def _environment(self, index: int) -> Any:
+        while len(self._environments) <= index:
+            self._environments.append(self._make())
+        return self._environments[index]
+
+
+def evaluate(run: str | Path, episodes: int = 100, first_seed: int = FIRST_SEED) -> Evaluation:
+    """Score a run's deterministic policies, from its newest checkpoint.
+
+    Args:
+        run: the run's folder.
+        episodes: episodes of each member.
+        first_seed: episode i starts from `reset(seed=first_seed + i)`.
+
+    Raises:
+        ConfigError: there is no run, or `episodes` is below 1.
+        CheckpointError: there is no checkpoint, or it cannot be read.
+    """
+    if episodes < 1:
+        raise ConfigError(f"episodes is {episodes}; allowed: a whole number ≥ 1")
+    if first_seed < 0:
+        raise ConfigError(f"seed is {first_seed}; allowed: a whole number ≥ 0")
+    folder = RunFolder(Path(run))
+    config, step, actor = load_actor(folder)
+
+    def policies(observation: NDArray[np.float32]) -> NDArray[np.floating]:
+        with torch.no_grad():
+            return actor(torch.from_numpy(observation)).numpy()
+
+    evaluator = Evaluator(config.env, config.env_options, episodes, first_seed)
+    returns = evaluator.returns(policies, config.members)
+    evaluator.close()
+    means = returns.mean(axis=1)
+    return Evaluation(
+        run=folder.path.name,
+        env=config.env,
+        step=step,
+        episodes=episodes,
+        first_seed=first_seed,
+        mean=float(means.mean()),
+        iqm=interquartile_mean(means),
+        members=[score(config.seed + k, returns[k]) for k in range(config.members)],
+    )
+
+
+def score(seed: int, returns: NDArray[np.float64]) -> MemberScore:
+    """What one member's `returns` `[episode]` amount to, by rliable (Agarwal et al. 2021)."""
+    # rliable brings seaborn and pandas along, which nothing else need wait for.
+    from rliable import library, metrics
+
+    with warnings.catch_warnings():
+        # rliable hands the state on under the name that arch has begun to deprecate.
+        warnings.simplefilter("ignore", FutureWarning)
+        points, intervals = library.get_interval_estimates(
+            {"policy": returns[:, None]},
+            lambda scores: np.array([metrics.aggregate_iqm(scores)]),
+            reps=2_000,
+            random_state=np.random.RandomState(0),
+        )
+    low, high = (float(bound) for bound in intervals["policy"][:, 0])
+    return MemberScore(
+        seed, float(returns.mean()), float(points["policy"][0]), (low, high), returns.tolist()
+    )
+
+
+def interquartile_mean(values: NDArray[np.float64]) -> float:
+    """Mean of the middle half of `values`, by rliable (Agarwal et al. 2021)."""
+    from rliable import metrics
+
+    return float(metrics.aggregate_iqm(values))

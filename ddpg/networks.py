@@ -1,0 +1,118 @@
+"""Actor and critic. Every tensor is `[member, batch, dim]`: one matrix product serves all members."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Generator, Tensor, nn
+
+
+class MemberLinear(nn.Module):
+    """One linear layer a member: `[member, batch, inputs]` -> `[member, batch, outputs]`.
+
+    Weights are drawn from ±1/√inputs, as in the paper's supplement and in `torch.nn.Linear`, each
+    member's with its own generator.
+
+    Args:
+        generators: one a member.
+        inputs: width of the input.
+        outputs: width of the output.
+        bound: half-width of the initial weights and biases; None: 1/√inputs.
+    """
+
+    def __init__(
+        self, generators: Sequence[Generator], inputs: int, outputs: int, bound: float | None = None
+    ):
+        super().__init__()
+        bound = 1 / math.sqrt(inputs) if bound is None else bound
+        self.weight = nn.Parameter(torch.empty(len(generators), inputs, outputs))
+        self.bias = nn.Parameter(torch.empty(len(generators), 1, outputs))
+        with torch.no_grad():
+            for member, generator in enumerate(generators):
+                self.weight[member].uniform_(-bound, bound, generator=generator)
+                self.bias[member].uniform_(-bound, bound, generator=generator)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return torch.baddbmm(self.bias, inputs, self.weight)
+
+
+class Actor(nn.Module):
+    """The deterministic policy μ(s): `[member, batch, observation]` -> `[member, batch, action]`.
+
+    Actions lie in [−1, 1], by tanh.
+
+    Args:
+        generators: one a member, for the initial weights.
+        observation_dim: width of an observation.
+        action_dim: width of an action.
+        hidden: width of each hidden layer.
+        final_bound: half-width of the last layer's initial weights; None: 1/√inputs.
+    """
+
+    def __init__(
+        self,
+        generators: Sequence[Generator],
+        observation_dim: int,
+        action_dim: int,
+        hidden: Sequence[int],
+        final_bound: float | None = None,
+    ):
+        super().__init__()
+        widths = [observation_dim, *hidden]
+        self.hidden = nn.ModuleList(
+            MemberLinear(generators, inputs, outputs)
+            for inputs, outputs in zip(widths, widths[1:], strict=False)
+        )
+        self.output = MemberLinear(generators, widths[-1], action_dim, final_bound)
+
+    def forward(self, observation: Tensor) -> Tensor:
+        features = observation
+        for layer in self.hidden:
+            features = layer(features).relu()
+        return self.output(features).tanh()
+
+
+class Critic(nn.Module):
+    """The action value Q(s, a): `[member, batch, observation]`, `[member, batch, action]` ->
+    `[member, batch, 1]`.
+
+    Args:
+        generators: one a member, for the initial weights.
+        observation_dim: width of an observation.
+        action_dim: width of an action.
+        hidden: width of each hidden layer.
+        action_layer: the layer that the action enters, counted from 0; the paper's is 1.
+        final_bound: half-width of the last layer's initial weights; None: 1/√inputs.
+    """
+
+    def __init__(
+        self,
+        generators: Sequence[Generator],
+        observation_dim: int,
+        action_dim: int,
+        hidden: Sequence[int],
+        action_layer: int = 0,
+        final_bound: float | None = None,
+    ):
+        super().__init__()
+        self.action_layer = action_layer
+        widths = [observation_dim, *hidden]
+        widths_in = [
+            width + action_dim if index == action_layer else width
+            for index, width in enumerate(widths)
+        ]
+        self.hidden = nn.ModuleList(
+            MemberLinear(generators, inputs, outputs)
+            for inputs, outputs in zip(widths_in, hidden, strict=False)
+        )
+        self.output = MemberLinear(generators, widths_in[-1], 1, final_bound)
+
+    def forward(self, observation: Tensor, action: Tensor) -> Tensor:
+        features = observation
+        for index, layer in enumerate([*self.hidden, self.output]):
+            if index == self.action_layer:
+                features = torch.cat([features, action], dim=-1)
+            features = layer(features)
+            if layer is not self.output:
+                features = features.relu()
+        return features

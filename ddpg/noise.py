@@ -1,0 +1,77 @@
+"""Exploration noise, in units of the action's half-range, with a linear schedule of its scale."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Noise(Protocol):
+    """What is added to the actor's action while training."""
+
+    def sample(self, sigma: float) -> NDArray[np.float64]:
+        """Noise `[member, action]` of scale `sigma`."""
+        ...
+
+    def reset(self, members: NDArray[np.bool_]) -> None:
+        """Begin a new episode for the members that are True in `members` `[member]`."""
+        ...
+
+
+class GaussianNoise:
+    """Independent normal noise with standard deviation sigma.
+
+    Args:
+        generators: one a member.
+        action_dim: width of an action.
+    """
+
+    def __init__(self, generators: Sequence[np.random.Generator], action_dim: int):
+        self.generators = list(generators)
+        self.action_dim = action_dim
+
+    def sample(self, sigma: float) -> NDArray[np.float64]:
+        return sigma * _normal(self.generators, self.action_dim)
+
+    def reset(self, members: NDArray[np.bool_]) -> None:
+        """Nothing to forget."""
+
+
+class OrnsteinUhlenbeckNoise:
+    """Noise with momentum: x ← x − θx + σ·N(0, 1), from 0 at the start of each episode.
+
+    Lillicrap et al. 2016, section 3 and supplement (θ 0.15, σ 0.2), with a time step of 1. Its
+    standard deviation settles at σ/√(1 − (1 − θ)²).
+
+    Args:
+        generators: one a member.
+        action_dim: width of an action.
+        theta: share of the noise that is lost each step.
+    """
+
+    def __init__(self, generators: Sequence[np.random.Generator], action_dim: int, theta: float):
+        self.generators = list(generators)
+        self.theta = theta
+        self.state = np.zeros((len(self.generators), action_dim))
+
+    def sample(self, sigma: float) -> NDArray[np.float64]:
+        self.state += sigma * _normal(self.generators, self.state.shape[1]) - self.theta * self.state
+        return self.state
+
+    def reset(self, members: NDArray[np.bool_]) -> None:
+        self.state[members] = 0.0
+
+
+def scheduled_sigma(step: int, first: float, last: float, steps: int) -> float:
+    """The noise scale at environment step `step`: from `first` to `last` over `steps`, linearly.
+
+    With `steps` 0 it is `first` throughout.
+    """
+    if steps == 0:
+        return first
+    return first + (last - first) * min(step / steps, 1.0)
+
+
+def _normal(generators: Sequence[np.random.Generator], action_dim: int) -> NDArray[np.float64]:
+    return np.stack([generator.standard_normal(action_dim) for generator in generators])

@@ -1,0 +1,77 @@
+"""A trained policy as a plain callable."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ddpg.checkpoint import Checkpoints
+from ddpg.config import Config, ConfigError
+from ddpg.environments import ActionScale, action_scale, make
+from ddpg.networks import Actor
+from ddpg.run_folder import RunFolder
+
+
+@dataclass(frozen=True)
+class Policy:
+    """One member's deterministic policy, in the environment's own units."""
+
+    env: str
+    seed: int
+    """The member's seed."""
+    step: int
+    """Environment steps that it was trained for."""
+    actor: Actor
+    """With the one member alone."""
+    scale: ActionScale
+
+    def __call__(self, observation: NDArray[np.floating]) -> NDArray[np.floating]:
+        """`[observation]` -> `[action]`, or `[batch, observation]` -> `[batch, action]`."""
+        batch = np.asarray(observation, np.float32)
+        with torch.no_grad():
+            action = self.actor(torch.from_numpy(np.atleast_2d(batch))[None])[0].numpy()
+        return self.scale.to_environment(action.reshape(*batch.shape[:-1], -1))
+
+
+def load_policy(run: str | Path, member: int = 0) -> Policy:
+    """The policy of a run's member, from its newest checkpoint.
+
+    Args:
+        run: the run's folder.
+        member: which one, from 0.
+
+    Raises:
+        ConfigError: there is no run, or it has no such member.
+        CheckpointError: there is no checkpoint, or it cannot be read.
+    """
+    config, step, actor = load_actor(RunFolder(Path(run)))
+    if not 0 <= member < config.members:
+        raise ConfigError(f"member is {member}; allowed: 0 to {config.members - 1}")
+    weights = {name: value[member : member + 1] for name, value in actor.state_dict().items()}
+    environment = make(config.env, config.env_options)
+    scale = action_scale(environment.action_space)
+    environment.close()
+    return Policy(config.env, config.seed + member, step, _actor(config, weights), scale)
+
+
+def load_actor(folder: RunFolder) -> tuple[Config, int, Actor]:
+    """A run's settings, the environment steps of its newest checkpoint, and its actor.
+
+    Raises:
+        ConfigError: there is no run.
+        CheckpointError: there is no checkpoint, or it cannot be read.
+    """
+    config = folder.load_config()
+    state = Checkpoints(folder.checkpoints).load_state()
+    return config, state["step"], _actor(config, state["agent"]["actor"])
+
+
+def _actor(config: Config, weights: dict[str, torch.Tensor]) -> Actor:
+    """An actor with `weights`, whose shapes tell its members and its widths."""
+    first, last = weights["hidden.0.weight"], weights["output.weight"]
+    generators = [torch.Generator() for _ in first]
+    actor = Actor(generators, first.shape[1], last.shape[2], config.hidden)
+    actor.load_state_dict(weights)
+    return actor

@@ -1,0 +1,94 @@
+"""Uniform experience replay."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+
+class Batch(NamedTuple):
+    """Transitions (s, a, r, s', terminated), each `[member, batch, dim]` in float32."""
+
+    observation: Tensor
+    action: Tensor
+    """In [−1, 1], as the actor gives it."""
+    reward: Tensor
+    """`[member, batch, 1]`, in the environment's own units."""
+    next_observation: Tensor
+    """The true next observation, the final one of an episode included."""
+    terminated: Tensor
+    """`[member, batch, 1]`: 1 where the episode ended for good, 0 where it went on or was cut."""
+
+
+class ReplayBuffer:
+    """The last `capacity` transitions of every member.
+
+    The members step together, so they share one position; each draws its own indices with its own
+    generator. A transition is one row, so a batch is one gather.
+
+    Args:
+        generators: one a member, for the draws.
+        capacity: transitions kept a member.
+        observation_dim: width of an observation.
+        action_dim: width of an action.
+        device: where the transitions are kept.
+    """
+
+    def __init__(
+        self,
+        generators: Sequence[np.random.Generator],
+        capacity: int,
+        observation_dim: int,
+        action_dim: int,
+        device: torch.device,
+    ):
+        self.generators = list(generators)
+        self.capacity = capacity
+        self.widths = [observation_dim, action_dim, 1, observation_dim, 1]
+        self.rows = torch.zeros(len(self.generators), capacity, sum(self.widths), device=device)
+        self.added = 0
+        """Transitions ever added, a member; the next goes to row `added % capacity`."""
+
+    def __len__(self) -> int:
+        """Transitions that a member can draw from."""
+        return min(self.added, self.capacity)
+
+    def add(
+        self,
+        observation: NDArray[np.float32],
+        action: NDArray[np.float32],
+        reward: NDArray[np.floating],
+        next_observation: NDArray[np.float32],
+        terminated: NDArray[np.bool_],
+    ) -> None:
+        """Add one transition a member, over the oldest one if the buffer is full.
+
+        Args:
+            observation: `[member, observation]`.
+            action: `[member, action]`, in [−1, 1].
+            reward: `[member]`.
+            next_observation: `[member, observation]`.
+            terminated: `[member]`.
+        """
+        row = np.concatenate(
+            [observation, action, reward[:, None], next_observation, terminated[:, None]],
+            axis=1,
+            dtype=np.float32,
+        )
+        self.rows[:, self.added % self.capacity] = torch.from_numpy(row)
+        self.added += 1
+
+    def sample(self, batch_size: int) -> Batch:
+        """Draw `batch_size` transitions a member, uniformly and with replacement."""
+        size = len(self)
+        indices = np.stack(
+            [
+                generator.integers(member * self.capacity, member * self.capacity + size, batch_size)
+                for member, generator in enumerate(self.generators)
+            ]
+        )
+        gathered = self.rows.flatten(0, 1)[torch.from_numpy(indices).to(self.rows.device)]
+        return Batch(*gathered.split(self.widths, dim=-1))

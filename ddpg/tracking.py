@@ -1,0 +1,127 @@
+"""TensorBoard, one run a member, and `metrics.csv`."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ddpg.config import Config
+from ddpg.run_folder import MetricsFile, RunFolder
+
+RETURN_EVALUATION = "return/evaluation"
+RETURN_TRAINING = "return/training"
+EPISODE_LENGTH = "episode/length"
+LOSS_CRITIC = "loss/critic"
+LOSS_ACTOR = "loss/actor"
+VALUE_Q = "value/q"
+VALUE_TARGET = "value/target"
+SPEED = "speed/environment_steps_per_second"
+
+UPDATE_TAGS = (LOSS_CRITIC, LOSS_ACTOR, VALUE_Q, VALUE_TARGET)
+"""In the order of `agent.Metrics`."""
+
+_TAGS = (RETURN_EVALUATION, RETURN_TRAINING, EPISODE_LENGTH, *UPDATE_TAGS)
+
+
+class Tracker:
+    """Writes every curve of a run; the x axis is environment steps of one member.
+
+    Args:
+        config: the run's settings, shown in the hparams tab.
+        folder: where to write.
+        modules: names of the modules whose separation is tracked, by update.
+        resumed_at: environment step of the checkpoint that the run goes on from, or None.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        folder: RunFolder,
+        modules: Mapping[str, Sequence[str]],
+        resumed_at: int | None,
+    ):
+        # Importing TensorBoard takes as long as importing torch; importing ddpg must not do it.
+        from torch.utils.tensorboard.writer import SummaryWriter
+
+        separation = [
+            f"separation/{update}/{module}/{quantity}"
+            for update, names in modules.items()
+            for module in names
+            for quantity in ("grade", "gradient_norm", "movement")
+        ]
+        self.metrics = MetricsFile(folder.metrics_file, [*_TAGS, *separation], resumed_at)
+        self.members = range(config.members)
+        self.writers = [
+            SummaryWriter(
+                str(folder.member(config.seed + member)),
+                purge_step=None if resumed_at is None else resumed_at + 1,
+            )
+            for member in self.members
+        ]
+        self._row: dict[str, NDArray[np.floating]] = {}
+        if resumed_at is None:
+            for member, writer in enumerate(self.writers):
+                _describe(writer, config, member, separation)
+
+    def add(self, tag: str, values: NDArray[np.floating]) -> None:
+        """Keep `values` `[member]` for the coming `write`; NaN stands for no value."""
+        self._row[tag] = values
+
+    def write(self, step: int) -> None:
+        """Write what was added as the points and rows of environment step `step`."""
+        row, self._row = self._row, {}
+        if not row:
+            return
+        for member in self.members:
+            values = {
+                tag: float(value[member]) for tag, value in row.items() if not np.isnan(value[member])
+            }
+            for tag, value in values.items():
+                self.writers[member].add_scalar(tag, value, step)
+            # repr keeps every bit, and timing is no matter of config and seed.
+            exact = {tag: value for tag, value in values.items() if tag != SPEED}
+            if exact:
+                self.metrics.write(step, member, exact)
+
+    def close(self) -> None:
+        """Hand everything to the system."""
+        self.metrics.close()
+        for writer in self.writers:
+            writer.close()
+
+
+def _describe(writer: Any, config: Config, member: int, separation: list[str]) -> None:
+    """The custom-scalars layout and the hparams of one member's TensorBoard run."""
+    from torch.utils.tensorboard.summary import hparams
+
+    def charts(update: str) -> dict[str, list[Any]]:
+        tags = [tag for tag in separation if tag.startswith(f"separation/{update}/")]
+        return {
+            "return": ["Multiline", [RETURN_EVALUATION, RETURN_TRAINING]],
+            **{
+                f"{update}: {quantity}": [
+                    "Multiline",
+                    [tag for tag in tags if tag.endswith(f"/{quantity}")],
+                ]
+                for quantity in ("grade", "movement", "gradient_norm")
+            },
+        }
+
+    writer.add_custom_scalars(
+        {
+            "separation in the critic update": charts("critic_update"),
+            "separation in the actor update": charts("actor_update"),
+            "values and losses": {
+                "Q and its target": ["Multiline", [VALUE_Q, VALUE_TARGET]],
+                "losses": ["Multiline", [LOSS_CRITIC, LOSS_ACTOR]],
+            },
+        }
+    )
+    settings = {
+        name: value if isinstance(value, int | float | str) else str(value)
+        for name, value in config.to_dict().items()
+    }
+    settings["seed"] = config.seed + member
+    for summary in hparams(settings, {RETURN_EVALUATION: 0.0}):
+        writer.file_writer.add_summary(summary)

@@ -1,0 +1,45 @@
+"""Score a run's deterministic policies: `python scripts/evaluate.py runs/NAME --episodes 100`."""
+
+import json
+from pathlib import Path
+
+from rich.console import Console
+
+from ddpg.checkpoint import CheckpointError
+from ddpg.command_line import OneSentenceParser, fail
+from ddpg.config import ConfigError
+from ddpg.display import evaluation_table
+from ddpg.evaluation import FIRST_SEED, evaluate
+from ddpg.video import record
+
+
+def main() -> int:
+    """Exit status: 0 done, 2 a usage error."""
+    parser = OneSentenceParser(prog="evaluate.py", description=__doc__)
+    parser.add_argument("run", type=Path, help="folder of the run")
+    parser.add_argument("--episodes", type=int, default=100, help="episodes of each member, ≥ 1")
+    parser.add_argument(
+        "--seed", type=int, default=FIRST_SEED, help="episode i starts from reset(seed=SEED + i)"
+    )
+    parser.add_argument("--json", type=Path | None, help="file for the scores, one a member")
+    parser.add_argument("--video", type=Path | None, help=".mp4 or .gif of one episode at SEED")
+    parser.add_argument("--member", type=int, default=0, help="whose video, from 0")
+    arguments = parser.parse_args()
+    try:
+        evaluation = evaluate(arguments.run, arguments.episodes, arguments.seed)
+        if arguments.json:
+            text = json.dumps(evaluation.to_dict(), indent=2) + "\n"
+            arguments.json.write_text(text, encoding="utf-8")
+        Console().print(evaluation_table(evaluation))
+        if arguments.video:
+            total = record(arguments.run, arguments.video, arguments.member, arguments.seed)
+            print(f"{arguments.video}: return {total:.2f}")
+    except (ConfigError, CheckpointError) as error:
+        fail("evaluate.py", error)
+    except OSError as error:
+        fail("evaluate.py", f"{error.filename} cannot be written: {error.strerror}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,65 @@
+"""What several tests need: small agents, random batches, bitwise comparison."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ddpg.agent import DDPG
+from ddpg.config import Config
+from ddpg.random_streams import RandomStreams
+from ddpg.replay import Batch
+
+OBSERVATION_DIM = 3
+ACTION_DIM = 2
+
+
+def make_agent(**settings: Any) -> DDPG:
+    """A small agent on 3 observations and 2 actions."""
+    config = Config(**{"hidden": (16, 16), **settings})
+    seeds = [config.seed + member for member in range(config.members)]
+    return DDPG(
+        config,
+        OBSERVATION_DIM,
+        ACTION_DIM,
+        RandomStreams.from_seeds(seeds).weights,
+        torch.device("cpu"),
+    )
+
+
+def random_batch(members: int, seed: int, batch: int = 8) -> Batch:
+    """A batch of random transitions, some of them terminated."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def normal(width: int) -> Tensor:
+        return torch.randn(members, batch, width, generator=generator)
+
+    terminated = (torch.rand(members, batch, 1, generator=generator) < 0.25).float()
+    return Batch(
+        normal(OBSERVATION_DIM),
+        normal(ACTION_DIM).tanh(),
+        normal(1),
+        normal(OBSERVATION_DIM),
+        terminated,
+    )
+
+
+def snapshot(module: nn.Module) -> dict[str, Tensor]:
+    """Copies of all parameters and buffers."""
+    return {name: value.clone() for name, value in module.state_dict().items()}
+
+
+def same_bits(left: dict[str, Tensor], right: dict[str, Tensor]) -> bool:
+    """Whether two snapshots are equal to the bit."""
+    return left.keys() == right.keys() and all(
+        torch.equal(left[name].view(torch.int32), right[name].view(torch.int32)) for name in left
+    )
+
+
+def gradient_kind(parameters: Iterable[nn.Parameter]) -> str:
+    """`none`, `zero` or `nonzero`: what the `.grad` of all the parameters together is."""
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    if not gradients:
+        return "none"
+    return "nonzero" if any(bool(g.count_nonzero()) for g in gradients) else "zero"
