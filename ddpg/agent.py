@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Generator, Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from ddpg.config import Config
 from ddpg.networks import Actor, Critic
@@ -78,8 +79,12 @@ class DDPG:
             self.critic_stop, config.critic_learning_rate, config.critic_weight_decay
         )
         self.actor_optimizer = _adam(self.actor_stop, config.actor_learning_rate)
-        self._online = [*self.critic.parameters(), *self.actor.parameters()]
-        self._targets = [*self.critic_target.parameters(), *self.actor_target.parameters()]
+        self._polyak_average = get_ema_multi_avg_fn(1 - config.tau)
+        self._online: list[Tensor] = [*self.critic.parameters(), *self.actor.parameters()]
+        self._targets: list[Tensor] = [
+            *self.critic_target.parameters(),
+            *self.actor_target.parameters(),
+        ]
 
     @torch.no_grad()
     def act(self, observation: Tensor) -> Tensor:
@@ -122,10 +127,10 @@ class DDPG:
         _descend(self.actor_stop, self.actor_optimizer, loss)
         return loss.detach()
 
-    @torch.no_grad()
     def update_targets(self) -> None:
         """Polyak averaging: θ' ← τθ + (1 − τ)θ'."""
-        torch._foreach_lerp_(self._targets, self._online, self.config.tau)
+        # The third argument counts averages, which an exponential one has no use for.
+        self._polyak_average(self._targets, self._online, 0)
 
     def update(self, batch: Batch) -> Metrics:
         """One pass of algorithm 1's inner loop: critic, actor, targets."""

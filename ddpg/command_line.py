@@ -59,13 +59,12 @@ def _parser() -> OneSentenceParser:
     hints = get_type_hints(Config)
     defaults = Config()
     for field in dataclasses.fields(Config):
-        kind = {"action": ActionYesNo} if hints[field.name] is bool else {"type": hints[field.name]}
-        parser.add_argument(
-            f"--{field.name}",
-            **kind,
-            default=getattr(defaults, field.name),
-            help=help_text(field.name),
-        )
+        flag, default = f"--{field.name}", getattr(defaults, field.name)
+        text, hint = help_text(field.name), hints[field.name]
+        if hint is bool:
+            parser.add_argument(flag, action=ActionYesNo, default=default, help=text)
+        else:
+            parser.add_argument(flag, type=hint, default=default, help=text)
     return parser
 
 

@@ -6,10 +6,10 @@ from copy import deepcopy
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
 import yaml
-from pydantic import ConfigDict, Field, PositiveInt, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, PositiveInt, ValidationError, create_model
 
 from ddpg.stops import Crossing, StopError, check
 
@@ -109,12 +109,14 @@ class Config:
     resume: bool = _setting(False, "go on with the run `name` from its newest checkpoint")
 
     def __post_init__(self) -> None:
-        for name, adapter in _ADAPTERS.items():
-            value = getattr(self, name)
-            try:
-                object.__setattr__(self, name, adapter.validate_python(value))
-            except ValidationError as error:
-                raise ConfigError(value_error(name, value)) from error
+        given = {name: getattr(self, name) for name in _FIELDS}
+        try:
+            validated = _Validated(**given)
+        except ValidationError as error:
+            name = str(error.errors()[0]["loc"][0])
+            raise ConfigError(value_error(name, given[name])) from error
+        for name in _FIELDS:
+            object.__setattr__(self, name, getattr(validated, name))
         self._check_stops()
         self._check_pairs()
 
@@ -167,7 +169,7 @@ class Config:
             ConfigError: also when a setting does not exist.
         """
         for name in settings:
-            if name not in _ADAPTERS:
+            if name not in _FIELDS:
                 raise ConfigError(unknown_setting(str(name)))
         return cls(**settings)
 
@@ -210,9 +212,9 @@ def value_error(name: str, value: object) -> str:
 
 def unknown_setting(name: str) -> str:
     """The sentence that refuses a setting that does not exist."""
-    near = get_close_matches(name, _ADAPTERS, n=1)
+    near = get_close_matches(name, _FIELDS, n=1)
     hint = f", did you mean {near[0]!r}?" if near else ""
-    return f"there is no setting {name!r}{hint}; allowed: {', '.join(_ADAPTERS)}"
+    return f"there is no setting {name!r}{hint}; allowed: {', '.join(_FIELDS)}"
 
 
 def _allowed(name: str) -> str:
@@ -241,10 +243,9 @@ def _type_words(hint: Any) -> str:
 _BOOTSTRAP_NAMES = {"target": "actor_target", "live": "actor"}
 _FIELDS = {field.name: field for field in dataclasses.fields(Config)}
 _HINTS = get_type_hints(Config, include_extras=True)
-_ADAPTERS = {
-    name: TypeAdapter(
-        Annotated[_HINTS[name], Field(**field.metadata["limits"])],
-        config=ConfigDict(allow_inf_nan=False),
-    )
-    for name, field in _FIELDS.items()
+_VALIDATED_FIELDS: dict[str, Any] = {
+    name: (_HINTS[name], Field(**field.metadata["limits"])) for name, field in _FIELDS.items()
 }
+_Validated = create_model(
+    "_Validated", __config__=ConfigDict(allow_inf_nan=False), **_VALIDATED_FIELDS
+)

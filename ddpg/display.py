@@ -52,7 +52,11 @@ def show(bar: Bar, progress: Progress) -> None:
     returns = f"return {returns_text(progress.returns)}"
     bar.start()
     # A resumed run begins in the middle, which must not count as speed.
-    task = bar.task_ids[0] if bar.task_ids else bar.add_task("", completed=progress.step, returns="", separation="")
+    task = (
+        bar.task_ids[0]
+        if bar.task_ids
+        else bar.add_task("", completed=progress.step, returns="", separation="")
+    )
     bar.update(
         task,
         total=progress.steps,
@@ -67,7 +71,9 @@ def returns_text(returns: NDArray[np.float64] | None) -> str:
     if returns is None:
         return "–"
     shown = " ".join(f"{value:.0f}" for value in returns[:_SHOWN_MEMBERS])
-    return shown if len(returns) <= _SHOWN_MEMBERS else f"{shown} … (median {np.median(returns):.0f})"
+    return (
+        shown if len(returns) <= _SHOWN_MEMBERS else f"{shown} … (median {np.median(returns):.0f})"
+    )
 
 
 def evaluation_table(evaluation: Evaluation) -> Table:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import gymnasium
 import numpy as np
 from gymnasium.spaces import Box
-from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from numpy.typing import NDArray
 
 from ddpg.config import ConfigError
@@ -37,11 +37,11 @@ class ActionScale:
         self.center, self.half_range = (high + low) / 2, (high - low) / 2
         self.dtype = space.dtype
 
-    def to_environment(self, action: NDArray[np.floating]) -> NDArray[np.floating]:
+    def to_environment(self, action: NDArray[np.floating]) -> NDArray[Any]:
         """`[..., action]` in [−1, 1] -> `[..., action]` in the space's bounds and dtype."""
         scaled = self.center + self.half_range * action
         # Rounding must not carry an action over the bounds that the space checks.
-        return np.clip(scaled, self.low, self.high).astype(self.dtype)
+        return np.asarray(np.clip(scaled, self.low, self.high), self.dtype)
 
 
 class Transition(NamedTuple):
@@ -73,7 +73,7 @@ class Environments:
     """
 
     def __init__(self, name: str, members: int, options: Mapping[str, Any]):
-        self.vector: VectorEnv = _made(
+        self.vector: SyncVectorEnv = _made(
             name,
             lambda: gymnasium.make_vec(
                 name,
@@ -90,7 +90,7 @@ class Environments:
 
     def reset(self, seeds: list[int]) -> None:
         """Begin an episode in every environment, member k's with `seeds[k]`."""
-        observation, _ = self.vector.reset(seed=seeds)
+        observation, _ = self.vector.reset(seed=[*seeds])
         self.observation = _flat(observation)
 
     def step(self, action: NDArray[np.floating]) -> Transition:

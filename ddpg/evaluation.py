@@ -18,7 +18,7 @@ from ddpg.run_folder import RunFolder
 FIRST_SEED = 10_000
 """Episode i of a report starts from `reset(seed=FIRST_SEED + i)`."""
 TRAINING_FIRST_SEED = 20_000
-"""Evaluations while training start elsewhere, so that no choice is made on the report's episodes."""
+"""Evaluations while training start here, so that no choice is made on a report's episodes."""
 _PARALLEL_EPISODES = 20
 
 Policies = Callable[[NDArray[np.float32]], NDArray[np.floating]]

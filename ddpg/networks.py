@@ -1,7 +1,8 @@
-"""Actor and critic. Every tensor is `[member, batch, dim]`: one matrix product serves all members."""
+"""Actor and critic on `[member, batch, dim]`: one matrix product serves all members."""
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Generator, Tensor, nn
@@ -60,8 +61,7 @@ class Actor(nn.Module):
         super().__init__()
         widths = [observation_dim, *hidden]
         self.hidden = nn.ModuleList(
-            MemberLinear(generators, inputs, outputs)
-            for inputs, outputs in zip(widths, widths[1:], strict=False)
+            MemberLinear(generators, inputs, outputs) for inputs, outputs in pairwise(widths)
         )
         self.output = MemberLinear(generators, widths[-1], action_dim, final_bound)
 

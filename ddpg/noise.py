@@ -56,7 +56,9 @@ class OrnsteinUhlenbeckNoise:
         self.state = np.zeros((len(self.generators), action_dim))
 
     def sample(self, sigma: float) -> NDArray[np.float64]:
-        self.state += sigma * _normal(self.generators, self.state.shape[1]) - self.theta * self.state
+        self.state += (
+            sigma * _normal(self.generators, self.state.shape[1]) - self.theta * self.state
+        )
         return self.state
 
     def reset(self, members: NDArray[np.bool_]) -> None:

@@ -1,9 +1,8 @@
 """Every member's random generators, drawn from its own seed alone."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
-
-import json
 
 import numpy as np
 import torch

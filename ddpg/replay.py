@@ -86,7 +86,9 @@ class ReplayBuffer:
         size = len(self)
         indices = np.stack(
             [
-                generator.integers(member * self.capacity, member * self.capacity + size, batch_size)
+                generator.integers(
+                    member * self.capacity, member * self.capacity + size, batch_size
+                )
                 for member, generator in enumerate(self.generators)
             ]
         )

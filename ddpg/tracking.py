@@ -1,6 +1,6 @@
 """TensorBoard, one run a member, and `metrics.csv`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ LOSS_CRITIC = "loss/critic"
 LOSS_ACTOR = "loss/actor"
 VALUE_Q = "value/q"
 VALUE_TARGET = "value/target"
+SEPARATION = "separation"
 SPEED = "speed/environment_steps_per_second"
 
 UPDATE_TAGS = (LOSS_CRITIC, LOSS_ACTOR, VALUE_Q, VALUE_TARGET)
@@ -30,7 +31,7 @@ class Tracker:
     Args:
         config: the run's settings, shown in the hparams tab.
         folder: where to write.
-        modules: names of the modules whose separation is tracked, by update.
+        separation: `<update>/<module>/<quantity>` of everything that the audit measures.
         resumed_at: environment step of the checkpoint that the run goes on from, or None.
     """
 
@@ -38,18 +39,13 @@ class Tracker:
         self,
         config: Config,
         folder: RunFolder,
-        modules: Mapping[str, Sequence[str]],
+        separation: Sequence[str],
         resumed_at: int | None,
     ):
         # Importing TensorBoard takes as long as importing torch; importing ddpg must not do it.
         from torch.utils.tensorboard.writer import SummaryWriter
 
-        separation = [
-            f"separation/{update}/{module}/{quantity}"
-            for update, names in modules.items()
-            for module in names
-            for quantity in ("grade", "gradient_norm", "movement")
-        ]
+        separation = [f"{SEPARATION}/{tag}" for tag in separation]
         self.metrics = MetricsFile(folder.metrics_file, [*_TAGS, *separation], resumed_at)
         self.members = range(config.members)
         self.writers = [
@@ -75,11 +71,13 @@ class Tracker:
             return
         for member in self.members:
             values = {
-                tag: float(value[member]) for tag, value in row.items() if not np.isnan(value[member])
+                tag: float(value[member])
+                for tag, value in row.items()
+                if not np.isnan(value[member])
             }
             for tag, value in values.items():
                 self.writers[member].add_scalar(tag, value, step)
-            # repr keeps every bit, and timing is no matter of config and seed.
+            # Timing is no matter of config and seed.
             exact = {tag: value for tag, value in values.items() if tag != SPEED}
             if exact:
                 self.metrics.write(step, member, exact)
@@ -96,7 +94,7 @@ def _describe(writer: Any, config: Config, member: int, separation: list[str]) -
     from torch.utils.tensorboard.summary import hparams
 
     def charts(update: str) -> dict[str, list[Any]]:
-        tags = [tag for tag in separation if tag.startswith(f"separation/{update}/")]
+        tags = [tag for tag in separation if tag.startswith(f"{SEPARATION}/{update}/")]
         return {
             "return": ["Multiline", [RETURN_EVALUATION, RETURN_TRAINING]],
             **{

@@ -1,17 +1,15 @@
 """The loop: environments, agent, evaluation, tracking, checkpoints."""
 
-import dataclasses
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ddpg import tracking
+from ddpg import separation, tracking
 from ddpg.agent import DDPG, Metrics
 from ddpg.checkpoint import Checkpoints
 from ddpg.config import Config, ConfigError
@@ -19,7 +17,7 @@ from ddpg.environments import Environments
 from ddpg.evaluation import TRAINING_FIRST_SEED, Evaluator
 from ddpg.noise import GaussianNoise, Noise, OrnsteinUhlenbeckNoise, scheduled_sigma
 from ddpg.random_streams import RandomStreams
-from ddpg.replay import ReplayBuffer
+from ddpg.replay import Batch, ReplayBuffer
 from ddpg.run_folder import RunFolder
 from ddpg.tracking import Tracker
 
@@ -95,9 +93,9 @@ class Trainer:
         self.streams = RandomStreams.from_seeds(self.seeds)
         dims = (self.environments.observation_dim, self.environments.action_dim)
         self.agent = DDPG(config, *dims, self.streams.weights, self.device)
-        self.replay = ReplayBuffer(
-            self.streams.replay, config.replay_capacity, *dims, self.device
-        )
+        self.replay = ReplayBuffer(self.streams.replay, config.replay_capacity, *dims, self.device)
+        self.contract = separation.contract(self.agent)
+        self.verdict = ""
         self.noise = make_noise(config, self.streams, self.environments.action_dim)
         self.step = 0
         self.updates = 0
@@ -114,7 +112,12 @@ class Trainer:
         self.checkpoints = Checkpoints(self.folder.checkpoints)
         if config.resume:
             self._load()
-        self.tracker = Tracker(config, self.folder, {}, self.step if config.resume else None)
+        self.tracker = Tracker(
+            config,
+            self.folder,
+            separation.tags(self.contract),
+            self.step if config.resume else None,
+        )
 
     def run(self) -> TrainingResult:
         """Train up to `config.steps`."""
@@ -195,10 +198,20 @@ class Trainer:
         self.noise.reset(ended)
 
     def _update(self) -> None:
-        metrics = self.agent.update(self.replay.sample(self.config.batch_size))
+        batch = self.replay.sample(self.config.batch_size)
+        every = self.config.separation_every
+        if every and self.updates % every == 0:
+            self._audit(batch)
+        metrics = self.agent.update(batch)
         torch.stack(metrics, out=self.window[:, self.window_length])
         self.window_length += 1
         self.updates += 1
+
+    def _audit(self, batch: Batch) -> None:
+        """Measure where the coming update's gradients go; the weights stay as they are."""
+        values, self.verdict = separation.measure(self.agent, self.contract, batch)
+        for tag, value in values.items():
+            self.tracker.add(f"{tracking.SEPARATION}/{tag}", value)
 
     def _log_window(self) -> None:
         """The mean of each loss and value since the last point.
@@ -225,24 +238,31 @@ class Trainer:
         raise DivergenceError(
             f"{tracking.UPDATE_TAGS[term]} of the member with seed {self.seeds[member]} is "
             f"{window[term, update, member]} at environment step {step}; "
-            + ("there is no checkpoint" if kept is None else f"the last checkpoint is of step {kept}")
+            + (
+                "there is no checkpoint"
+                if kept is None
+                else f"the last checkpoint is of step {kept}"
+            )
             + f" in {self.checkpoints.folder}"
         )
 
     def _evaluate(self) -> None:
-        returns = self.evaluator.returns(self._policies, self.config.members)
-        self.returns = returns.mean(axis=1)
-        self.tracker.add(tracking.RETURN_EVALUATION, self.returns)
+        returns = self.evaluator.returns(self._policies, self.config.members).mean(axis=1)
+        self.tracker.add(tracking.RETURN_EVALUATION, returns)
+        self.returns = returns
         self._report()
 
     def _report(self) -> None:
-        self.report(Progress(self.step, self.config.steps, self.returns, ""))
+        self.report(Progress(self.step, self.config.steps, self.returns, self.verdict))
 
     def _episode_seeds(self) -> list[int]:
         """Seeds of the environments: the members' own, and other ones after a resumption."""
         if self.step == 0:
             return self.seeds
-        return [int(np.random.SeedSequence([seed, self.step]).generate_state(1)[0]) for seed in self.seeds]
+        return [
+            int(np.random.SeedSequence([seed, self.step]).generate_state(1)[0])
+            for seed in self.seeds
+        ]
 
     def _save(self) -> None:
         self._require_finite(self.window[:, : self.window_length].cpu().numpy())

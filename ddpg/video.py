@@ -38,7 +38,9 @@ def record(run: str | Path, file: Path, member: int, seed: int) -> float:
     observation, _ = environment.reset(seed=seed)
     while not ended:
         frames.append(environment.render())
-        observation, reward, terminated, truncated, _ = environment.step(policy(observation.ravel()))
+        observation, reward, terminated, truncated, _ = environment.step(
+            policy(observation.ravel())
+        )
         total += float(reward)
         ended = terminated or truncated
     rate = environment.metadata.get("render_fps", 30)

@@ -268,8 +268,6 @@ class TestComposition:
         assert gradient_kind(layers.first.parameters()) == "nonzero"
 
 
-
-
 @pytest.mark.parametrize(
     ("expression", "crossing", "sentence"),
     [

@@ -1,0 +1,86 @@
+"""The audit of our own agent: what each update reached, wrote and moved, a value a member."""
+
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ddpg.agent import DDPG
+from ddpg.isolation import Cell, Contract, audit, trains
+from ddpg.replay import Batch
+
+
+class Separation(NamedTuple):
+    """What one audit found."""
+
+    values: dict[str, NDArray[np.float64]]
+    """`<update>/<module>/<quantity>` -> `[member]`; NaN where there is none."""
+    verdict: str
+    """In a few words."""
+
+
+def contract(agent: DDPG) -> Contract:
+    """What DDPG promises: each update trains one network, and moves no other.
+
+    A loss may go through the modules that it is protected from, and write their `.grad` (under the
+    stop `optimizer` it does), as long as nothing applies that gradient. The optimizers may hold
+    them, since under a stop that is the only barrier they do.
+    """
+    bootstrap = tuple(agent.critic_stop.protected)
+    return Contract(
+        modules=agent.modules,
+        optimizers={"critic": agent.critic_optimizer, "actor": agent.actor_optimizer},
+        updates={
+            "critic_update": trains("critic", through=bootstrap),
+            "actor_update": trains("actor", through="critic"),
+        },
+        holds={"critic": ("critic", *bootstrap), "actor": ("actor", "critic")},
+        restores=[agent.critic_stop, agent.actor_stop],
+    )
+
+
+def measure(agent: DDPG, promised: Contract, batch: Batch) -> Separation:
+    """Audit one critic and one actor update on `batch`, and put everything back to the bit."""
+    report = audit(
+        promised,
+        {
+            "critic_update": partial(agent.update_critic, batch),
+            "actor_update": partial(agent.update_actor, batch),
+        },
+        rounds=1,
+        level="light",
+        stacked=True,
+    )
+    values = {
+        f"{cell.update}/{cell.module}/{quantity}": value
+        for cell in report.cells
+        for quantity, value in _quantities(cell, agent.config.members).items()
+    }
+    broken = [
+        f"{cell.update} × {cell.module} {cell.verdict}"
+        for cell in report.cells
+        if cell.verdict != "kept"
+    ]
+    return Separation(values, ", ".join(broken) or "separation kept")
+
+
+def tags(promised: Contract) -> list[str]:
+    """The keys of `Separation.values`."""
+    return [
+        f"{update}/{module}/{quantity}"
+        for update in promised.updates
+        for module in promised.modules
+        for quantity in ("grade", "gradient_norm", "movement")
+    ]
+
+
+def _quantities(cell: Cell, members: int) -> dict[str, NDArray[np.float64]]:
+    absent = np.full(members, np.nan)
+    return {
+        "grade": absent if cell.grades is None else cell.grades.double().numpy(),
+        "gradient_norm": (
+            absent if cell.gradient_norms is None else cell.gradient_norms.double().numpy()
+        ),
+        "movement": absent if cell.movements is None else cell.movements.double().numpy(),
+    }
