@@ -43,7 +43,7 @@ def run_pass(
             seen.terms[name] = _term(tensor, inventory)
     watcher.residue.before(seen.reached, inventory)
     if watcher.explainer is not None:
-        watcher.explainer.walked(seen, nodes, leaves)
+        watcher.explainer.walked(seen, outputs, nodes, leaves)
     if not seen.accumulates:
         gradients = engine(outputs, *arguments, **keywords)
         _returned(seen, inventory, arguments[3], gradients)

@@ -1,6 +1,7 @@
 """What one run of one update did to one module, in numbers."""
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 
 import torch
 from torch import Tensor
@@ -85,7 +86,7 @@ class Facts:
     def moved(self) -> list[Entry]:
         return [changes[0].entry for changes in self.changes.values()]
 
-    def entries(self, keys: Set[int]) -> list[Entry]:
+    def entries(self, keys: AbstractSet[int]) -> list[Entry]:
         """The module's entries among `keys`, in the module's order."""
         return [entry for key, entry in self.own.items() if key in keys]
 

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 from ddpg.isolation.contract import Contract, Permission
 from ddpg.isolation.facts import Facts, is_nonzero
+from ddpg.isolation.ledger import Change
 from ddpg.isolation.movers import GRADIENT, POLYAK, TRAIN_MODE, by_step, by_write
 from ddpg.isolation.problems import Problem, names_in, some
 from ddpg.isolation.record import Pass, Record, Step
-from ddpg.isolation.ledger import Change
 
 
 def applied(record: Record, contract: Contract) -> Iterator[Problem]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from torch import Tensor
 
@@ -73,7 +72,8 @@ class Call:
         needing_grad: how many of its own parameters required grad.
         own: how many parameters of its own it has.
         first, last: sequence numbers, [first, last), of the operations it recorded.
-        roots: graph nodes of its outputs (only when paths are being explained).
+        depth: how many other module calls it ran inside.
+        has_graph: something that it returned carries a graph (known only when explaining).
         line: the user's line that called it (only then).
     """
 
@@ -83,8 +83,9 @@ class Call:
     needing_grad: int
     own: int
     first: int
+    depth: int
     last: int = -1
-    roots: list[Any] = field(default_factory=list)
+    has_graph: bool = False
     line: str = ""
 
     @property
@@ -111,6 +112,17 @@ class Record:
     optimizers_after: dict[str, list[int]] = field(default_factory=dict)
     stored: dict[str, str] = field(default_factory=dict)
     error: Exception | None = None
+
+    def call_at(self, number: int, module: str | None = None) -> Call | None:
+        """The innermost call that recorded operation `number`; the outermost one of `module`."""
+        within = [
+            call
+            for call in self.calls
+            if call.first <= number and (call.last < 0 or number < call.last)
+        ]
+        if module is not None:
+            return next((call for call in within if call.module == module), None)
+        return within[-1] if within else None
 
     def passes(self, row: str | None = None) -> Iterator[Pass]:
         return (e for e in self.events if isinstance(e, Pass) and row in (None, e.row))

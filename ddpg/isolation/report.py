@@ -1,13 +1,18 @@
 """What an audit says: cells (update × module), findings (what is wrong), and the report of both."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from torch import Tensor
 
 from ddpg.isolation.contract import Contract
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from ddpg.isolation.watching import Watcher
 
 Verdict = Literal["kept", "leaked", "starved", "moved_by_other"]
 Kind = Literal["reached", "written", "moved", "membership", "aliasing", "order", "stored", "modes"]
@@ -101,11 +106,17 @@ class Report:
     """What an audit found. `report[update, module]` is a cell; `findings` is what is wrong."""
 
     def __init__(
-        self, contract: Contract, cells: Sequence[Cell], findings: Sequence[Finding]
+        self,
+        contract: Contract,
+        cells: Sequence[Cell],
+        findings: Sequence[Finding],
+        notes: Sequence[str] = (),
     ) -> None:
         self.contract = contract
         self.cells = list(cells)
         self.findings = list(findings)
+        self.notes = list(notes)
+        self.rerun: Callable[[Watcher], None] | None = None
 
     @property
     def kept(self) -> bool:
@@ -161,3 +172,30 @@ class Report:
             if finding.path is not None:
                 lines += [f"    {line}" for line in finding.path.lines()]
         return "\n".join(lines)
+
+    def table(self) -> "Table":
+        """Update × module, each with its verdict and grade, for `rich.print`."""
+        from ddpg.isolation.show_table import table
+
+        return table(self)
+
+    def to_json(self) -> str:
+        """Cells, findings and notes as JSON; norms that are not finite as strings."""
+        from ddpg.isolation.show_json import to_json
+
+        return to_json(self)
+
+    def to_svg(self) -> str:
+        """The matrix, and each update's autograd graph folded to modules, leaks in red.
+
+        For the graphs the updates run once more, as a dry run; a report of `watch` has none.
+        """
+        from ddpg.isolation.show_graph import to_svg
+
+        return to_svg(self)
+
+    def to_html(self) -> str:
+        """One page that needs nothing else: the matrix, the findings with their paths, the graphs."""
+        from ddpg.isolation.show_html import to_html
+
+        return to_html(self)
