@@ -69,7 +69,7 @@ class Paths(TorchFunctionMode):
     def walked(
         self,
         seen: Pass,
-        outputs: Sequence[object],
+        outputs: Sequence[object],  # noqa: ARG002  the drawer of graphs needs them
         nodes: dict[Node, Node | None],
         leaves: dict[Node, int],
     ) -> None:

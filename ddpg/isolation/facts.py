@@ -111,11 +111,11 @@ class Facts:
 
     def differences(self) -> list[Tensor]:
         """What was moved, per floating-point entry."""
-        found: list[Tensor] = []
-        for changes in self.changes.values():
-            if changes[0].before.is_floating_point():
-                found.append(sum_of(each.after - each.before for each in changes))
-        return found
+        return [
+            sum_of(each.after - each.before for each in changes)
+            for changes in self.changes.values()
+            if changes[0].before.is_floating_point()
+        ]
 
     def grades_by_member(self) -> Tensor:
         """Grades, `[member]`, of a module whose every parameter is `[member, ...]`."""

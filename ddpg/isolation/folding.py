@@ -104,8 +104,9 @@ def _fold(
         drawn = pygraphviz.AGraph(string=make_dot(losses).source)
     edges = [(str(one), str(two)) for one, two in drawn.edges()]
     together = _connected(outside, edges)
+    order = {first: index for index, first in enumerate(dict.fromkeys(together.values()))}
     for name, first in together.items():
-        groups[name] = f"operations {first}"
+        groups[name] = f"operations {order[first]}"
         folded.operations.setdefault(groups[name], []).append(outside[name])
     for one, two in edges:
         if one in groups and two in groups and groups[one] != groups[two]:

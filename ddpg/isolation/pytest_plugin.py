@@ -31,7 +31,7 @@ class Isolation:
             options: as for `audit`.
 
         Raises:
-            ContractBroken: with every finding.
+            ContractBrokenError: with every finding.
         """
         from ddpg.isolation.auditing import audit
 

@@ -18,6 +18,7 @@ class Pass:
         delivered: the gradient that it delivered to each.
         terms: the same for each loss term that its graph holds: term → (reached, delivered).
         outdated: entry → the operation that saved a value which is no longer the entry's.
+        calls: the forward calls that recorded operations of its graph.
         accumulates: it writes `.grad` (and is no `autograd.grad`).
         loose: one of its losses has no graph.
     """
@@ -27,6 +28,7 @@ class Pass:
     delivered: dict[int, Tensor] = field(default_factory=dict)
     terms: dict[str, tuple[set[int], dict[int, Tensor]]] = field(default_factory=dict)
     outdated: dict[int, str] = field(default_factory=dict)
+    calls: "list[Call]" = field(default_factory=list)
     accumulates: bool = True
     loose: bool = False
     row: str = ""
@@ -57,9 +59,10 @@ class Step:
 
 @dataclass(eq=False)
 class Write:
-    """A change outside every optimizer step."""
+    """A change outside every optimizer step; `call` is the forward call that made it, if any."""
 
     change: Change
+    call: "Call | None" = None
     row: str = ""
 
 
@@ -75,6 +78,8 @@ class Call:
         depth: how many other module calls it ran inside.
         has_graph: something that it returned carries a graph (known only when explaining).
         line: the user's line that called it (only then).
+        before: how many events came before it.
+        rows: the updates it belongs to.
     """
 
     label: str
@@ -84,9 +89,11 @@ class Call:
     own: int
     first: int
     depth: int
+    before: int
     last: int = -1
     has_graph: bool = False
     line: str = ""
+    rows: list[str] = field(default_factory=list)
 
     @property
     def module(self) -> str:

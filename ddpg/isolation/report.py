@@ -30,13 +30,13 @@ class Grade(IntEnum):
     MOVED = 3
 
 
-class ContractBroken(AssertionError):
+class ContractBrokenError(AssertionError):
     """An update did what the contract does not allow."""
 
 
 @dataclass(frozen=True)
 class PathStep:
-    """One operation on a path: its name, the module it ran in, and the user's line (`file:line: code`)."""
+    """One operation on a path, the module it ran in, and the user's line (`file:line: code`)."""
 
     operation: str
     module: str = ""
@@ -68,7 +68,7 @@ class Path:
 
 @dataclass
 class Cell:
-    """One update × one module (or one loss term of it). Norms are L2; stacked ones are `[member]`."""
+    """One update × one module. Norms are L2; those of stacked members have the shape `[member]`."""
 
     update: str
     module: str
@@ -153,9 +153,9 @@ class Report:
         ]
 
     def assert_kept(self) -> None:
-        """Raise `ContractBroken` with everything that is wrong, unless nothing is."""
+        """Raise `ContractBrokenError` with everything that is wrong, unless nothing is."""
         if self.findings:
-            raise ContractBroken(self.summary())
+            raise ContractBrokenError(self.summary())
 
     def summary(self) -> str:
         """The findings in words, with the paths."""
@@ -195,7 +195,7 @@ class Report:
         return to_svg(self)
 
     def to_html(self) -> str:
-        """One page that needs nothing else: the matrix, the findings with their paths, the graphs."""
+        """One page that needs nothing else: the matrix, the findings with paths, the graphs."""
         from ddpg.isolation.show_html import to_html
 
         return to_html(self)

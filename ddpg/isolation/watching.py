@@ -1,6 +1,6 @@
 """Watches updates while they run, and leaves no trace in torch afterwards."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, Protocol, Self
 
@@ -183,14 +183,14 @@ class Watcher:
         if self.restorer:
             self.restorer.remember(entry.tensor for entry in self.inventory.entries.values())
 
-    def _note(self, changes: list[Change]) -> None:
-        """Changes belong to the step that is running, or are writes."""
+    def _note(self, changes: list[Change], call: Call | None = None) -> None:
+        """Changes belong to the step that is running, or are writes (of a forward call)."""
         if self.record is None:
             return
         if self._step is not None:
             self._step.changes += changes
         else:
-            self.record.events += [Write(change) for change in changes]
+            self.record.events += [Write(change, call) for change in changes]
 
     def _backward(self, outputs: Any, *arguments: Any, **keywords: Any) -> Any:
         if self.record is None or self._inside_pass:
@@ -264,7 +264,7 @@ class Watcher:
             return
         own = [p for p in module._parameters.values() if p is not None]
         if self.closely:
-            self._look_at(own)
+            self._look_at((*own, *module._buffers.values()))
         needing = sum(parameter.requires_grad for parameter in own)
         call = Call(
             label,
@@ -274,6 +274,7 @@ class Watcher:
             len(own),
             first=sequence_number(),
             depth=len(self._calls),
+            before=len(self.record.events),
         )
         self.record.calls.append(call)
         self._calls.append(call)
@@ -287,15 +288,17 @@ class Watcher:
             if self.explainer is not None:
                 self.explainer.called(call, output)
             if self.closely:
-                self._look_at(p for p in module._parameters.values() if p is not None)
+                self._look_at(module._parameters.values())
+            self._look_at(module._buffers.values(), call)
 
     def entries_below(self, nodes: dict[Node, Node | None]) -> set[int]:
         """The entries among the leaves of a walked graph."""
         return set(entries_among(nodes, self.inventory).values())
 
-    def _look_at(self, tensors: Any) -> None:
+    def _look_at(self, tensors: Iterable[Tensor | None], call: Call | None = None) -> None:
         keys = [id(tensor) for tensor in tensors if id(tensor) in self.ledger.entries]
-        self._note(self.ledger.look(keys))
+        if keys:
+            self._note(self.ledger.look(keys), call)
 
 
 def _replaced(record: Record) -> list[Change]:
