@@ -158,6 +158,8 @@ class DDPG:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take up what `state_dict` returned."""
+        # An optimizer takes the tensors of a state as they are; two agents must not share moments.
+        state = deepcopy(state)
         for name, part in {**self.modules, **self._stateful()}.items():
             part.load_state_dict(state[name])
 

@@ -1,0 +1,5 @@
+"""Test environments are registered once."""
+
+from tests.environments import register
+
+register()

@@ -1,0 +1,166 @@
+"""One update of ours equals one update of Stable-Baselines3's DDPG."""
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+from stable_baselines3 import DDPG as PeerDDPG
+from stable_baselines3.common.logger import Logger
+from stable_baselines3.common.type_aliases import ReplayBufferSamples
+from torch import Tensor, nn
+
+from ddpg.agent import DDPG
+from ddpg.config import Config
+from ddpg.networks import MemberLinear
+from ddpg.replay import Batch
+from ddpg.stops import Crossing, Effect, legal
+
+
+def layers(module: nn.Module) -> list[MemberLinear]:
+    return [layer for layer in module.modules() if isinstance(layer, MemberLinear)]
+
+
+def peer_layers(module: nn.Module) -> list[nn.Linear]:
+    return [layer for layer in module.modules() if isinstance(layer, nn.Linear)]
+
+
+def pairs(ours: nn.Module, theirs: nn.Module) -> Iterator[tuple[str, Tensor, Tensor]]:
+    """Equal parameters of both, ours with the peer's layout."""
+    for index, (left, right) in enumerate(zip(layers(ours), peer_layers(theirs), strict=True)):
+        yield f"{index}.weight", left.weight[0].T, right.weight
+        yield f"{index}.bias", left.bias[0, 0], right.bias
+
+
+def networks(agent: DDPG, model: PeerDDPG) -> list[tuple[str, nn.Module, nn.Module]]:
+    return [
+        ("actor", agent.actor, model.actor),
+        ("critic", agent.critic, model.critic),
+        ("actor_target", agent.actor_target, model.actor_target),
+        ("critic_target", agent.critic_target, model.critic_target),
+    ]
+
+
+def peer() -> PeerDDPG:
+    model = PeerDDPG(
+        "MlpPolicy",
+        "Pendulum-v1",
+        learning_rate=1e-3,
+        tau=0.005,
+        gamma=0.98,
+        policy_kwargs={"net_arch": [64, 64]},
+        seed=0,
+        device="cpu",
+    )
+    model.set_logger(Logger(folder=None, output_formats=[]))
+    return model
+
+
+def ours(stop: str, actor_stop: str, model: PeerDDPG) -> DDPG:
+    """Our agent with the peer's weights."""
+    config = Config(stop=stop, actor_stop=actor_stop)
+    agent = DDPG(config, 3, 1, [torch.Generator()], torch.device("cpu"))
+    with torch.no_grad():
+        for _, module, other in networks(agent, model):
+            for _, left, right in pairs(module, other):
+                left.copy_(right)
+    return agent
+
+
+def batches(count: int) -> list[Batch]:
+    generator = torch.Generator().manual_seed(1)
+
+    def normal(width: int) -> Tensor:
+        return torch.randn(1, 64, width, generator=generator)
+
+    return [
+        Batch(
+            normal(3),
+            normal(1).tanh(),
+            -normal(1).square(),
+            normal(3),
+            (torch.rand(1, 64, 1, generator=generator) < 0.1).float(),
+        )
+        for _ in range(count)
+    ]
+
+
+def keep_gradients(optimizer: torch.optim.Optimizer, parameters: list[Tensor]) -> list[Tensor]:
+    """A list that every step of `optimizer` fills with the gradients that it steps on."""
+    kept: list[Tensor] = []
+
+    def keep(*_: object) -> None:
+        kept[:] = [p.grad.clone() for p in parameters if p.grad is not None]
+
+    optimizer.register_step_pre_hook(keep)
+    return kept
+
+
+def train_peer(model: PeerDDPG, batch: Batch) -> None:
+    """One update of the peer's on `batch`."""
+    samples = ReplayBufferSamples(
+        batch.observation[0],
+        batch.action[0],
+        batch.next_observation[0],
+        batch.terminated[0],
+        batch.reward[0],
+    )
+    assert model.replay_buffer is not None
+    model.replay_buffer.sample = lambda *_, **__: samples
+    model.train(gradient_steps=1, batch_size=64)
+
+
+STOPS = [
+    *((stop, "freeze+optimizer") for stop in legal(Crossing.UPSTREAM, Effect.PROTECTS)),
+    *(("no_grad+optimizer", stop) for stop in legal(Crossing.DOWNSTREAM, Effect.PROTECTS)),
+]
+
+
+@pytest.mark.parametrize(("stop", "actor_stop"), STOPS)
+def test_one_update_equals_the_peers(stop, actor_stop):
+    model = peer()
+    agent = ours(stop, actor_stop, model)
+    before = [p.detach().clone() for p in model.actor.parameters()]
+    batch = batches(1)[0]
+    metrics = agent.update(batch)
+    train_peer(model, batch)
+    logged = model.logger.name_to_value
+    assert metrics.critic_loss.item() == pytest.approx(logged["train/critic_loss"], rel=1e-6)
+    assert metrics.actor_loss.item() == pytest.approx(logged["train/actor_loss"], rel=1e-6)
+    assert any(not torch.equal(a, b) for a, b in zip(before, model.actor.parameters(), strict=True))
+    for name, module, other in networks(agent, model):
+        for key, left, right in pairs(module, other):
+            assert (left - right).abs().max() < 1e-6, f"{name}.{key}"
+
+
+def test_the_gradients_equal_the_peers():
+    model = peer()
+    agent = ours("no_grad+optimizer", "freeze+optimizer", model)
+    optimizers = {"actor": agent.actor_optimizer, "critic": agent.critic_optimizer}
+    kept = {}
+    for name, module, other in networks(agent, model)[:2]:
+        mine = [p for layer in layers(module) for p in (layer.weight, layer.bias)]
+        theirs = list(other.parameters())
+        kept[name] = (
+            keep_gradients(optimizers[name], mine),
+            keep_gradients(other.optimizer, theirs),
+        )
+    batch = batches(1)[0]
+    agent.update(batch)
+    train_peer(model, batch)
+    for name, (mine, theirs) in kept.items():
+        assert len(mine) == len(theirs) == 6, name
+        for left, right in zip(mine, theirs, strict=True):
+            assert right.abs().max() > 0
+            laid_out = left[0].T if right.dim() == 2 else left[0, 0]
+            assert (laid_out - right).abs().max() < 1e-6, name
+
+
+def test_twenty_updates_stay_with_the_peers():
+    model = peer()
+    agent = ours("detach", "optimizer", model)
+    for batch in batches(20):
+        agent.update(batch)
+        train_peer(model, batch)
+    for name, module, other in networks(agent, model):
+        for key, left, right in pairs(module, other):
+            assert (left - right).abs().max() < 1e-4, f"{name}.{key}"

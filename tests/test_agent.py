@@ -1,0 +1,155 @@
+"""The update against gradients derived by hand, and members against runs of their own."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from ddpg.agent import DDPG
+from ddpg.config import Config
+from ddpg.replay import Batch
+from tests.parts import make_agent, random_batch
+
+
+def member_of(batch: Batch, member: int) -> Batch:
+    """The batch of one member alone."""
+    return Batch(*(field[member : member + 1] for field in batch))
+
+
+@pytest.mark.parametrize("member", [0, 1, 2])
+def test_a_member_of_three_is_the_run_with_its_one_seed(member):
+    together, alone = make_agent(members=3, seed=5), make_agent(members=1, seed=5 + member)
+    batch = random_batch(3, seed=0)
+    for name, module in alone.modules.items():
+        for key, value in module.state_dict().items():
+            assert torch.equal(together.modules[name].state_dict()[key][member], value[0])
+    metrics, expected = together.update(batch), alone.update(member_of(batch, member))
+    for ours, theirs in zip(metrics, expected, strict=True):
+        assert ours[member].item() == pytest.approx(theirs.item(), rel=1e-5, abs=1e-6)
+    for name, module in alone.modules.items():
+        for key, value in module.state_dict().items():
+            difference = together.modules[name].state_dict()[key][member] - value[0]
+            assert difference.abs().max() < 1e-5, (name, key)
+
+
+def test_metrics_are_detached_and_one_a_member():
+    for value in make_agent(members=3).update(random_batch(3, 0)):
+        assert value.shape == (3,)
+        assert not value.requires_grad
+
+
+def linear_agent() -> tuple[DDPG, dict[str, Tensor]]:
+    """Scalars s and a, one hidden unit each, weights such that every ReLU is open: for s, a > −1
+
+    μ(s) = tanh(v·(s + 1) + d) and Q(s, a) = w·(s + 2a + 4) + c, so the critic's loss is quadratic.
+    """
+    agent = DDPG(
+        Config(hidden=(1,), gamma=0.5, actor_learning_rate=0.01, critic_learning_rate=0.01),
+        1,
+        1,
+        [torch.Generator().manual_seed(0)],
+        torch.device("cpu"),
+    )
+    values = {"v": 0.3, "d": -0.1, "w": 0.7, "c": 0.2}
+    for actor in (agent.actor, agent.actor_target):
+        actor.load_state_dict(
+            {
+                "hidden.0.weight": torch.ones(1, 1, 1),
+                "hidden.0.bias": torch.ones(1, 1, 1),
+                "output.weight": torch.full((1, 1, 1), values["v"]),
+                "output.bias": torch.full((1, 1, 1), values["d"]),
+            }
+        )
+    for critic in (agent.critic, agent.critic_target):
+        critic.load_state_dict(
+            {
+                "hidden.0.weight": torch.tensor([[[1.0], [2.0]]]),
+                "hidden.0.bias": torch.full((1, 1, 1), 4.0),
+                "output.weight": torch.full((1, 1, 1), values["w"]),
+                "output.bias": torch.full((1, 1, 1), values["c"]),
+            }
+        )
+    return agent, {name: torch.tensor(value) for name, value in values.items()}
+
+
+def test_critic_gradient_of_a_linear_quadratic_case_by_hand():
+    agent, k = linear_agent()
+    s = torch.tensor([0.1, 0.5, -0.3])
+    a = torch.tensor([0.2, -0.6, 0.4])
+    r = torch.tensor([1.0, -2.0, 0.5])
+    after = torch.tensor([0.4, 0.0, -0.2])
+    terminated = torch.tensor([0.0, 1.0, 0.0])
+    batch = Batch(*(column.view(1, 3, 1) for column in (s, a, r, after, terminated)))
+    # Equation 4 and 5 on paper: y = r + γ(1 − d)Q(s', μ(s')), ∂L/∂w = mean of 2(Q − y)·h.
+    best = torch.tanh(k["v"] * (after + 1) + k["d"])
+    y = r + 0.5 * (1 - terminated) * (k["w"] * (after + 2 * best + 4) + k["c"])
+    h = s + 2 * a + 4
+    error = k["w"] * h + k["c"] - y
+    loss, _, target = agent.critic_loss(batch)
+    assert torch.allclose(target.flatten(), y, atol=1e-6)
+    assert loss.item() == pytest.approx(error.square().mean().item(), rel=1e-6)
+    agent.update_critic(batch)
+    gradients = {name: p.grad for name, p in agent.critic.named_parameters()}
+    by_hand = {
+        "output.weight": 2 * (error * h).mean(),
+        "output.bias": 2 * error.mean(),
+        "hidden.0.weight": 2 * k["w"] * torch.stack([(error * s).mean(), (error * a).mean()]),
+        "hidden.0.bias": 2 * k["w"] * error.mean(),
+    }
+    for name, expected in by_hand.items():
+        gradient = gradients[name]
+        assert gradient is not None
+        assert torch.allclose(gradient.flatten(), expected.flatten(), atol=1e-6), name
+    # Adam's first step is the learning rate against the sign of the gradient.
+    moved = agent.critic.output.get_parameter("bias").item() - k["c"].item()
+    assert moved == pytest.approx(-0.01 * by_hand["output.bias"].sign().item(), rel=1e-4)
+
+
+def test_actor_gradient_of_a_linear_quadratic_case_by_hand():
+    agent, k = linear_agent()
+    s = torch.tensor([0.1, 0.5, -0.3])
+    zero = torch.zeros(1, 3, 1)
+    batch = Batch(s.view(1, 3, 1), zero, zero, zero, zero)
+    # Equation 6 on paper: ∇ₐQ = 2w, ∂μ/∂v = (1 − μ²)(s + 1).
+    action = torch.tanh(k["v"] * (s + 1) + k["d"])
+    slope = 2 * k["w"] * (1 - action.square())
+    loss = agent.actor_loss(batch)
+    assert loss.item() == pytest.approx(-(k["w"] * (s + 2 * action + 4) + k["c"]).mean().item())
+    agent.update_actor(batch)
+    gradients = {name: p.grad for name, p in agent.actor.named_parameters()}
+    by_hand = {
+        "output.weight": -(slope * (s + 1)).mean(),
+        "output.bias": -slope.mean(),
+        "hidden.0.weight": -(slope * k["v"] * s).mean(),
+        "hidden.0.bias": -(slope * k["v"]).mean(),
+    }
+    for name, expected in by_hand.items():
+        gradient = gradients[name]
+        assert gradient is not None
+        assert torch.allclose(gradient.flatten(), expected.flatten(), atol=1e-6), name
+
+
+def test_weight_decay_moves_the_trained_module_alone():
+    agent = make_agent(stop="manual", critic_weight_decay=0.1)
+    plain = make_agent(stop="manual")
+    before = agent.critic_target.output.get_parameter("weight").detach().clone()
+    for each in (agent, plain):
+        each.update_critic(random_batch(1, 0))
+        each.update_critic(random_batch(1, 1))
+    assert torch.equal(agent.critic_target.output.get_parameter("weight"), before)
+    assert not torch.equal(
+        agent.critic.output.get_parameter("weight"), plain.critic.output.get_parameter("weight")
+    )
+
+
+def test_a_state_brings_back_weights_moments_and_counts():
+    agent, other = (make_agent(members=2, stop="manual", manual_every=3) for _ in range(2))
+    for seed in range(2):
+        agent.update(random_batch(2, seed))
+    other.load_state_dict(agent.state_dict())
+    for seed in range(2, 5):
+        batch = random_batch(2, seed)
+        for ours, theirs in zip(agent.update(batch), other.update(batch), strict=True):
+            assert torch.equal(ours, theirs)
+    for name, module in agent.modules.items():
+        for key, value in module.state_dict().items():
+            assert torch.equal(value, other.modules[name].state_dict()[key])

@@ -1,0 +1,108 @@
+"""A step is one transition, the final observation is the real one, and actions keep their bounds."""
+
+import numpy as np
+import pytest
+import torch
+
+from ddpg.agent import DDPG
+from ddpg.config import Config, ConfigError
+from ddpg.environments import ActionScale, Environments, make
+from ddpg.random_streams import RandomStreams
+from ddpg.replay import Batch, ReplayBuffer
+
+
+@pytest.mark.parametrize(
+    ("name", "terminated", "ended"),
+    [("Terminates", True, True), ("Truncates", False, True), ("Both", True, True)],
+)
+def test_the_last_step_of_an_episode(name, terminated, ended):
+    environments = Environments(f"ddpg-tests/{name}-v0", 2, {})
+    environments.reset([0, 1])
+    steps = []
+    for number in range(9):
+        before = environments.observation.copy()
+        transition = environments.step(np.full((2, 1), 0.5))
+        steps.append((before[0].tolist(), transition.next_observation[0].tolist()))
+        last = number % 4 == 3
+        assert transition.terminated.tolist() == [terminated and last] * 2
+        assert transition.ended.tolist() == [ended and last] * 2
+        assert transition.reward.tolist() == [0.5, 0.5]
+    # Every transition goes from step t to t + 1 of one episode; none crosses into the next.
+    expected = [([e, t], [e, t + 1]) for e in range(3) for t in range(4)]
+    assert steps == [tuple(map(list, pair)) for pair in expected[:9]]
+
+
+@pytest.mark.parametrize(
+    ("name", "bootstraps"), [("Terminates", False), ("Truncates", True), ("Both", False)]
+)
+def test_truncation_bootstraps_and_termination_does_not(name, bootstraps):
+    environments = Environments(f"ddpg-tests/{name}-v0", 1, {})
+    environments.reset([0])
+    streams = RandomStreams.from_seeds([0])
+    device = torch.device("cpu")
+    replay = ReplayBuffer(streams.replay, 100, 2, 1, device)
+    action = np.full((1, 1), 0.5, np.float32)
+    for _ in range(4):
+        observation = environments.observation
+        step = environments.step(action)
+        replay.add(observation, action, step.reward, step.next_observation, step.terminated)
+    last = Batch(*replay.rows[:, 3:4].split(replay.widths, dim=-1))
+    agent = DDPG(Config(gamma=0.9, hidden=(8,)), 2, 1, streams.weights, device)
+    target = agent.critic_loss(last)[2].item()
+    bootstrap = agent.bootstrap(torch.tensor([[[0.0, 4.0]]])).item()
+    assert bootstrap != 0
+    assert target == pytest.approx(0.5 + (0.9 * bootstrap if bootstraps else 0.0), abs=1e-6)
+
+
+def test_actions_reach_asymmetric_bounds_and_never_leave_them():
+    environments = Environments("ddpg-tests/Asymmetric-v0", 1, {})
+    environments.reset([0])
+    scale = environments.scale
+    assert scale.to_environment(np.array([-1.0, -1.0])).tolist() == [-1.0, 0.0]
+    assert scale.to_environment(np.array([1.0, 1.0])).tolist() == [3.0, 10.0]
+    assert scale.to_environment(np.array([0.0, 0.5])).tolist() == [1.0, 7.5]
+    for action in np.random.default_rng(0).uniform(-1, 1, (20, 1, 2)):
+        environments.step(action)
+
+
+def test_rounding_does_not_carry_an_action_over_its_bounds():
+    space = make("ddpg-tests/Asymmetric-v0", {}).action_space
+    space.low[:], space.high[:] = np.float32(0.1), np.float32(0.7)
+    scale = ActionScale(space)
+    for action in (-1.0, 1.0):
+        assert space.contains(scale.to_environment(np.full(2, action)))
+
+
+def test_members_have_their_own_seeds():
+    together, alone = Environments("Pendulum-v1", 3, {}), Environments("Pendulum-v1", 1, {})
+    together.reset([3, 4, 5])
+    alone.reset([5])
+    for _ in range(250):
+        action = np.random.default_rng(0).uniform(-1, 1, (3, 1))
+        left, right = together.step(action), alone.step(action[2:])
+        assert np.array_equal(left.next_observation[2], right.next_observation[0])
+        assert left.reward[2] == right.reward[0]
+    assert not np.array_equal(together.observation[0], together.observation[2])
+
+
+@pytest.mark.filterwarnings("ignore:.*A Box action space:UserWarning")
+@pytest.mark.parametrize(
+    ("name", "options", "sentence"),
+    [
+        ("ddpg-tests/Unbounded-v0", {}, "infinite bound; allowed: finite bounds"),
+        ("ddpg-tests/Flat-v0", {}, "low not below high"),
+        ("CartPole-v1", {}, "allowed: a one-dimensional Box of floats"),
+        ("Blackjack-v1", {}, "FlattenObservation"),
+        ("Pendulun-v1", {}, "Did you mean: `Pendulum`"),
+        ("no_such_module:Pendulum-v1", {}, "No module named 'no_such_module'"),
+        ("Pendulum-v1", {"gravity": 9.81}, "unexpected keyword argument 'gravity'"),
+    ],
+)
+def test_environments_that_cannot_be_used(name, options, sentence):
+    for maker in (lambda: Environments(name, 2, options), lambda: make(name, options)):
+        with pytest.raises(ConfigError, match=sentence):
+            maker()
+
+
+def test_options_reach_the_environment():
+    assert make("LunarLander-v3", {"continuous": True}).action_space.shape == (2,)
