@@ -156,7 +156,7 @@ class Config:
             )
         if self.resume and self.name is None:
             raise ConfigError("resume is true without a name; allowed: with the name of a run")
-        if self.name is not None and Path(self.name).name != self.name:
+        if self.name in ("", "..") or (self.name and Path(self.name).name != self.name):
             raise ConfigError(
                 f"name is {self.name!r}; allowed: the name of one folder, without separators"
             )

@@ -44,7 +44,8 @@ def progress_display() -> Iterator[Bar]:
     try:
         yield bar
     finally:
-        bar.stop()
+        if bar.tasks:
+            bar.stop()
 
 
 def show(bar: Bar, progress: Progress) -> None:

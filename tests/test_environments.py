@@ -1,4 +1,4 @@
-"""A step is one transition, the final observation is the real one, and actions keep their bounds."""
+"""A step is one transition, its last observation is real, and actions keep their bounds."""
 
 import numpy as np
 import pytest

@@ -1,0 +1,135 @@
+"""TensorBoard is read back: the tags, the layout, the settings, one unbroken curve."""
+
+from pathlib import Path
+
+import pytest
+from google.protobuf.message import Message
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.custom_scalar import layout_pb2
+from tensorboard.plugins.hparams import plugin_data_pb2
+
+from ddpg.config import Config
+from ddpg.training import TrainingResult, train
+
+SETTINGS = {
+    "hidden": (16, 16),
+    "random_steps": 20,
+    "log_every": 10,
+    "evaluation_every": 20,
+    "evaluation_episodes": 1,
+    "separation_every": 10,
+    "members": 2,
+    "env": "ddpg-tests/Truncates-v0",
+}
+
+
+def run(tmp_path: Path, steps: int = 60, **settings) -> TrainingResult:
+    return train(Config(**{"runs": str(tmp_path), "steps": steps, **SETTINGS, **settings}))
+
+
+def events(folder: Path) -> EventAccumulator:
+    accumulator = EventAccumulator(str(folder), size_guidance={"scalars": 0, "tensors": 0})
+    accumulator.Reload()
+    return accumulator
+
+
+def test_every_member_has_a_run_with_every_tag(tmp_path):
+    result = run(tmp_path, seed=3, stop="optimizer")
+    separation = [
+        f"separation/{update}/{module}/{quantity}"
+        for update in ("critic_update", "actor_update")
+        for module in ("actor", "critic", "actor_target", "critic_target")
+        for quantity in ("grade", "movement")
+    ]
+    written = [
+        "separation/critic_update/critic/gradient_norm",
+        "separation/critic_update/critic_target/gradient_norm",
+        "separation/critic_update/actor_target/gradient_norm",
+        "separation/actor_update/actor/gradient_norm",
+    ]
+    for seed in (3, 4):
+        assert sorted(events(result.folder / f"seed-{seed}").Tags()["scalars"]) == sorted(
+            [
+                "return/evaluation",
+                "return/training",
+                "episode/length",
+                "loss/critic",
+                "loss/actor",
+                "value/q",
+                "value/target",
+                "speed/environment_steps_per_second",
+                *separation,
+                *written,
+            ]
+        )
+
+
+def test_the_points_are_the_ones_of_the_csv_at_environment_steps(tmp_path):
+    import csv
+
+    result = run(tmp_path)
+    with (result.folder / "metrics.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["member"] == "1"]
+    scalars = events(result.folder / "seed-1")
+    for tag in ("return/evaluation", "loss/critic", "separation/critic_update/critic/movement"):
+        points = [(point.step, point.value) for point in scalars.Scalars(tag)]
+        expected = [(int(row["step"]), float(row[tag])) for row in rows if row[tag]]
+        assert len(points) == len(expected) > 1
+        for (step, value), (expected_step, expected_value) in zip(points, expected, strict=True):
+            assert step == expected_step
+            assert value == pytest.approx(expected_value, rel=1e-6)
+
+
+def test_a_resumed_curve_has_no_doubled_point(tmp_path):
+    def interrupt(progress):
+        if progress.step == 50:
+            raise KeyboardInterrupt
+
+    config = Config(runs=str(tmp_path), steps=80, name="mine", checkpoint_every=20, **SETTINGS)
+    train(config, interrupt)
+    # The run died after step 50 without its last checkpoint, so it goes on from step 40.
+    for file in (tmp_path / "mine" / "checkpoints").glob("*50.*"):
+        file.unlink()
+    result = run(tmp_path, steps=80, name="mine", checkpoint_every=20, resume=True)
+    points = [p.step for p in events(result.folder / "seed-0").Scalars("loss/critic")]
+    assert points == [30, 40, 50, 60, 70, 80]
+
+
+def plugin_content(folder: Path, tag: str) -> bytes:
+    accumulator = events(folder)
+    for metadata in (accumulator.SummaryMetadata(t) for t in accumulator.Tags()["tensors"]):
+        assert isinstance(metadata, Message)
+    return accumulator.Tensors(tag)[0].tensor_proto.string_val[0]
+
+
+def test_the_layout_puts_separation_beside_the_return(tmp_path):
+    result = run(tmp_path)
+    layout = layout_pb2.Layout()
+    layout.ParseFromString(plugin_content(result.folder / "seed-0", "custom_scalars__config__"))
+    charts = {
+        category.title: {chart.title: list(chart.multiline.tag) for chart in category.chart}
+        for category in layout.category
+    }
+    for update in ("critic_update", "actor_update"):
+        category = charts[f"separation in the {update.replace('_', ' ')}"]
+        assert category["return"] == ["return/evaluation", "return/training"]
+        assert category[f"{update}: grade"] == [
+            f"separation/{update}/{module}/grade"
+            for module in ("actor", "critic", "actor_target", "critic_target")
+        ]
+    shown = {tag for category in charts.values() for tags in category.values() for tag in tags}
+    assert set(events(result.folder / "seed-0").Tags()["scalars"]) - shown == {
+        "episode/length",
+        "speed/environment_steps_per_second",
+    }
+
+
+def test_the_hparams_tab_compares_stops(tmp_path):
+    result = run(tmp_path, stop="detach")
+    accumulator = events(result.folder / "seed-1")
+    content = accumulator.summary_metadata["_hparams_/session_start_info"].plugin_data.content
+    data = plugin_data_pb2.HParamsPluginData.FromString(content)
+    settings = data.session_start_info.hparams
+    assert settings["stop"].string_value == "detach"
+    assert settings["seed"].number_value == 1
+    assert settings["gamma"].number_value == 0.98
