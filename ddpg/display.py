@@ -21,8 +21,6 @@ from rich.text import Text
 from ddpg.evaluation import Evaluation
 from ddpg.training import Progress
 
-_SHOWN_MEMBERS = 4
-
 
 class _SpeedColumn(ProgressColumn):
     def render(self, task: Task) -> Text:
@@ -34,7 +32,7 @@ def progress_display() -> Iterator[Bar]:
     """A progress bar on standard error; feed it with `show`."""
     bar = Bar(
         MofNCompleteColumn(),
-        BarColumn(bar_width=None),
+        BarColumn(bar_width=10),
         _SpeedColumn(),
         TimeRemainingColumn(),
         TextColumn("{task.fields[returns]}"),
@@ -68,13 +66,12 @@ def show(bar: Bar, progress: Progress) -> None:
 
 
 def returns_text(returns: NDArray[np.float64] | None) -> str:
-    """The members' returns in a few words."""
+    """The members' median return, and their range."""
     if returns is None:
         return "–"
-    shown = " ".join(f"{value:.0f}" for value in returns[:_SHOWN_MEMBERS])
-    return (
-        shown if len(returns) <= _SHOWN_MEMBERS else f"{shown} … (median {np.median(returns):.0f})"
-    )
+    if len(returns) == 1:
+        return f"{returns[0]:.0f}"
+    return f"{np.median(returns):.0f} ({returns.min():.0f} … {returns.max():.0f})"
 
 
 def evaluation_table(evaluation: Evaluation) -> Table:

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-from google.protobuf.message import Message
+from google.protobuf.json_format import MessageToDict
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from tensorboard.plugins.custom_scalar import layout_pb2
-from tensorboard.plugins.hparams import plugin_data_pb2
+from tensorboard.plugins.custom_scalar.layout_pb2 import Layout  # pyright: ignore[reportAttributeAccessIssue] (generated)
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData  # pyright: ignore[reportAttributeAccessIssue] (generated)
 
 from ddpg.config import Config
 from ddpg.training import TrainingResult, train
@@ -95,20 +95,15 @@ def test_a_resumed_curve_has_no_doubled_point(tmp_path):
     assert points == [30, 40, 50, 60, 70, 80]
 
 
-def plugin_content(folder: Path, tag: str) -> bytes:
-    accumulator = events(folder)
-    for metadata in (accumulator.SummaryMetadata(t) for t in accumulator.Tags()["tensors"]):
-        assert isinstance(metadata, Message)
-    return accumulator.Tensors(tag)[0].tensor_proto.string_val[0]
-
-
 def test_the_layout_puts_separation_beside_the_return(tmp_path):
     result = run(tmp_path)
-    layout = layout_pb2.Layout()
-    layout.ParseFromString(plugin_content(result.folder / "seed-0", "custom_scalars__config__"))
+    content = events(result.folder / "seed-0").Tensors("custom_scalars__config__")[0]
+    layout = MessageToDict(Layout.FromString(content.tensor_proto.string_val[0]))
     charts = {
-        category.title: {chart.title: list(chart.multiline.tag) for chart in category.chart}
-        for category in layout.category
+        category["title"]: {
+            chart["title"]: chart["multiline"]["tag"] for chart in category["chart"]
+        }
+        for category in layout["category"]
     }
     for update in ("critic_update", "actor_update"):
         category = charts[f"separation in the {update.replace('_', ' ')}"]
@@ -126,10 +121,7 @@ def test_the_layout_puts_separation_beside_the_return(tmp_path):
 
 def test_the_hparams_tab_compares_stops(tmp_path):
     result = run(tmp_path, stop="detach")
-    accumulator = events(result.folder / "seed-1")
-    content = accumulator.summary_metadata["_hparams_/session_start_info"].plugin_data.content
-    data = plugin_data_pb2.HParamsPluginData.FromString(content)
-    settings = data.session_start_info.hparams
-    assert settings["stop"].string_value == "detach"
-    assert settings["seed"].number_value == 1
-    assert settings["gamma"].number_value == 0.98
+    metadata = events(result.folder / "seed-1").summary_metadata["_hparams_/session_start_info"]
+    data = MessageToDict(HParamsPluginData.FromString(metadata.plugin_data.content))
+    settings = data["sessionStartInfo"]["hparams"]
+    assert (settings["stop"], settings["seed"], settings["gamma"]) == ("detach", 1, 0.98)

@@ -140,7 +140,7 @@ def test_the_progress_tells_the_separation(tmp_path):
     assert told[0].returns is None
     assert told[-1].step == 60
     assert told[-1].returns is not None
-    assert "critic_update × critic_target leaked" in told[-1].separation
+    assert "critic_update leaked: actor_target, critic_target" in told[-1].separation
     train(dataclasses.replace(config, stop="detach"), told.append)
     assert told[-1].separation == "separation kept"
 

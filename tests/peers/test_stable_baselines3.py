@@ -1,6 +1,6 @@
 """One update of ours equals one update of Stable-Baselines3's DDPG."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 import stable_baselines3
@@ -84,7 +84,7 @@ def batches(count: int) -> list[Batch]:
     ]
 
 
-def keep_gradients(optimizer: torch.optim.Optimizer, parameters: list[Tensor]) -> list[Tensor]:
+def keep_gradients(optimizer: torch.optim.Optimizer, parameters: Sequence[Tensor]) -> list[Tensor]:
     """A list that every step of `optimizer` fills with the gradients that it steps on."""
     kept: list[Tensor] = []
 
@@ -139,10 +139,11 @@ def test_the_gradients_equal_the_peers():
     kept = {}
     for name, module, other in networks(agent, model)[:2]:
         mine = [p for layer in layers(module) for p in (layer.weight, layer.bias)]
-        theirs = list(other.parameters())
+        optimizer = other.optimizer
+        assert isinstance(optimizer, torch.optim.Optimizer)
         kept[name] = (
             keep_gradients(optimizers[name], mine),
-            keep_gradients(other.optimizer, theirs),
+            keep_gradients(optimizer, list(other.parameters())),
         )
     batch = batches(1)[0]
     agent.update(batch)
