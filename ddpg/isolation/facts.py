@@ -42,6 +42,8 @@ class Facts:
         accumulated: set[int] = set()
         for each in record.passes(row):
             self.reached |= each.reached & self.own.keys()
+            if each.raised:
+                continue
             for key, gradient in each.delivered.items():
                 if key in self.own:
                     _add(self.delivered, key, gradient)

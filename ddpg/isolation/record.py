@@ -22,6 +22,7 @@ class Pass:
         elsewhere: (value, gradient) of tensors of no named module that gradients were taken for.
         accumulates: it writes `.grad` (and is no `autograd.grad`).
         loose: one of its losses has no graph.
+        raised: PyTorch refused it, part of the way.
     """
 
     update: str
@@ -33,6 +34,7 @@ class Pass:
     elsewhere: list[tuple[Tensor, Tensor]] = field(default_factory=list)
     accumulates: bool = True
     loose: bool = False
+    raised: bool = False
     row: str = ""
 
 

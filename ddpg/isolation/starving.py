@@ -185,13 +185,15 @@ def pairs(
     values = record.start if at_start else record.end
     for name, tensor in record.inventory.within(follower).items():
         entry = record.inventory.entries[id(tensor)]
+        if follower not in entry.owners or entry.echo or id(tensor) not in record.start:
+            continue
         if name not in sources or sources[name].shape != tensor.shape:
             raise ContractError(
                 f"{follower!r} is said to follow or equal {source!r}, which has no tensor {name!r} "
                 f"of shape {list(tensor.shape)}"
             )
         other = sources[name]
-        if other is not tensor and id(tensor) in record.start and not entry.echo:
+        if other is not tensor:
             yield entry, values.get(id(other), other)
 
 

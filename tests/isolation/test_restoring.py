@@ -73,6 +73,7 @@ def wreck(agent: ActorCritic) -> None:
     agent.actor_optimizer.param_groups[0]["lr"] = 7.0
     agent.actor_optimizer.param_groups[0]["params"].pop()
     agent.critic_optimizer.state.clear()
+    agent.critic_optimizer.param_groups[0]["lr"] = 7.0
     torch.rand(1)
     random.random()
     np.random.rand()  # noqa: NPY002
