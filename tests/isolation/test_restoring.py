@@ -68,7 +68,7 @@ def wreck(agent: ActorCritic) -> None:
     agent.actor_update()
     agent.actor.eval()
     agent.critic[0].weight.requires_grad_(False)
-    agent.critic_target[0].weight.data = torch.zeros(8, 4)
+    next(agent.critic_target.parameters()).data = torch.zeros(8, 4)
     agent.actor.add_module("2", nn.Linear(8, 1))
     agent.actor_optimizer.param_groups[0]["lr"] = 7.0
     agent.actor_optimizer.param_groups[0]["params"].pop()
