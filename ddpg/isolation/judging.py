@@ -164,7 +164,7 @@ def _report(
 
 def _cell(permission: Permission, facts: Facts, problems: Sequence[Problem], stacked: bool) -> Cell:
     verdicts = {problem.verdict for problem in problems}
-    found = [each for each in _WORST if each in verdicts]
+    found: list[Verdict] = [each for each in _WORST if each in verdicts]
     verdict = found[0] if found else _KEPT
     gradients = list(facts.gradients().values())
     cell = Cell(
