@@ -7,10 +7,12 @@ from ddpg.isolation import aliasing, errors, leaks, membership, modes, starving
 from ddpg.isolation.contract import Contract, Permission
 from ddpg.isolation.facts import Facts, norm, norm_by_member
 from ddpg.isolation.inventory import Inventory
+from ddpg.isolation.notes import notes_on
 from ddpg.isolation.problems import Problem
 from ddpg.isolation.record import Record
 from ddpg.isolation.report import SETUP, Cell, Finding, Grade, Report, Verdict
 
+_KEPT: Verdict = "kept"
 _WORST: tuple[Verdict, ...] = ("leaked", "moved_by_other", "starved")
 
 
@@ -30,7 +32,9 @@ def judge(
         for row in rows:
             ran[row] = ran.get(row, 0) + 1
             for module in contract.modules:
-                facts.setdefault((row, module), []).append(Facts(record, row, module))
+                facts.setdefault((row, module), []).append(
+                    Facts(record, row, module, contract.permission(row).may_train(module))
+                )
         known = {
             (row, module): facts[row, module][-1] for row in rows for module in contract.modules
         }
@@ -52,7 +56,7 @@ def judge(
     for again in repeated.values():
         if len(again) == ran.get(again[0].update, 1):
             problems.append(again[-1])
-    return _report(contract, facts, _merge(problems), stacked)
+    return _report(contract, facts, _merge(problems), notes_on(records, contract), stacked)
 
 
 def _rows(record: Record, contract: Contract) -> list[str]:
@@ -76,6 +80,8 @@ def _of_record(
         yield from leaks.left_behind(each, permission)
         if module in permission.trains and record.error is None:
             yield from starving.untrained(each, contract)
+        if record.error is None:
+            yield from starving.untrained_by_term(each, permission)
     for row in dict.fromkeys(row for row, _ in facts):
         permission = contract.permission(row)
         yield from modes.misset(record, row, permission)
@@ -132,6 +138,7 @@ def _report(
     contract: Contract,
     facts: dict[tuple[str, str], list[Facts]],
     problems: Sequence[Problem],
+    notes: Sequence[str],
     stacked: bool,
 ) -> Report:
     cells: list[Cell] = []
@@ -144,9 +151,7 @@ def _report(
             p.update,
             p.module,
             p.verdict,
-            Grade.MOVED
-            if p.kind == "moved" and p.verdict == "leaked"
-            else grades.get((p.update, p.module), Grade.NOTHING),
+            grades.get((p.update, p.module), Grade.NOTHING) if p.grade is None else p.grade,
             p.kind,
             p.message,
             p.loss,
@@ -154,20 +159,19 @@ def _report(
         )
         for p in problems
     ]
-    return Report(contract, cells, findings)
+    return Report(contract, cells, findings, notes)
 
 
 def _cell(permission: Permission, facts: Facts, problems: Sequence[Problem], stacked: bool) -> Cell:
     verdicts = {problem.verdict for problem in problems}
-    verdict = next((each for each in _WORST if each in verdicts), "kept")
+    found: list[Verdict] = [each for each in _WORST if each in verdicts]
+    verdict = found[0] if found else _KEPT
     gradients = list(facts.gradients().values())
     cell = Cell(
         facts.row,
         facts.module,
         verdict,
-        Grade.MOVED
-        if ("leaked", "moved") in {(p.verdict, p.kind) for p in problems}
-        else facts.grade(),
+        max([facts.grade(), *(p.grade for p in problems if p.grade is not None)]),
         reached=bool(facts.reached),
         delivered=norm(facts.delivered.values()) if facts.delivered else None,
         written=facts.written_word(),

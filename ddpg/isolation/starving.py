@@ -1,15 +1,18 @@
 """Modules that an update was to train or to move, and that got nothing."""
 
+import math
 from collections.abc import Iterator
 
 from torch import Tensor
 
-from ddpg.isolation.contract import Contract, ContractError
+from ddpg.isolation.contract import Contract, ContractError, Permission
 from ddpg.isolation.facts import Facts
 from ddpg.isolation.inventory import Entry
+from ddpg.isolation.ledger import same_bits
 from ddpg.isolation.problems import Problem, names_in, some
 from ddpg.isolation.record import Record
-from ddpg.isolation.report import Kind
+from ddpg.isolation.report import Grade, Kind, Verdict
+from ddpg.isolation.residue import is_multiple
 
 
 def untrained(facts: Facts, contract: Contract) -> Iterator[Problem]:
@@ -20,7 +23,7 @@ def untrained(facts: Facts, contract: Contract) -> Iterator[Problem]:
     held = {key for identities in record.optimizers.values() for key in identities}
     delivered, moved = facts.nonzero(facts.delivered), facts.changes.keys()
     by_hand = facts.nonzero(facts.written) - facts.delivered.keys()
-    live = delivered | by_hand
+    live = delivered | (by_hand - _taken_elsewhere(facts))
 
     def problem(kind: Kind, which: set[int], what: str) -> Problem:
         names = names_in(module, facts.entries(which))
@@ -65,6 +68,48 @@ def untrained(facts: Facts, contract: Contract) -> Iterator[Problem]:
         yield problem("moved", unmoved, f"it got a gradient, but {why}")
 
 
+def _taken_elsewhere(facts: Facts) -> set[int]:
+    """Parameters whose `.grad` is the gradient of a tensor that is no copy of theirs."""
+    taken = [pair for each in facts.record.passes() for pair in each.elsewhere]
+    found: set[int] = set()
+    for key, gradient in facts.written.items():
+        matching = [value for value, other in taken if is_multiple(gradient, other)]
+        start = facts.record.start.get(key)
+        if matching and not any(start is not None and same_bits(start, v) for v in matching):
+            found.add(key)
+    return found
+
+
+def untrained_by_term(facts: Facts, permission: Permission) -> Iterator[Problem]:
+    """Loss terms that were to train the module, and gave it nothing."""
+    module, row = facts.module, facts.row
+    for name, term in permission.terms.items():
+        if module not in term.trains:
+            continue
+        seen = [p.terms[name] for p in facts.record.passes(row) if name in p.terms]
+        reached = {key for keys, _ in seen for key in keys} & facts.trainable
+        given = {key for _, gradients in seen for key in facts.nonzero(gradients)}
+        if given & facts.trainable:
+            continue
+        if not seen:
+            what, grade = "the term is in no loss that was differentiated", Grade.NOTHING
+        elif not reached:
+            what, grade = "the term has no path to it", Grade.NOTHING
+        else:
+            what, grade = "the term's gradient is exactly zero", Grade.ZERO
+        yield Problem(
+            row,
+            module,
+            "starved",
+            "written" if reached else "reached",
+            f"the term {name!r} of {row} was to train {module}: {what}",
+            names_in(module, facts.entries(facts.trainable)),
+            loss=name,
+            grade=grade,
+            must_repeat=True,
+        )
+
+
 def _stale(record: Record) -> str:
     """Optimizers that hold tensors of the same shapes, which no module has any more."""
     known = record.inventory.entries.keys()
@@ -80,10 +125,10 @@ def lagging(facts: Facts, source: str) -> Iterator[Problem]:
     record, row, follower = facts.record, facts.row, facts.module
     stayed: list[Entry] = []
     strayed: list[Entry] = []
+    by_name = {each[-1].entry.names.get(follower): each for each in facts.changes.values()}
     for entry, target in pairs(record, follower, source):
-        key = id(entry.tensor)
-        changes = facts.changes.get(key)
-        before = changes[0].before if changes else record.end[key]
+        changes = by_name.get(entry.names[follower])
+        before = changes[0].before if changes else record.end[id(entry.tensor)]
         after = changes[-1].after if changes else before
         if not before.is_floating_point():
             continue
@@ -92,10 +137,11 @@ def lagging(facts: Facts, source: str) -> Iterator[Problem]:
             strayed.append(entry)
         elif now == was and was > 1e-4 * float(target.double().norm()):
             stayed.append(entry)
-    for entries, verdict, what in (
+    outcomes: tuple[tuple[list[Entry], Verdict, str], ...] = (
         (stayed, "starved", "did not come closer"),
         (strayed, "moved_by_other", "moved away"),
-    ):
+    )
+    for entries, verdict, what in outcomes:
         if entries:
             names = names_in(follower, entries)
             yield Problem(
@@ -140,15 +186,19 @@ def pairs(
     values = record.start if at_start else record.end
     for name, tensor in record.inventory.within(follower).items():
         entry = record.inventory.entries[id(tensor)]
+        if follower not in entry.owners or entry.echo or id(tensor) not in record.start:
+            continue
         if name not in sources or sources[name].shape != tensor.shape:
             raise ContractError(
                 f"{follower!r} is said to follow or equal {source!r}, which has no tensor {name!r} "
                 f"of shape {list(tensor.shape)}"
             )
         other = sources[name]
-        if other is not tensor and id(tensor) in record.start and not entry.echo:
+        if other is not tensor:
             yield entry, values.get(id(other), other)
 
 
 def _distance(one: Tensor, other: Tensor) -> float:
+    if one.shape != other.shape:
+        return math.inf
     return float((one.double() - other.double()).norm())
