@@ -124,4 +124,12 @@ def test_the_hparams_tab_compares_stops(tmp_path):
     metadata = events(result.folder / "seed-1").summary_metadata["_hparams_/session_start_info"]
     data = MessageToDict(HParamsPluginData.FromString(metadata.plugin_data.content))
     settings = data["sessionStartInfo"]["hparams"]
-    assert (settings["stop"], settings["seed"], settings["gamma"]) == ("detach", 1, 0.98)
+    assert settings == {
+        "stop": "detach",
+        "actor_stop": "freeze+optimizer",
+        "bootstrap_actor": "target",
+        "manual_scale": "0.0",
+        "env": "ddpg-tests/Truncates-v0",
+    }
+    text = events(result.folder / "seed-1").Tensors("config/text_summary")[0]
+    assert b"gamma: 0.98" in text.tensor_proto.string_val[0]
