@@ -19,13 +19,18 @@ VALUE_TARGET = "value/target"
 SEPARATION = "separation"
 SPEED = "speed/environment_steps_per_second"
 
-UPDATE_TAGS = (LOSS_CRITIC, LOSS_ACTOR, VALUE_Q, VALUE_TARGET)
-"""In the order of `agent.Metrics`."""
+UPDATE_TAGS = {
+    "critic_loss": LOSS_CRITIC,
+    "actor_loss": LOSS_ACTOR,
+    "q": VALUE_Q,
+    "target": VALUE_TARGET,
+}
+"""Field of `agent.Metrics` -> tag."""
 
 _COMPARED = ("stop", "actor_stop", "bootstrap_actor", "manual_scale", "env")
 """What the hparams tab compares: it shows five settings; the text tab has all of them."""
 
-_TAGS = (RETURN_EVALUATION, RETURN_TRAINING, EPISODE_LENGTH, *UPDATE_TAGS)
+_TAGS = (RETURN_EVALUATION, RETURN_TRAINING, EPISODE_LENGTH, *UPDATE_TAGS.values())
 
 
 class Tracker:
