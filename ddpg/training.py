@@ -15,6 +15,7 @@ from ddpg.checkpoint import Checkpoints
 from ddpg.config import Config, ConfigError
 from ddpg.environments import Environments
 from ddpg.evaluation import TRAINING_FIRST_SEED, Evaluator
+from ddpg.interrupt import InterruptFlag
 from ddpg.metrics_window import MetricsWindow
 from ddpg.noise import make_noise, scheduled_sigma
 from ddpg.random_streams import RandomStreams
@@ -56,7 +57,8 @@ class TrainingResult:
 def train(config: Config, report: Callable[[Progress], None] | None = None) -> TrainingResult:
     """Train `config.members` agents and write the run folder.
 
-    Ctrl-C (KeyboardInterrupt) writes a checkpoint and returns with `finished` False.
+    Ctrl-C finishes the step, writes a checkpoint and returns with `finished` False; a second one
+    raises KeyboardInterrupt.
 
     Args:
         config: all settings.
@@ -100,6 +102,7 @@ class Trainer:
         self.noise = make_noise(
             config.noise, self.streams.noise, self.environments.action_dim, config.noise_theta
         )
+        self.interrupt = InterruptFlag()
         self.step = 0
         self.updates = 0
         self.episode_return = np.zeros(config.members)
@@ -121,12 +124,10 @@ class Trainer:
     def run(self) -> TrainingResult:
         """Train up to `config.steps`."""
         self.environments.reset(self._episode_seeds())
-        finished = True
-        try:
+        with self.interrupt:
             self._loop()
-        except KeyboardInterrupt:
-            finished = False
-        self._save()
+            self._save()
+        finished = self.step >= self.config.steps
         return TrainingResult(self.folder.path, self.step, finished, self.returns, self.agent)
 
     def close(self) -> None:
@@ -139,7 +140,7 @@ class Trainer:
         config = self.config
         began, began_step = time.perf_counter(), self.step
         self._report()
-        while self.step < config.steps:
+        while self.step < config.steps and not self.interrupt.raised:
             self._environment_step()
             if self.step > config.random_steps:
                 self._update()

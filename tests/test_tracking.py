@@ -1,5 +1,6 @@
 """TensorBoard is read back: the tags, the layout, the settings, one unbroken curve."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -83,7 +84,7 @@ def test_the_points_are_the_ones_of_the_csv_at_environment_steps(tmp_path):
 def test_a_resumed_curve_has_no_doubled_point(tmp_path):
     def interrupt(progress):
         if progress.step == 50:
-            raise KeyboardInterrupt
+            signal.raise_signal(signal.SIGINT)
 
     config = Config(runs=str(tmp_path), steps=80, name="mine", checkpoint_every=20, **SETTINGS)
     train(config, interrupt)

@@ -2,6 +2,8 @@
 
 import csv
 import dataclasses
+import signal
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ from ddpg import ConfigError, DivergenceError, TrainingResult, train
 from ddpg.checkpoint import Checkpoints
 from ddpg.config import Config
 from ddpg.evaluation import Evaluator
+from ddpg.interrupt import InterruptFlag
 from ddpg.stops import Crossing, Effect, legal
 from ddpg.training import Progress, resolve_device
 
@@ -173,13 +176,28 @@ def test_resuming_at_the_end_changes_nothing(tmp_path):
 def test_an_interrupted_run_is_saved_and_goes_on(tmp_path):
     def interrupt(progress: Progress) -> None:
         if progress.step == 30:
-            raise KeyboardInterrupt
+            signal.raise_signal(signal.SIGINT)
 
     config = Config(runs=str(tmp_path), name="mine", **SMALL, steps=60)
     stopped = train(config, interrupt)
     assert (stopped.finished, stopped.step) == (False, 30)
     finished = train(dataclasses.replace(config, resume=True))
     assert (finished.finished, finished.step) == (True, 60)
+
+
+def test_a_second_interrupt_and_another_thread_are_as_usual(tmp_path):
+    before = signal.getsignal(signal.SIGINT)
+    with InterruptFlag() as flag:
+        signal.raise_signal(signal.SIGINT)
+        assert flag.raised
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is before
+    steps = []
+    thread = threading.Thread(target=lambda: steps.append(run(tmp_path).step))
+    thread.start()
+    thread.join()
+    assert steps == [60]
 
 
 def test_a_loss_that_is_nan_stops_the_run_and_keeps_the_last_checkpoint(tmp_path):
