@@ -1,0 +1,42 @@
+"""What the audit said of a case, beside what it should have said."""
+
+from dataclasses import dataclass
+
+from ddpg.isolation import Finding, audit
+from tests.isolation.corpus.case import Case, Example, Expected
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The expected findings that were made and missed, and the findings that nobody expected."""
+
+    found: tuple[Expected, ...]
+    missed: tuple[Expected, ...]
+    false: tuple[Finding, ...]
+
+
+def outcome(example: Example, expected: tuple[Expected, ...] = ()) -> Outcome:
+    """Audits an example.
+
+    A finding is false if it is about an (update, module) that no expected one names: one mistake
+    may well show in several ways in the same place.
+    """
+    findings = audit(*example()).findings
+    found = tuple(each for each in expected if any(_matches(each, one) for one in findings))
+    places = {(each.update, each.module) for each in expected}
+    return Outcome(
+        found=found,
+        missed=tuple(each for each in expected if each not in found),
+        false=tuple(one for one in findings if (one.update, one.module) not in places),
+    )
+
+
+def mistakes(cases: list[Case]) -> set[str]:
+    """The distinct mistakes among `cases`: by identifier, and by what is expected within it."""
+    return {f"{case.identifier}: {case.expected}" for case in cases if not case.false_alarm}
+
+
+def _matches(expected: Expected, finding: Finding) -> bool:
+    wanted = (expected.update, expected.module, expected.verdict, expected.grade, expected.kind)
+    made = (finding.update, finding.module, finding.verdict, finding.grade, finding.kind)
+    return wanted == made and finding.loss == expected.loss
