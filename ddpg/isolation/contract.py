@@ -14,7 +14,7 @@ REST = "rest"  # the part of a split update that lies outside every optimizer st
 
 
 class ContractError(ValueError):
-    """A contract that cannot mean anything: one sentence that names the entry and what is allowed."""
+    """A contract that cannot mean anything: a sentence with the entry and what is allowed."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def nothing(**others: Any) -> Permission:
 
 
 def follows(**pairs: str) -> Permission:
-    """An update in which each follower moves towards its source: `follows(critic_target="critic")`."""
+    """Each follower moves towards its source: `follows(critic_target="critic")`."""
     return trains(follows=pairs)
 
 
@@ -129,7 +129,7 @@ class Contract:
     """The modules, the optimizers and the updates of an agent, and what each update may do.
 
     Args:
-        modules: name → `nn.Module`, tensor, list or dict of tensors, or a function that returns one.
+        modules: name → `nn.Module`, tensor, list or dict of tensors, or a function returning one.
         optimizers: name → optimizer, or a function that returns one.
         updates: name → permission.
         shared: owner → the modules that share its parameters on purpose.
@@ -158,11 +158,17 @@ class Contract:
         self._check()
 
     def permission(self, row: str) -> Permission:
-        """What the update `row`, or the part `update/part` of a split one, may do."""
+        """What the update `row`, or the part `update/part` of a split one, may do.
+
+        A backward pass that several steps share belongs to `update/one+other`, and may do what
+        any of these may.
+        """
         if row in self.updates:
             return self.updates[row]
         update, _, part = row.rpartition("/")
         parts = self.updates[update].split if update in self.updates else {}
+        if part not in parts and "+" in part:
+            return _union(parts.get(each, Permission()) for each in part.split("+"))
         return parts.get(part, Permission())
 
     def rows(self) -> list[str]:
@@ -224,7 +230,7 @@ class Contract:
         )
 
 
-def merged(permissions: Iterable[Permission]) -> Permission:
+def _union(permissions: Iterable[Permission]) -> Permission:
     """What any of `permissions` allows; of what must happen, nothing."""
     union = Permission()
     for each in permissions:
