@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ddpg.isolation import Finding, audit
-from tests.isolation.corpus.case import Case, Example, Expected
+from tests.isolation.corpus.case import Example, Expected
 
 
 @dataclass(frozen=True)
@@ -29,11 +29,6 @@ def outcome(example: Example, expected: tuple[Expected, ...] = ()) -> Outcome:
         missed=tuple(each for each in expected if each not in found),
         false=tuple(one for one in findings if (one.update, one.module) not in places),
     )
-
-
-def mistakes(cases: list[Case]) -> set[str]:
-    """The distinct mistakes among `cases`: by identifier, and by what is expected within it."""
-    return {f"{case.identifier}: {case.expected}" for case in cases if not case.false_alarm}
 
 
 def _matches(expected: Expected, finding: Finding) -> bool:

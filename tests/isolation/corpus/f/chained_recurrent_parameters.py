@@ -1,8 +1,8 @@
 """A recurrent PPO chains the parameters of two models that are one.
 
-https://github.com/Toni-SM/skrl/issues/431: with a shared model `itertools.chain(policy.parameters(),
-value.parameters())` passes "the same parameter into an optimizer multiple times". Here policy and
-value are the same model with two roles, so that everything is held twice.
+https://github.com/Toni-SM/skrl/issues/431: with a shared model, `itertools.chain()` over the
+parameters of policy and value passes "the same parameter into an optimizer multiple times". Here
+policy and value are the same model with two roles, so that everything is held twice.
 """
 
 import itertools
