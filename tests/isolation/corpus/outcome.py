@@ -34,4 +34,5 @@ def outcome(example: Example, expected: tuple[Expected, ...] = ()) -> Outcome:
 def _matches(expected: Expected, finding: Finding) -> bool:
     wanted = (expected.update, expected.module, expected.verdict, expected.grade, expected.kind)
     made = (finding.update, finding.module, finding.verdict, finding.grade, finding.kind)
-    return wanted == made and finding.loss == expected.loss
+    entry = finding.path.entry if finding.path else ""
+    return wanted == made and finding.loss == expected.loss and expected.entry in entry

@@ -1,10 +1,10 @@
 """Prints what the audit finds in the corpus: `python -m tests.isolation.corpus.table`.
 
-First a line a class of mistake, with the kinds of finding that it shows in; then a line a case, with
-the kinds found on the broken example, the expected findings that were made, and the findings that
-nobody expected, on the broken example, its mended twin or the false alarm. Last recall (expected
-findings made, of all expected) and precision (expected findings made, of those and the false ones).
-Both tables are Markdown. Exit status 1 unless recall and precision are 1.
+First a line a class of mistake, with the kinds of finding that it shows in; then a line a case,
+with the kinds found on the broken example, the expected findings that were made, and the findings
+that nobody expected, on the broken example, its mended twin or the false alarm. Last recall
+(expected findings made, of all expected) and precision (expected findings made, of those and the
+false ones). Both tables are Markdown. Exit status 1 unless recall and precision are 1.
 """
 
 import sys

@@ -19,7 +19,9 @@ CASE = Case(
     mistake_class="A",
     algorithm="DQN",
     url="https://github.com/philtabor/Deep-Q-Learning-Paper-To-Code/issues/9",
-    expected=(Expected("learn", "q_next", "leaked", Grade.NONZERO, "written"),),
+    expected=(
+        Expected("learn", "q_next", "leaked", Grade.NONZERO, "written", entry="q_next(batch.next"),
+    ),
 )
 
 

@@ -20,7 +20,15 @@ CASE = Case(
     algorithm="actor-critic (JAX)",
     url="https://github.com/SwarmRL/SwarmRL/pull/99",
     expected=(
-        Expected("update", "critic_parameters", "leaked", Grade.MOVED, "moved", loss="actor_loss"),
+        Expected(
+            "update",
+            "critic_parameters",
+            "leaked",
+            Grade.MOVED,
+            "moved",
+            loss="actor_loss",
+            entry="functional_call(critic",
+        ),
     ),
 )
 

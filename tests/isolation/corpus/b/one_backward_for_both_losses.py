@@ -18,7 +18,17 @@ CASE = Case(
     mistake_class="B",
     algorithm="V-MPO",
     url="https://github.com/jsikyoon/V-MPO_torch/issues/3",
-    expected=(Expected("update", "critic", "leaked", Grade.MOVED, "moved", loss="policy_loss"),),
+    expected=(
+        Expected(
+            "update",
+            "critic",
+            "leaked",
+            Grade.MOVED,
+            "moved",
+            loss="policy_loss",
+            entry="values = critic(hidden)",
+        ),
+    ),
 )
 
 

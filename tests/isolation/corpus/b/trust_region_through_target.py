@@ -18,7 +18,17 @@ CASE = Case(
     mistake_class="B",
     algorithm="ACER",
     url="https://github.com/Kaixhin/ACER/issues/12",
-    expected=(Expected("train", "critic", "leaked", Grade.MOVED, "moved", loss="policy_loss"),),
+    expected=(
+        Expected(
+            "train",
+            "critic",
+            "leaked",
+            Grade.MOVED,
+            "moved",
+            loss="policy_loss",
+            entry="q_values = model.critic(",
+        ),
+    ),
 )
 
 

@@ -21,8 +21,24 @@ CASE = Case(
     algorithm="SAC with hybrid actions",
     url="https://github.com/Unity-Technologies/ml-agents/pull/4722",
     expected=(
-        Expected("value_update", "q1", "leaked", Grade.MOVED, "moved", loss="value_loss"),
-        Expected("value_update", "q2", "leaked", Grade.MOVED, "moved", loss="value_loss"),
+        Expected(
+            "value_update",
+            "q1",
+            "leaked",
+            Grade.MOVED,
+            "moved",
+            loss="value_loss",
+            entry="q1_policy = q1(",
+        ),
+        Expected(
+            "value_update",
+            "q2",
+            "leaked",
+            Grade.MOVED,
+            "moved",
+            loss="value_loss",
+            entry="q2_policy = q2(",
+        ),
     ),
 )
 

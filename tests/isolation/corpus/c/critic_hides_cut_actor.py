@@ -18,7 +18,16 @@ CASE = Case(
     mistake_class="C",
     algorithm="A3C",
     url="https://github.com/Quantum-Cheese/DeepReinforcementLearning_Pytorch/issues/1",
-    expected=(Expected("train", "actor", "starved", Grade.NOTHING, "reached"),),
+    expected=(
+        Expected(
+            "train",
+            "actor",
+            "starved",
+            Grade.NOTHING,
+            "reached",
+            entry="log_probabilities.tolist()",
+        ),
+    ),
 )
 
 

@@ -18,7 +18,17 @@ CASE = Case(
     mistake_class="C",
     algorithm="PPO",
     url="https://github.com/kengz/SLM-Lab/pull/207",
-    expected=(Expected("train", "actor", "starved", Grade.NOTHING, "reached", loss="clip_loss"),),
+    expected=(
+        Expected(
+            "train",
+            "actor",
+            "starved",
+            Grade.NOTHING,
+            "reached",
+            loss="clip_loss",
+            entry="new = new.detach()",
+        ),
+    ),
 )
 
 

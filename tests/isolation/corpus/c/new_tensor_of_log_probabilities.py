@@ -18,7 +18,9 @@ CASE = Case(
     mistake_class="C",
     algorithm="REINFORCE",
     url="https://github.com/kengz/SLM-Lab/pull/133",
-    expected=(Expected("train", "policy", "starved", Grade.NOTHING, "reached"),),
+    expected=(
+        Expected("train", "policy", "starved", Grade.NOTHING, "reached", entry="each.item()"),
+    ),
 )
 
 

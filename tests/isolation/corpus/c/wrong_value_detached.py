@@ -19,9 +19,30 @@ CASE = Case(
     algorithm="DDPG",
     url="https://github.com/Jacklinkk/Graph_CAVs/issues/9",
     expected=(
-        Expected("critic_update", "critic", "starved", Grade.NOTHING, "reached"),
-        Expected("critic_update", "critic_target", "leaked", Grade.NONZERO, "written"),
-        Expected("critic_update", "actor_target", "leaked", Grade.NONZERO, "written"),
+        Expected(
+            "critic_update",
+            "critic",
+            "starved",
+            Grade.NOTHING,
+            "reached",
+            entry="critic_value.detach()",
+        ),
+        Expected(
+            "critic_update",
+            "critic_target",
+            "leaked",
+            Grade.NONZERO,
+            "written",
+            entry="= critic_target(",
+        ),
+        Expected(
+            "critic_update",
+            "actor_target",
+            "leaked",
+            Grade.NONZERO,
+            "written",
+            entry="= actor_target(",
+        ),
     ),
 )
 

@@ -19,7 +19,11 @@ CASE = Case(
     mistake_class="D",
     algorithm="TQC",
     url="https://github.com/ray-project/ray/pull/65125",
-    expected=(Expected("update", "qf", "leaked", Grade.MOVED, "moved", loss="policy_loss"),),
+    expected=(
+        Expected(
+            "update", "qf", "leaked", Grade.MOVED, "moved", loss="policy_loss", entry="qf_current"
+        ),
+    ),
 )
 
 

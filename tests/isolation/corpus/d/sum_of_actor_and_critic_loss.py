@@ -19,7 +19,15 @@ CASE = Case(
     algorithm="DDPG and TD3",
     url="https://github.com/facebookresearch/Pearl/commit/c1896909eeccfba8c97c9a0d4f6cde1526acd858",
     expected=(
-        Expected("learn_batch", "critic", "leaked", Grade.MOVED, "moved", loss="actor_loss"),
+        Expected(
+            "learn_batch",
+            "critic",
+            "leaked",
+            Grade.MOVED,
+            "moved",
+            loss="actor_loss",
+            entry="-critic(states, actor(states))",
+        ),
     ),
 )
 

@@ -19,7 +19,14 @@ CASE = Case(
     url="https://github.com/Lightning-AI/pytorch-lightning/issues/5292",
     expected=(
         Expected("generator_update", "backbone", "leaked", Grade.MOVED, "modes"),
-        Expected("generator_update", "backbone", "leaked", Grade.MOVED, "moved"),
+        Expected(
+            "generator_update",
+            "backbone",
+            "leaked",
+            Grade.MOVED,
+            "moved",
+            entry="generator(batch.states)",
+        ),
     ),
 )
 

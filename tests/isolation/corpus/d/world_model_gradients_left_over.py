@@ -19,7 +19,11 @@ CASE = Case(
     mistake_class="D",
     algorithm="DreamerV3",
     url="https://github.com/ray-project/ray/pull/55140",
-    expected=(Expected("actor_update", "world_model", "leaked", Grade.MOVED, "moved"),),
+    expected=(
+        Expected(
+            "actor_update", "world_model", "leaked", Grade.MOVED, "moved", entry="world_model["
+        ),
+    ),
 )
 
 

@@ -19,7 +19,14 @@ CASE = Case(
     algorithm="MAD4PG",
     url="https://github.com/instadeepai/Mava/issues/364",
     expected=(
-        Expected("policy_update", "observation_network", "leaked", Grade.MOVED, "moved"),
+        Expected(
+            "policy_update",
+            "observation_network",
+            "leaked",
+            Grade.MOVED,
+            "moved",
+            entry="= observation_network(",
+        ),
         Expected("policy_update", "observation_network", "leaked", Grade.MOVED, "membership"),
     ),
 )

@@ -19,7 +19,14 @@ CASE = Case(
     algorithm="SAC and TD3",
     url="https://github.com/DLR-RM/stable-baselines3/pull/198",
     expected=(
-        Expected("critic_update", "features_extractor", "leaked", Grade.MOVED, "moved"),
+        Expected(
+            "critic_update",
+            "features_extractor",
+            "leaked",
+            Grade.MOVED,
+            "moved",
+            entry="features = critic[",
+        ),
         Expected("critic_update", "features_extractor", "leaked", Grade.MOVED, "membership"),
     ),
 )

@@ -18,7 +18,11 @@ CASE = Case(
     mistake_class="E",
     algorithm="SAC from pixels",
     url="https://github.com/RLinf/RLinf/pull/677",
-    expected=(Expected("actor_update", "encoder", "leaked", Grade.NONZERO, "written"),),
+    expected=(
+        Expected(
+            "actor_update", "encoder", "leaked", Grade.NONZERO, "written", entry="self.encoder(obs"
+        ),
+    ),
 )
 
 

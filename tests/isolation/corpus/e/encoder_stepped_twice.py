@@ -19,7 +19,14 @@ CASE = Case(
     algorithm="CURL-SAC",
     url="https://github.com/MishaLaskin/curl/issues/20",
     expected=(
-        Expected("update_cpc/cpc", "encoder", "leaked", Grade.MOVED, "moved"),
+        Expected(
+            "update_cpc/cpc",
+            "encoder",
+            "leaked",
+            Grade.MOVED,
+            "moved",
+            entry="self.encoder(anchor)",
+        ),
         Expected("update_cpc/cpc", "encoder", "leaked", Grade.MOVED, "membership"),
     ),
 )

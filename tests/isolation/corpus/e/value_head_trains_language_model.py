@@ -19,7 +19,15 @@ CASE = Case(
     algorithm="PPO-RLHF",
     url="https://github.com/huggingface/trl/issues/1108",
     expected=(
-        Expected("step", "language_model", "leaked", Grade.MOVED, "moved", loss="value_loss"),
+        Expected(
+            "step",
+            "language_model",
+            "leaked",
+            Grade.MOVED,
+            "moved",
+            loss="value_loss",
+            entry="= language_model(",
+        ),
     ),
 )
 

@@ -19,7 +19,14 @@ CASE = Case(
     algorithm="Plan2Explore",
     url="https://github.com/NM512/dreamerv3-torch/pull/36",
     expected=(
-        Expected("explore", "world_model", "leaked", Grade.MOVED, "moved"),
+        Expected(
+            "explore",
+            "world_model",
+            "leaked",
+            Grade.MOVED,
+            "moved",
+            entry="self.world_model(states)",
+        ),
         Expected("explore", "world_model", "leaked", Grade.MOVED, "membership"),
     ),
 )

@@ -18,7 +18,16 @@ CASE = Case(
     mistake_class="F",
     algorithm="SAC (JAX)",
     url="https://github.com/google/brax/issues/139",
-    expected=(Expected("alpha_update", "log_alpha", "starved", Grade.MOVED, "reached"),),
+    expected=(
+        Expected(
+            "alpha_update",
+            "log_alpha",
+            "starved",
+            Grade.MOVED,
+            "reached",
+            entry="alpha = alpha.detach()",
+        ),
+    ),
 )
 
 
