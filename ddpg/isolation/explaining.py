@@ -251,7 +251,8 @@ def _way(node: Node, nodes: Mapping[Node, Node | None]) -> list[Node]:
 
 
 def _frames(node: Node) -> list[Frame]:
-    return parse(node.metadata.get("traceback_", ()))
+    metadata: Any = node.metadata
+    return parse(metadata.get("traceback_", ()))
 
 
 def _update_of(row: str, contract: Contract) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Set as AbstractSet
 import torch
 from torch import Tensor
 
+from ddpg.isolation.internals import norms
 from ddpg.isolation.inventory import Entry
 from ddpg.isolation.ledger import Change, same_bits
 from ddpg.isolation.record import Record
@@ -146,8 +147,8 @@ def norm(tensors: Iterable[Tensor]) -> float:
     listed = list(tensors)
     if not listed:
         return 0.0
-    norms = torch._foreach_norm([each.float() for each in listed])
-    return float(torch.linalg.vector_norm(torch.stack([each.double() for each in norms])))
+    each_norm = [each.double() for each in norms([each.float() for each in listed])]
+    return float(torch.linalg.vector_norm(torch.stack(each_norm)))
 
 
 def norm_by_member(tensors: Iterable[Tensor], members: int) -> Tensor:

@@ -12,6 +12,7 @@ from ddpg.isolation.problems import Problem
 from ddpg.isolation.record import Record
 from ddpg.isolation.report import SETUP, Cell, Finding, Grade, Report, Verdict
 
+_KEPT: Verdict = "kept"
 _WORST: tuple[Verdict, ...] = ("leaked", "moved_by_other", "starved")
 
 
@@ -161,7 +162,7 @@ def _report(
 
 def _cell(permission: Permission, facts: Facts, problems: Sequence[Problem], stacked: bool) -> Cell:
     verdicts = {problem.verdict for problem in problems}
-    verdict = next((each for each in _WORST if each in verdicts), "kept")
+    verdict = next((each for each in _WORST if each in verdicts), _KEPT)
     gradients = list(facts.gradients().values())
     cell = Cell(
         facts.row,

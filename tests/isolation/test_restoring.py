@@ -69,7 +69,7 @@ def wreck(agent: ActorCritic) -> None:
     agent.actor.eval()
     agent.critic[0].weight.requires_grad_(False)
     agent.critic_target[0].weight.data = torch.zeros(8, 4)
-    agent.actor[2] = nn.Linear(8, 1)
+    agent.actor.add_module("2", nn.Linear(8, 1))
     agent.actor_optimizer.param_groups[0]["lr"] = 7.0
     agent.actor_optimizer.param_groups[0]["params"].pop()
     agent.critic_optimizer.state.clear()
@@ -179,6 +179,8 @@ class Counter:
 
 
 class CountingModule(nn.Module):
+    mean: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.count = 0
