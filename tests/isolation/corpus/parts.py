@@ -1,6 +1,7 @@
 """What the cases share: small networks and batches, the same at every call."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +17,7 @@ def mlp(*sizes: int, seed: int = 0, output: nn.Module | None = None) -> nn.Seque
     layers: list[nn.Module] = []
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        for inputs, outputs in zip(sizes[:-1], sizes[1:], strict=True):
+        for inputs, outputs in pairwise(sizes):
             layers += [nn.Linear(inputs, outputs), nn.Tanh()]
     layers = layers[:-1] if output is None else [*layers[:-1], output]
     return nn.Sequential(*layers)
@@ -38,7 +39,7 @@ def value_network(seed: int = 3) -> nn.Sequential:
 
 
 class Critic(nn.Module):
-    """The value of a state and a continuous action: `[batch, STATE]`, `[batch, ACTION]` to `[batch, 1]`."""
+    """`[batch, STATE]` and `[batch, ACTION]` to the value of the action, `[batch, 1]`."""
 
     def __init__(self, seed: int = 2) -> None:
         super().__init__()
