@@ -17,7 +17,10 @@ CASE = Case(
     mistake_class="G",
     algorithm="PPO (evolutionary search)",
     url="https://github.com/AgileRL/AgileRL/issues/154",
-    expected=(Expected("learn", "critic", "starved", Grade.NONZERO, "membership"),),
+    expected=(
+        Expected("mutate", "critic", "starved", Grade.MOVED, "membership"),
+        Expected("learn", "critic", "starved", Grade.NONZERO, "membership"),
+    ),
 )
 
 

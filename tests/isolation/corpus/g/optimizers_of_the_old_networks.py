@@ -1,7 +1,8 @@
 """PPO whose `load()` puts new networks in place, while the optimizers keep the old ones.
 
 https://github.com/OFDataCommittee/drlfoam/issues/2: after `PPOAgent.load()` "an update of the
-network weights is not possible because the optimizers need to be re-initialized, too" (AndreWeiner).
+network weights is not possible because the optimizers need to be re-initialized, too"
+(AndreWeiner).
 """
 
 import copy

@@ -1,4 +1,4 @@
-"""DQN whose sync copies the weights into the target, and then lets the target's name point at the model.
+"""DQN whose sync copies the weights and then makes the target's name point at the model.
 
 https://github.com/andri27-ts/Reinforcement-Learning/issues/14: "after loading the parameters of the
 moving network into the target network, why is the target network reference pointing to the moving

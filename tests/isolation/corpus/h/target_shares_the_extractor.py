@@ -23,6 +23,7 @@ CASE = Case(
     expected=(
         Expected("setup", "features_extractor", "leaked", Grade.NOTHING, "aliasing"),
         Expected("setup", "critic_target", "leaked", Grade.NOTHING, "aliasing"),
+        Expected("critic_update", "critic_target", "leaked", Grade.MOVED, "moved"),
     ),
 )
 

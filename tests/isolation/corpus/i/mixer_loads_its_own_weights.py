@@ -1,4 +1,4 @@
-"""QMIX whose target mixer loads its own state dict, while the agents' target is synced as it should.
+"""QMIX whose target mixer loads its own state dict; the agents' target is synced as it should.
 
 https://github.com/thesouther/MARL/issues/8: line 110 of `policy.py` reads
 `self.target_qmix_net.load_state_dict(self.target_qmix_net.state_dict())`; the author agreed and
@@ -26,7 +26,7 @@ AGENTS = 2
 
 
 class Mixer(nn.Module):
-    """Mixes the agents' values with weights, not below 0, that a hypernetwork makes of the state."""
+    """Mixes the agents' values by weights, not below 0, which a hypernetwork makes of the state."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -31,9 +31,7 @@ def polyak_update(source_net: nn.Module, target_net: nn.Module, old_ratio: float
     target_net.load_state_dict(dict_params)
 
 
-def polyak_update_of_a_copy(
-    source_net: nn.Module, target_net: nn.Module, old_ratio: float
-) -> None:
+def polyak_update_of_a_copy(source_net: nn.Module, target_net: nn.Module, old_ratio: float) -> None:
     dict_params = {name: value.clone() for name, value in source_net.state_dict().items()}
     for name, parameter in target_net.named_parameters():
         dict_params[name].mul_(1 - old_ratio).add_(old_ratio * parameter.data)

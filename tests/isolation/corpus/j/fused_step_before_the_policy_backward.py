@@ -1,4 +1,4 @@
-"""SAC that steps its Q networks and then sends the old policy loss back through them, retaining graphs.
+"""SAC that steps its Q networks, then sends the old policy loss back through them.
 
 https://github.com/sweetice/Deep-reinforcement-learning-with-pytorch/issues/50: the error comes "at
 line `pi_loss.backward(retain_graph = True)`" (VansWaston; two more users ask for the cure). With a

@@ -1,10 +1,12 @@
-"""Optimistic actor-critic whose policy loss precedes the Q steps, under an optimizer of old PyTorch.
+"""OAC whose policy loss precedes the Q steps, under an optimizer of old PyTorch.
 
 https://github.com/microsoft/oac-explore/issues/27: on a newer PyTorch the trainer raises; "if you
 simply use an old version of pytorch to solve this problem the behaviour might not be what you
 expect since the `policy_loss` was computed based on a network which no longer exists" (matte-esse).
 Before 1.5 the optimizers wrote through `.data`, which autograd does not see.
 """
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -28,11 +30,13 @@ CASE = Case(
 class OldSGD(torch.optim.SGD):
     """`step` as PyTorch 1.4 wrote it."""
 
-    def step(self, closure: None = None) -> None:
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:
+        loss = None if closure is None else closure()
         for group in self.param_groups:
             for parameter in group["params"]:
                 if parameter.grad is not None:
                     parameter.data.add_(parameter.grad.data, alpha=-group["lr"])
+        return loss
 
 
 class Trainer:

@@ -1,4 +1,4 @@
-"""SPiRL's SAC with the policy's update in front of the critic's: all losses first, steps afterwards.
+"""SPiRL's SAC with the policy's update in front of the critic's, and all losses before both.
 
 https://github.com/clvrai/spirl/issues/15: a user asks whether moving the policy update to the front
 changes the result. "All the losses are computed before the updates are performed" (kpertsch). In
@@ -41,6 +41,8 @@ def example() -> tuple[Contract, Updates]:
     contract = Contract(
         modules={"policy": policy, "critic": critic},
         optimizers={"policy": policy_opt, "critic": critic_opt},
-        updates={"update": split(policy=trains("policy", through="critic"), critic=trains("critic"))},
+        updates={
+            "update": split(policy=trains("policy", through="critic"), critic=trains("critic"))
+        },
     )
     return contract, {"update": update}

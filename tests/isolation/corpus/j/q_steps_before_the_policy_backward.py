@@ -1,8 +1,8 @@
 """SAC whose policy loss is computed first, and sent back after both Q networks have stepped.
 
 https://github.com/MrSyee/pg-is-all-you-need/issues/30: from torch 1.5 on the SAC notebook ends in
-"one of the variables needed for gradient computation has been modified by an inplace operation";
-a reader moved all steps to the end of `update_model` (MrSyee).
+"one of the variables needed for gradient computation has been modified by an inplace operation"; a
+reader moved all steps to the end of `update_model` (MrSyee).
 """
 
 import torch
@@ -42,9 +42,7 @@ class SACAgent:
         qf_2_loss = mse_loss(self.qf_2(batch.states, batch.actions), q_target.detach())
 
         v_pred = self.vf(batch.states)
-        q_pred = torch.min(
-            self.qf_1(batch.states, new_action), self.qf_2(batch.states, new_action)
-        )
+        q_pred = torch.min(self.qf_1(batch.states, new_action), self.qf_2(batch.states, new_action))
         vf_loss = mse_loss(v_pred, q_pred.detach())
         actor_loss = -(q_pred - v_pred.detach()).mean()
 

@@ -1,8 +1,8 @@
-"""Rainbow that stores `loss.detach()` as priorities, blamed for keeping graphs in the replay memory.
+"""Rainbow that stores `loss.detach()` as priorities, blamed for keeping graphs in its memory.
 
 https://github.com/Kaixhin/Rainbow/pull/33: "it looks like the current code is attaching something
-big, possibly the entire graph (regardless of the detach method)" (deepbrain). It cannot: "`.detach()`
-is supposed to cut off any part of the graph" (Kaixhin); the memory went elsewhere.
+big, possibly the entire graph (regardless of the detach method)" (deepbrain). It cannot:
+"`.detach()` is supposed to cut off any part of the graph" (Kaixhin); the memory went elsewhere.
 """
 
 import copy

@@ -1,7 +1,7 @@
 """PPO with an LSTM that acts with a memory which still hangs on the graph of all steps before.
 
-https://github.com/Unity-Technologies/ml-agents/pull/5048: "LSTMs would store the memory as a tensor,
-and keep a gradient … For long episodes, this caused the graph to explode" (ervteng).
+https://github.com/Unity-Technologies/ml-agents/pull/5048: "LSTMs would store the memory as a
+tensor, and keep a gradient … For long episodes, this caused the graph to explode" (ervteng).
 """
 
 import torch

@@ -1,4 +1,4 @@
-"""IMPALA with BatchNorm: the actor acts with the running statistics, the learner trains with its batch.
+"""IMPALA with BatchNorm: the actor acts with the running statistics, the learner trains.
 
 https://github.com/google-research/seed_rl/issues/28: a user asks how the training flag is to be set
 for the actor and for the learner, who share one network. Set by each around its own call, as here,

@@ -1,8 +1,8 @@
 """DDPG with BatchNorm whose every call runs in train mode: targets and acting as well.
 
-https://github.com/keras-team/keras-io/issues/198: the first mend put `training=True` into each call of
-a model; on the policy's "I think this function should run in inference mode (training=False) -- no?"
-(fchollet, in the pull request 246). Each such call moves running statistics.
+https://github.com/keras-team/keras-io/issues/198: the first mend put `training=True` into each call
+of a model; on the policy's "I think this function should run in inference mode (training=False) --
+no?" (fchollet, in the pull request 246). Each such call moves running statistics.
 """
 
 import copy

@@ -1,8 +1,9 @@
 """DDPG with BatchNorm that is never told that it trains.
 
-https://github.com/keras-team/keras-io/issues/198: the training flag "is never altered. Effectively …
-normalization has no effect" (lubiluk); Keras' default is inference, as is that of a PyTorch network
-after `eval()`. The parameters train, the running statistics stay those of the initialisation.
+https://github.com/keras-team/keras-io/issues/198: the training flag "is never altered. Effectively
+… normalization has no effect" (lubiluk); Keras' default is inference, as is that of a PyTorch
+network after `eval()`. The parameters train, the running statistics stay those of the
+initialisation.
 """
 
 import torch

@@ -1,8 +1,8 @@
 """A fixed positional table under a stop-gradient, which AdamW's weight decay shrinks step by step.
 
-https://github.com/extropic-ai/sparse-transformers/pull/3: the table is a leaf of the model that goes
-to AdamW whole; its gradient is zero, and "this silently shrinks the positional-encoding amplitude
-during training" (tripathiarpan20). JAX gives zeros where PyTorch would give None, as
+https://github.com/extropic-ai/sparse-transformers/pull/3: the table is a leaf of the model that
+goes to AdamW whole; its gradient is zero, and "this silently shrinks the positional-encoding
+amplitude during training" (tripathiarpan20). JAX gives zeros where PyTorch would give None, as
 `materialize_grads` does here. Mended with a group of its own, without decay.
 """
 
@@ -47,9 +47,7 @@ def contract_and_updates(*, decay_of_the_table: float) -> tuple[Contract, Update
     def train() -> None:
         batch = random_batch()
         loss = (model(batch.states) - batch.rewards).pow(2).mean()
-        gradients = torch.autograd.grad(
-            loss, parameters, allow_unused=True, materialize_grads=True
-        )
+        gradients = torch.autograd.grad(loss, parameters, allow_unused=True, materialize_grads=True)
         for parameter, gradient in zip(parameters, gradients, strict=True):
             parameter.grad = gradient
         optimizer.step()

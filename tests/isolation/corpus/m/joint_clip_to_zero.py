@@ -1,7 +1,7 @@
 """PPO whose joint clip has `max_norm` 0, which multiplies every gradient by zero.
 
-https://github.com/strands-labs/robots/pull/2028: `clip_grad_norm_(actor_critic.parameters(), 0)` and
-"0 of 34,701 parameters moved", while `train()` reports success (cagataycali).
+https://github.com/strands-labs/robots/pull/2028: `clip_grad_norm_(actor_critic.parameters(), 0)`
+and "0 of 34,701 parameters moved", while `train()` reports success (cagataycali).
 """
 
 import torch

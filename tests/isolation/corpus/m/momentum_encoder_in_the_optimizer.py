@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy, normalize
 
-from ddpg.isolation import Contract, follows, trains
+from ddpg.isolation import Contract, trains
 from tests.isolation.corpus.case import Case, Updates
 from tests.isolation.corpus.parts import STATE, mlp, polyak, random_batch
 
@@ -21,7 +21,7 @@ CASE = Case(
     algorithm="MoCo (non-RL)",
     url="https://github.com/facebookresearch/moco/issues/14",
     false_alarm=True,
-    reason="SGD skips a parameter whose gradient is None: no decay, no momentum; it holds it openly",
+    reason="SGD skips a parameter whose gradient is None; that it holds it is declared",
 )
 
 

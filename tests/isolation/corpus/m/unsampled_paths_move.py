@@ -1,8 +1,8 @@
 """A supernet that trains the path it sampled, while momentum and decay move the paths it did not.
 
 https://github.com/megvii-model/DetNAS/issues/3: why is `.grad` set to None where its sum is 0?
-"Parameters on other paths would be updated by `momentum` and `weight_decay`, if `not p.grad is None`"
-(yukang2017). The broken twin leaves that line out.
+"Parameters on other paths would be updated by `momentum` and `weight_decay`, if `not p.grad is
+None`" (yukang2017). The broken twin leaves that line out.
 """
 
 import torch

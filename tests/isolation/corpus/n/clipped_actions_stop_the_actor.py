@@ -1,11 +1,12 @@
 """TD3 whose actor has no bounded output, and whose actions are clipped to the bounds.
 
-https://github.com/vwxyzjn/cleanrl/issues/196: "any action beyond the boundary is considered the same
-in the `clip` implementation" (huxiao09); clipped inside the actor's loss, such an action has a
+https://github.com/vwxyzjn/cleanrl/issues/196: "any action beyond the boundary is considered the
+same in the `clip` implementation" (huxiao09); clipped inside the actor's loss, such an action has a
 gradient of exactly zero. Mended with tanh, as in the paper's code.
 """
 
 import torch
+from torch import nn
 
 from ddpg.isolation import Contract, Grade, trains
 from tests.isolation.corpus.case import Case, Expected, Updates
@@ -22,8 +23,8 @@ CASE = Case(
 
 def contract_and_updates(*, clip: bool) -> tuple[Contract, Updates]:
     actor, qf1 = mlp(STATE, 8, ACTION, seed=1), Critic()
-    with torch.no_grad():
-        actor[-1].bias.copy_(torch.tensor([4.0, -4.0]))
+    *_, last_bias = actor.parameters()
+    nn.init.constant_(last_bias, 4.0)
     actor_optimizer = torch.optim.Adam(actor.parameters(), lr=3e-4)
 
     def update_actor() -> None:

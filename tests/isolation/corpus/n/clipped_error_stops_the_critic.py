@@ -1,8 +1,8 @@
 """DQN that clips the TD error before squaring it, for want of gradients no larger than 1.
 
-https://github.com/spragunr/deep_q_rl/issues/46: this "results in gradients going to zero whenever the
-diff is clipped. In other words, gradients vanish precisely when they should be largest" (davidsj).
-Mended with the Huber loss, whose gradient is clipped, and not its argument.
+https://github.com/spragunr/deep_q_rl/issues/46: this "results in gradients going to zero whenever
+the diff is clipped. In other words, gradients vanish precisely when they should be largest"
+(davidsj). Mended with the Huber loss, whose gradient is clipped, and not its argument.
 """
 
 import copy

@@ -1,12 +1,12 @@
 """DDPG whose critic's output is clipped to the range of returns inside the actor's loss.
 
-https://github.com/openai/baselines/issues/131: "what is the gradient when the value is too large and
-gets clipped?" (danijar). Exactly zero: where the critic overestimates, the actor gets nothing,
+https://github.com/openai/baselines/issues/131: "what is the gradient when the value is too large
+and gets clipped?" (danijar). Exactly zero: where the critic overestimates, the actor gets nothing,
 although the path is there.
 """
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ddpg.isolation import Contract, Grade, trains
 from tests.isolation.corpus.case import Case, Expected, Updates
@@ -24,8 +24,8 @@ CASE = Case(
 class DDPG:
     def __init__(self) -> None:
         self.actor, self.critic = actor_network(), Critic()
-        with torch.no_grad():
-            self.critic.network[-1].bias.fill_(50.0)
+        *_, last_bias = self.critic.parameters()
+        nn.init.constant_(last_bias, 50.0)
         self.actor_optimizer = torch.optim.Adam(self.actor.parameters(), lr=1e-4)
 
     def critic_with_actor(self, states: Tensor) -> Tensor:

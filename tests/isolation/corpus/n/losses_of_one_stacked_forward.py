@@ -1,8 +1,8 @@
 """TD3 whose two losses come from one forward pass over a stack: reached, and exactly zero.
 
-https://github.com/pytorch/rl/issues/1187: "I believe that the TD3 loss might accidentally leak critic
-gradients into the actor" (smorad), since the second backward needs the graph of the first. The
-critic's loss does reach the actor through the stacked actions; what arrives there is zero.
+https://github.com/pytorch/rl/issues/1187: "I believe that the TD3 loss might accidentally leak
+critic gradients into the actor" (smorad), since the second backward needs the graph of the first.
+The critic's loss does reach the actor through the stacked actions; what arrives there is zero.
 """
 
 import torch

@@ -1,7 +1,8 @@
 """PPO's clipped value loss: where a value left the range, its row has no gradient.
 
 https://github.com/DLR-RM/stable-baselines3/issues/159: "is … clipped predict values has gradient"
-(wujiren, who measured that it has none). So it is meant: the rows within the range train the critic.
+(wujiren, who measured that it has none). So it is meant: the rows within the range train the
+critic.
 """
 
 import torch
