@@ -59,7 +59,7 @@ class Restorer:
 def _leaf(tensor: Tensor) -> Undo:
     home, value = tensor.data, copy_of(tensor)
     requires_grad, grad = tensor.requires_grad, tensor.grad if tensor.is_leaf else None
-    gradient = None if grad is None else copy_of(grad)
+    gradient = None if grad is None else grad.detach().clone()
 
     def undo() -> None:
         if tensor.data_ptr() != home.data_ptr():
@@ -77,7 +77,7 @@ def _leaf(tensor: Tensor) -> Undo:
 
 def _structure(module: nn.Module) -> Undo:
     training = module.training
-    parts = (module._parameters, module._buffers, module._modules)
+    parts: tuple[dict[str, Any], ...] = (module._parameters, module._buffers, module._modules)
     contents = [dict(part) for part in parts]
 
     def undo() -> None:
@@ -85,7 +85,8 @@ def _structure(module: nn.Module) -> Undo:
         for part, content in zip(parts, contents, strict=True):
             if [(k, id(v)) for k, v in part.items()] != [(k, id(v)) for k, v in content.items()]:
                 part.clear()
-                part.update(content)  # pyright: ignore[reportArgumentType]  one of three types
+                for name, each in content.items():
+                    part[name] = each
 
     return undo
 
