@@ -20,7 +20,13 @@ Example = Callable[[], tuple[Contract, Updates]]
 
 @dataclass(frozen=True)
 class Expected:
-    """A finding that the audit must make; `loss` only where the case names its loss terms."""
+    """A finding that the audit must make.
+
+    Attributes:
+        loss: the term, where the case names its loss terms.
+        entry: part of the source line where the finding's path enters the module, or where the
+            path of a starved one ends; empty if the case does not say.
+    """
 
     update: str
     module: str
@@ -28,6 +34,7 @@ class Expected:
     grade: Grade
     kind: Kind
     loss: str | None = None
+    entry: str = ""
 
 
 @dataclass(frozen=True)
