@@ -186,4 +186,5 @@ def _operands(node: Node, inventory: Inventory) -> set[int]:
         key = None if leaf is None else _entry_of(leaf, inventory)
         if key is not None:
             found.add(key)
-    return found
+    # A bias is added, and never saved.
+    return {k for k in found if inventory.entries[k].tensor.dim() > 1} or found

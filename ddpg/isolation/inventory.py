@@ -118,14 +118,9 @@ def _resolved(name: str, value: ModuleLike | Callable[[], ModuleLike]) -> Module
         value = value()
     if isinstance(value, nn.Module | Tensor):
         return value
-    if (
-        isinstance(value, Mapping)
-        and value
-        and all(isinstance(m, nn.Module) for m in value.values())
-    ):
-        return _together(value)
-    if isinstance(value, Sequence) and value and all(isinstance(m, nn.Module) for m in value):
-        return _together({str(index): each for index, each in enumerate(value)})
+    parts = _parts(value)
+    if parts:
+        return _together(parts)
     if isinstance(value, Mapping) and all(isinstance(each, Tensor) for each in value.values()):
         return value
     if isinstance(value, Sequence) and all(isinstance(each, Tensor) for each in value):
@@ -141,11 +136,23 @@ def _resolved(name: str, value: ModuleLike | Callable[[], ModuleLike]) -> Module
     )
 
 
+def _parts(value: object) -> dict[str, nn.Module]:
+    """The modules of a list or dict of modules; empty if it is of anything else."""
+    if isinstance(value, Mapping):
+        named = {str(name): each for name, each in value.items()}
+    elif isinstance(value, Sequence):
+        named = {str(index): each for index, each in enumerate(value)}
+    else:
+        return {}
+    modules = {name: each for name, each in named.items() if isinstance(each, nn.Module)}
+    return modules if len(modules) == len(named) else {}
+
+
 def _together(modules: Mapping[str, nn.Module]) -> nn.Module:
     """Several modules as one, each under its name."""
     whole = nn.Module()
     for name, module in modules.items():
-        whole.add_module(str(name).replace(".", "_"), module)
+        whole.add_module(name.replace(".", "_"), module)
     return whole
 
 

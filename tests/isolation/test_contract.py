@@ -68,7 +68,7 @@ def test_a_bad_contract_is_refused(arguments: dict[str, Any], sentence: str | No
     [
         (
             3,
-            r"modules\['actor'\] is a int: it takes an nn.Module, a tensor, a list or dict of these",
+            r"modules\['actor'\] is a int: it takes an nn.Module, a tensor, a list or",
         ),
         ("actor", r"modules\['actor'\] is a str: it takes an nn.Module"),
         (
