@@ -72,7 +72,8 @@ def main() -> int:
     console.print(
         f"{len(rows) - false_alarms} mistakes with their mended twins, {false_alarms} false "
         f"alarms. Recall {recall:.3f} ({found} of {expected} expected findings made), precision "
-        f"{precision:.3f} ({false} findings that nobody expected)."
+        f"{precision:.3f} ({false} findings that nobody expected).",
+        soft_wrap=True,
     )
     return 0 if recall == precision == 1 else 1
 
