@@ -16,18 +16,13 @@ class Outcome:
 
 
 def outcome(example: Example, expected: tuple[Expected, ...] = ()) -> Outcome:
-    """Audits an example.
-
-    A finding is false if it is about an (update, module) that no expected one names: one mistake
-    may well show in several ways in the same place.
-    """
+    """Audits an example. A finding is false if it is none of the expected ones."""
     findings = audit(*example()).findings
     found = tuple(each for each in expected if any(_matches(each, one) for one in findings))
-    places = {(each.update, each.module) for each in expected}
     return Outcome(
         found=found,
         missed=tuple(each for each in expected if each not in found),
-        false=tuple(one for one in findings if (one.update, one.module) not in places),
+        false=tuple(one for one in findings if not any(_matches(each, one) for each in expected)),
     )
 
 
