@@ -158,11 +158,17 @@ class Contract:
         self._check()
 
     def permission(self, row: str) -> Permission:
-        """What the update `row`, or the part `update/part` of a split one, may do."""
+        """What the update `row`, or the part `update/part` of a split one, may do.
+
+        A backward pass that several steps share belongs to `update/one+other`, and may do what
+        any of these may.
+        """
         if row in self.updates:
             return self.updates[row]
         update, _, part = row.rpartition("/")
         parts = self.updates[update].split if update in self.updates else {}
+        if part not in parts and "+" in part:
+            return _union(parts.get(each, Permission()) for each in part.split("+"))
         return parts.get(part, Permission())
 
     def rows(self) -> list[str]:
@@ -224,7 +230,7 @@ class Contract:
         )
 
 
-def merged(permissions: Iterable[Permission]) -> Permission:
+def _union(permissions: Iterable[Permission]) -> Permission:
     """What any of `permissions` allows; of what must happen, nothing."""
     union = Permission()
     for each in permissions:

@@ -1,17 +1,16 @@
 """What an audit says: cells (update × module), findings (what is wrong), and the report of both."""
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Literal
 
 from torch import Tensor
 
+from ddpg.isolation.contract import Contract
+
 Verdict = Literal["kept", "leaked", "starved", "moved_by_other"]
-Kind = Literal[
-    "reached", "written", "moved", "membership", "aliasing", "order", "stored", "modes"
-]
+Kind = Literal["reached", "written", "moved", "membership", "aliasing", "order", "stored", "modes"]
 Written = Literal["none", "zero", "nonzero"]
 
 SETUP = "setup"  # the update of what is true before any update ran
@@ -53,6 +52,14 @@ class Path:
     entry: str
     stop: str
 
+    def lines(self) -> list[str]:
+        """For reading: where it enters, what to do, and the way in operations."""
+        way = " → ".join(
+            f"{step.operation} [{step.module}]" if step.module else step.operation
+            for step in self.steps
+        )
+        return [f"path: {way}", f"at: {self.entry}", f"stop: {self.stop}"]
+
 
 @dataclass
 class Cell:
@@ -88,3 +95,69 @@ class Finding:
     loss: str | None = None
     tensors: tuple[str, ...] = ()
     path: Path | None = None
+
+
+class Report:
+    """What an audit found. `report[update, module]` is a cell; `findings` is what is wrong."""
+
+    def __init__(
+        self, contract: Contract, cells: Sequence[Cell], findings: Sequence[Finding]
+    ) -> None:
+        self.contract = contract
+        self.cells = list(cells)
+        self.findings = list(findings)
+
+    @property
+    def kept(self) -> bool:
+        return not self.findings
+
+    def __getitem__(self, key: tuple[str, str]) -> Cell:
+        for cell in self.cells:
+            if (cell.update, cell.module) == key:
+                return cell
+        raise KeyError(f"the audit ran no update and module {key!r}")
+
+    def find(
+        self,
+        update: str | None = None,
+        module: str | None = None,
+        verdict: Verdict | None = None,
+        grade: int | None = None,
+        kind: Kind | None = None,
+        loss: str | None = None,
+    ) -> list[Finding]:
+        """The findings that agree with everything given."""
+        wanted = {
+            "update": update,
+            "module": module,
+            "verdict": verdict,
+            "grade": grade,
+            "kind": kind,
+            "loss": loss,
+        }
+        return [
+            finding
+            for finding in self.findings
+            if all(value is None or getattr(finding, key) == value for key, value in wanted.items())
+        ]
+
+    def assert_kept(self) -> None:
+        """Raise `ContractBroken` with everything that is wrong, unless nothing is."""
+        if self.findings:
+            raise ContractBroken(self.summary())
+
+    def summary(self) -> str:
+        """The findings in words, with the paths."""
+        if self.kept:
+            return f"The contract is kept ({len(self.cells)} update × module cells)."
+        count = len(self.findings)
+        lines = [f"The contract is broken in {count} {'place' if count == 1 else 'places'}:"]
+        for finding in self.findings:
+            grade = finding.grade.name.lower()
+            lines.append(
+                f"- {finding.update} × {finding.module}: {finding.verdict} ({finding.kind}, "
+                f"grade {finding.grade.value} {grade}): {finding.message}"
+            )
+            if finding.path is not None:
+                lines += [f"    {line}" for line in finding.path.lines()]
+        return "\n".join(lines)

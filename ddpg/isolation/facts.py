@@ -1,0 +1,165 @@
+"""What one run of one update did to one module, in numbers."""
+
+from collections.abc import Iterable, Mapping, Set
+
+import torch
+from torch import Tensor
+
+from ddpg.isolation.inventory import Entry
+from ddpg.isolation.ledger import Change, same_bits
+from ddpg.isolation.record import Record
+from ddpg.isolation.report import Grade, Written
+
+
+class Facts:
+    """One row × one module of one record. Dictionaries are keyed by the identity of entries.
+
+    Attributes:
+        own: the module's entries.
+        trainable: those to be trained: parameters that require grad (all of them, if none does).
+        reached: those that the graphs of the row's losses have a path to.
+        delivered: the gradients that the row's backward passes delivered, summed.
+        written: `.grad` as the row's step found it, or as the update left it.
+        returned: gradients that `autograd.grad` handed back and nobody wrote.
+        changes: what changed, in order: entry → changes.
+    """
+
+    def __init__(self, record: Record, row: str, module: str) -> None:
+        self.record, self.row, self.module = record, row, module
+        self.own = {id(e.tensor): e for e in record.inventory.by_owner[module]}
+        self.parameters = {key for key in self.own if key in record.required}
+        self.trainable = {
+            key
+            for key in self.parameters
+            if record.required[key] or record.required_after.get(key, False)
+        } or self.parameters
+        self.reached: set[int] = set()
+        self.delivered: dict[int, Tensor] = {}
+        self.returned: dict[int, Tensor] = {}
+        accumulated: set[int] = set()
+        for each in record.passes(row):
+            self.reached |= each.reached & self.own.keys()
+            for key, gradient in each.delivered.items():
+                if key in self.own:
+                    _add(self.delivered, key, gradient)
+                    if each.accumulates:
+                        accumulated.add(key)
+                    else:
+                        _add(self.returned, key, gradient)
+        self.written = self._written(accumulated)
+        self.changes = self._changes()
+
+    def _written(self, accumulated: set[int]) -> dict[int, Tensor]:
+        record = self.record
+        written: dict[int, Tensor] = {}
+        stepped = {key for step in record.steps() for key in step.held}
+        for key in self.own:
+            before, after = record.gradients_before.get(key), record.gradients_after.get(key)
+            new = after is not None and (before is None or not same_bits(before, after))
+            # A gradient put there by hand, outside every pass, is the whole update's.
+            by_hand = new and key not in stepped and self.row == record.update
+            if after is not None and (key in accumulated or by_hand):
+                # What lay there before, and stayed as it was, is not this update's.
+                written[key] = after if new else self.delivered[key]
+        for step in record.steps(self.row):
+            for key in step.held & self.own.keys():
+                written.pop(key, None)
+                if key in step.gradients:
+                    written[key] = step.gradients[key]
+        return written
+
+    def _changes(self) -> dict[int, list[Change]]:
+        changes: dict[int, list[Change]] = {}
+        record = self.record
+        for change in [c for step in record.steps(self.row) for c in step.changes] + [
+            write.change for write in record.writes(self.row)
+        ]:
+            if self.module in change.entry.owners and not change.entry.echo:
+                changes.setdefault(id(change.entry.tensor), []).append(change)
+        return {
+            key: each
+            for key, each in changes.items()
+            if not same_bits(each[0].before, each[-1].after)
+        }
+
+    def moved(self) -> list[Entry]:
+        return [changes[0].entry for changes in self.changes.values()]
+
+    def entries(self, keys: Set[int]) -> list[Entry]:
+        """The module's entries among `keys`, in the module's order."""
+        return [entry for key, entry in self.own.items() if key in keys]
+
+    def nonzero(self, gradients: Mapping[int, Tensor]) -> set[int]:
+        return {key for key, gradient in gradients.items() if is_nonzero(gradient)}
+
+    def written_word(self) -> Written:
+        if not self.written:
+            return "none"
+        return "nonzero" if self.nonzero(self.written) else "zero"
+
+    def grade(self) -> Grade:
+        if self.changes:
+            return Grade.MOVED
+        gradients = self.gradients()
+        if not gradients:
+            return Grade.NOTHING
+        return Grade.NONZERO if self.nonzero(gradients) else Grade.ZERO
+
+    def gradients(self) -> dict[int, Tensor]:
+        return self.written or self.returned
+
+    def differences(self) -> list[Tensor]:
+        """What was moved, per floating-point entry."""
+        found: list[Tensor] = []
+        for changes in self.changes.values():
+            if changes[0].before.is_floating_point():
+                found.append(sum_of(each.after - each.before for each in changes))
+        return found
+
+    def grades_by_member(self) -> Tensor:
+        """Grades, `[member]`, of a module whose every parameter is `[member, ...]`."""
+        members = next(iter(self.own.values())).tensor.shape[0]
+        grades = torch.zeros(members, dtype=torch.long)
+        for gradient in self.gradients().values():
+            grades = grades.maximum(_by_member(gradient != 0, members).long() + 1)
+        for changes in self.changes.values():
+            different = changes[0].before != changes[-1].after
+            grades = torch.where(_by_member(different, members), int(Grade.MOVED), grades)
+        return grades
+
+
+def is_nonzero(gradient: Tensor) -> bool:
+    """A NaN is not zero; a value too small to square is not either."""
+    return bool(gradient.any())
+
+
+def norm(tensors: Iterable[Tensor]) -> float:
+    """The L2 norm over all of them."""
+    listed = list(tensors)
+    if not listed:
+        return 0.0
+    norms = torch._foreach_norm([each.float() for each in listed])
+    return float(torch.linalg.vector_norm(torch.stack([each.double() for each in norms])))
+
+
+def norm_by_member(tensors: Iterable[Tensor], members: int) -> Tensor:
+    """The L2 norm of each member, `[member]`."""
+    total = torch.zeros(members, dtype=torch.float64)
+    for each in tensors:
+        total += torch.linalg.vector_norm(each.reshape(members, -1), dim=1).double().square().cpu()
+    return total.sqrt()
+
+
+def sum_of(tensors: Iterable[Tensor]) -> Tensor:
+    first, *others = tensors
+    for each in others:
+        first = first + each
+    return first
+
+
+def _by_member(flags: Tensor, members: int) -> Tensor:
+    return flags.reshape(members, -1).any(dim=1).cpu()
+
+
+def _add(sums: dict[int, Tensor], key: int, gradient: Tensor) -> None:
+    sums[key] = sums[key] + gradient if key in sums else gradient

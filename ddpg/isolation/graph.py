@@ -1,0 +1,60 @@
+"""Walks over the autograd graph: which leaves a loss reaches, and which saved tensors it needs."""
+
+from collections.abc import Iterable, Iterator
+from functools import cache
+from typing import Any
+
+from torch import Tensor
+from torch.autograd.graph import GradientEdge, Node, get_gradient_edge
+
+LEAF = "torch::autograd::AccumulateGrad"
+
+
+def root_of(output: Tensor | GradientEdge) -> Node | None:
+    """The node that a backward pass starts from, or None where nothing was recorded."""
+    if isinstance(output, GradientEdge):
+        return output.node
+    if output.grad_fn is None and not output.requires_grad:
+        return None
+    return get_gradient_edge(output).node
+
+
+def walk(roots: Iterable[Node]) -> dict[Node, Node | None]:
+    """Every node that the roots lead to, in breadth-first order → the node it was first met from."""
+    met: dict[Node, Node | None] = dict.fromkeys(roots)
+    queue = list(met)
+    for node in queue:
+        for following, _ in node.next_functions:
+            if following is not None and following not in met:
+                met[following] = node
+                queue.append(following)
+    return met
+
+
+def leaf_of(node: Node) -> Tensor | None:
+    """The tensor in whose `.grad` this node accumulates, if it is such a node."""
+    return getattr(node, "variable", None) if node.name() == LEAF else None
+
+
+def recorded_at(node: Node) -> int:
+    """The autograd sequence number of the operation; leaves have none, and come out as -1."""
+    return -1 if node.name() == LEAF else node._sequence_nr()  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def saved_tensors(node: Node) -> Iterator[Tensor]:
+    """The tensors that the operation saved for its backward pass.
+
+    Raises:
+        RuntimeError: one of them was changed in place since, or was freed.
+    """
+    for name in _saved_names(type(node)):
+        value = getattr(node, name)
+        for each in value if isinstance(value, tuple | list) else (value,):
+            if isinstance(each, Tensor):
+                yield each
+
+
+@cache
+def _saved_names(kind: type[Any]) -> tuple[str, ...]:
+    saved = [name for name in dir(kind) if name.startswith("_saved_") and "_sym_" not in name]
+    return (*saved, "saved_tensors") if hasattr(kind, "saved_tensors") else tuple(saved)

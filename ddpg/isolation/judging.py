@@ -1,0 +1,211 @@
+"""From records to a report: every update × module against the contract."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from ddpg.isolation import aliasing, errors, leaks, membership, modes, starving
+from ddpg.isolation.contract import Contract, Permission
+from ddpg.isolation.facts import Facts, norm, norm_by_member
+from ddpg.isolation.inventory import Inventory
+from ddpg.isolation.problems import Problem
+from ddpg.isolation.record import Record
+from ddpg.isolation.report import SETUP, Cell, Finding, Grade, Report, Verdict
+
+_WORST: tuple[Verdict, ...] = ("leaked", "moved_by_other", "starved")
+
+
+def judge(
+    contract: Contract,
+    setup: Inventory,
+    records: Sequence[Record],
+    stored_at_setup: dict[str, str],
+    stacked: bool = False,
+) -> Report:
+    """The verdicts over all records of an audit; a starved module is so in every round."""
+    facts: dict[tuple[str, str], list[Facts]] = {}
+    seen: list[list[Problem]] = []
+    ran: dict[str, int] = {}
+    for record in records:
+        rows = _rows(record, contract)
+        for row in rows:
+            ran[row] = ran.get(row, 0) + 1
+            for module in contract.modules:
+                facts.setdefault((row, module), []).append(Facts(record, row, module))
+        known = {
+            (row, module): facts[row, module][-1] for row in rows for module in contract.modules
+        }
+        seen.append(list(_of_record(record, contract, known)))
+    problems = list(aliasing.aliased(setup, contract, SETUP))
+    if records:
+        for target, source in contract.equal_at_start.items():
+            problems += starving.unequal(records[0], target, source)
+        problems += membership.misheld(records, contract)
+    problems += _stored(records, stored_at_setup)
+    problems += _ties_changed(setup, records, contract)
+    repeated: dict[tuple[str, str, str, str, str | None], list[Problem]] = {}
+    for found in seen:
+        merged = _merge(found)
+        problems += [each for each in merged if not each.must_repeat]
+        for each in merged:
+            if each.must_repeat:
+                repeated.setdefault(each.key, []).append(each)
+    for again in repeated.values():
+        if len(again) == ran.get(again[0].update, 1):
+            problems.append(again[-1])
+    return _report(contract, facts, _merge(problems), stacked)
+
+
+def _rows(record: Record, contract: Contract) -> list[str]:
+    """The rows of one record: those declared, then steps of optimizers that no part names."""
+    parts = contract.updates[record.update].split
+    rows = [f"{record.update}/{part}" for part in parts] if parts else [record.update]
+    return list(dict.fromkeys(rows + [event.row for event in record.events]))
+
+
+def _of_record(
+    record: Record, contract: Contract, facts: dict[tuple[str, str], Facts]
+) -> Iterator[Problem]:
+    yield from leaks.applied(record, contract)
+    yield from errors.outdated(record)
+    yield from errors.raised(record, contract, bool(record.stored))
+    yield from membership.orphaned(record, contract)
+    yield from modes.left_changed(record, contract)
+    for (row, module), each in facts.items():
+        permission = contract.permission(row)
+        yield from leaks.moved_otherwise(each, permission)
+        yield from leaks.left_behind(each, permission)
+        if module in permission.trains and record.error is None:
+            yield from starving.untrained(each, contract)
+    for row in {row for row, _ in facts}:
+        permission = contract.permission(row)
+        yield from modes.misset(record, row, permission)
+        if record.error is None:
+            yield from starving.lagging(record, row, permission)
+
+
+def _stored(records: Sequence[Record], at_setup: dict[str, str]) -> Iterator[Problem]:
+    found = {name: (SETUP, fault) for name, fault in at_setup.items()}
+    for record in records:
+        for name, fault in record.stored.items():
+            found.setdefault(name, (record.update, fault))
+    for name, (update, fault) in found.items():
+        yield Problem(update, name, "leaked", "stored", fault)
+
+
+def _ties_changed(
+    setup: Inventory, records: Sequence[Record], contract: Contract
+) -> Iterator[Problem]:
+    """Aliasing that an update made or broke."""
+    before = {each.message: each for each in aliasing.aliased(setup, contract, SETUP)}
+    for record in records:
+        if record.after is not None:
+            for each in aliasing.aliased(record.after, contract, record.update):
+                if each.message not in before:
+                    before[each.message] = each
+                    yield each
+
+
+def _merge(problems: Sequence[Problem]) -> list[Problem]:
+    """One problem for each key, with all its tensors."""
+    merged: dict[tuple[object, ...], Problem] = {}
+    for each in problems:
+        known = merged.get(each.key)
+        if known is None:
+            merged[each.key] = each
+        else:
+            tensors = tuple(dict.fromkeys(known.tensors + each.tensors))
+            merged[each.key] = replace(known, tensors=tensors)
+    # A gradient that was applied was also written: the worse of the two is said.
+    applied = {
+        (p.update, p.module, p.loss) for p in merged.values() if p.key[2:4] == ("leaked", "moved")
+    }
+    return [
+        each
+        for each in merged.values()
+        if each.key[2:4] != ("leaked", "written")
+        or (each.update, each.module, each.loss) not in applied
+    ]
+
+
+def _report(
+    contract: Contract,
+    facts: dict[tuple[str, str], list[Facts]],
+    problems: Sequence[Problem],
+    stacked: bool,
+) -> Report:
+    cells: list[Cell] = []
+    for (row, module), rounds in facts.items():
+        own = [p for p in problems if (p.update, p.module) == (row, module)]
+        cells.append(_cell(contract.permission(row), max(rounds, key=Facts.grade), own, stacked))
+    grades = {(cell.update, cell.module): cell.grade for cell in cells}
+    findings = [
+        Finding(
+            p.update,
+            p.module,
+            p.verdict,
+            Grade.MOVED
+            if p.kind == "moved" and p.verdict == "leaked"
+            else grades.get((p.update, p.module), Grade.NOTHING),
+            p.kind,
+            p.message,
+            p.loss,
+            p.tensors,
+        )
+        for p in problems
+    ]
+    return Report(contract, cells, findings)
+
+
+def _cell(permission: Permission, facts: Facts, problems: Sequence[Problem], stacked: bool) -> Cell:
+    verdicts = {problem.verdict for problem in problems}
+    verdict = next((each for each in _WORST if each in verdicts), "kept")
+    gradients = list(facts.gradients().values())
+    cell = Cell(
+        facts.row,
+        facts.module,
+        verdict,
+        Grade.MOVED
+        if ("leaked", "moved") in {(p.verdict, p.kind) for p in problems}
+        else facts.grade(),
+        reached=bool(facts.reached),
+        delivered=norm(facts.delivered.values()) if facts.delivered else None,
+        written=facts.written_word(),
+        gradient_norm=norm(gradients) if gradients else None,
+        movement=norm(facts.differences()),
+        movers=leaks.movers(facts),
+    )
+    if stacked and facts.own:
+        members = next(iter(facts.own.values())).tensor.shape[0]
+        cell.grades = facts.grades_by_member()
+        cell.gradient_norms = norm_by_member(gradients, members) if gradients else None
+        cell.movements = norm_by_member(facts.differences(), members)
+    wrong = next((p for p in problems if p.verdict == verdict), None)
+    cell.reason = wrong.message if wrong else _why_kept(permission, facts)
+    return cell
+
+
+def _why_kept(permission: Permission, facts: Facts) -> str:
+    module = facts.module
+    if permission.may_train(module) and facts.changes:
+        return "trained, as declared"
+    if permission.may_move(module) and facts.changes:
+        return "moved, as declared"
+    if facts.nonzero(facts.written):
+        holders = [
+            name for name, keys in facts.record.optimizers.items() if set(facts.own) & set(keys)
+        ]
+        held = (
+            f"the optimizer {holders[0]!r} holds it and made no step"
+            if holders
+            else ("no optimizer holds it")
+        )
+        return f"reached and written, and not moved by optimizer membership alone: {held} here"
+    if facts.nonzero(facts.delivered):
+        if facts.returned:
+            return "autograd.grad handed a gradient back, and nothing wrote it"
+        return "reached, and its gradient was cleared before any step used it"
+    if facts.delivered:
+        return "reached, and its gradient is exactly zero"
+    if facts.reached:
+        return "a path exists, and no gradient was asked for along it"
+    return "not reached, not moved"

@@ -1,0 +1,58 @@
+"""Watch a training while it runs, every n-th update, and write what is seen as charts."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from ddpg.isolation.contract import Contract, ContractError
+from ddpg.isolation.judging import judge
+from ddpg.isolation.report import Cell, Report
+from ddpg.isolation.watching import Watcher
+
+
+class ScalarWriter(Protocol):
+    """What TensorBoard's `SummaryWriter` is, as far as it is used here."""
+
+    def add_scalar(self, tag: str, scalar_value: float, global_step: int, /) -> object: ...
+
+
+class LiveWatch:
+    """Watches every n-th run of each update of a training, which goes on as it would without.
+
+    Args:
+        contract: what each update may do.
+        writer: gets `separation/<update>/<module>/grade`, `.../gradient_norm` (no point where the
+            gradient is None) and `.../movement`.
+        every: 1 watches all runs; 100 the first, the 101st, ...
+    """
+
+    def __init__(self, contract: Contract, writer: ScalarWriter, every: int = 100) -> None:
+        if every < 1:
+            raise ContractError(f"every is {every!r}: it takes 1 or more")
+        self.contract, self.writer, self.every = contract, writer, every
+        self.report: Report | None = None
+        self._runs: dict[str, int] = {}
+
+    @contextmanager
+    def update(self, name: str, step: int | None = None) -> Iterator[None]:
+        """Run the block as update `name`; charts are drawn over `step`, else over its runs."""
+        run = self._runs.get(name, 0)
+        self._runs[name] = run + 1
+        if run % self.every:
+            yield
+            return
+        with Watcher(self.contract, dry_run=False, closely=False) as watcher:
+            with watcher.update(name):
+                yield
+            self.report = judge(
+                self.contract, watcher.setup_inventory, watcher.records, watcher.setup_stored
+            )
+        for cell in self.report.cells:
+            self._draw(cell, run if step is None else step)
+
+    def _draw(self, cell: Cell, step: int) -> None:
+        tag = f"separation/{cell.update}/{cell.module}"
+        self.writer.add_scalar(f"{tag}/grade", int(cell.grade), step)
+        if cell.gradient_norm is not None:
+            self.writer.add_scalar(f"{tag}/gradient_norm", cell.gradient_norm, step)
+        self.writer.add_scalar(f"{tag}/movement", cell.movement, step)

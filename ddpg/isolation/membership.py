@@ -1,0 +1,111 @@
+"""Which optimizer holds which module's parameters, against which it may."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+
+from ddpg.isolation.contract import Contract
+from ddpg.isolation.inventory import Entry
+from ddpg.isolation.problems import Problem, names_in, some
+from ddpg.isolation.record import Record
+from ddpg.isolation.report import SETUP
+
+
+def misheld(records: Sequence[Record], contract: Contract) -> Iterator[Problem]:
+    """Foreign parameters, and those held twice."""
+    held: dict[str, list[int]] = {}
+    entries: dict[int, Entry] = {}
+    stepping: dict[str, list[str]] = {}
+    for record in records:
+        held |= record.optimizers
+        entries |= record.inventory.entries
+        for step in record.steps():
+            rows = stepping.setdefault(step.optimizer, [])
+            if step.row not in rows:
+                rows.append(step.row)
+    allowed = {name: _allowed(name, stepping.get(name, ()), contract) for name in held}
+    holders: dict[int, list[str]] = {}
+    for name, keys in held.items():
+        where = next(iter(stepping.get(name, ())), SETUP)
+        yield from _foreign(name, where, [entries[k] for k in keys if k in entries], allowed[name])
+        for key, count in Counter(keys).items():
+            if key in entries:
+                holders.setdefault(key, []).append(name)
+                if count > 1:
+                    yield from _twice(entries[key], f"the optimizer {name!r} holds it twice", where)
+    for key, names in holders.items():
+        owners = set(entries[key].owners)
+        barred = [name for name in names if not owners & allowed[name]]
+        if len(names) > 1 and barred:
+            where = next(iter(stepping.get(barred[0], ())), SETUP)
+            yield from _twice(
+                entries[key], f"the optimizers {' and '.join(map(repr, names))} both hold it", where
+            )
+
+
+def _allowed(name: str, rows: Sequence[str], contract: Contract) -> set[str]:
+    """What the updates in which it steps train; of an optimizer that never stepped, what any does."""
+    permissions = [contract.permission(row) for row in rows or contract.rows()]
+    trained = {module for each in permissions for module in (*each.trains, *each.optional)}
+    return trained | set(contract.holds.get(name, ()))
+
+
+def _foreign(
+    optimizer: str, where: str, entries: Sequence[Entry], allowed: set[str]
+) -> Iterator[Problem]:
+    foreign: dict[str, list[Entry]] = {}
+    for entry in entries:
+        if not set(entry.owners) & allowed:
+            for owner in entry.owners:
+                foreign.setdefault(owner, []).append(entry)
+    for owner, found in foreign.items():
+        names = names_in(owner, found)
+        yield Problem(
+            where,
+            owner,
+            "leaked",
+            "membership",
+            f"the optimizer {optimizer!r} holds parameters of {owner} ({some(names)}), which no "
+            "update that it makes a step for trains",
+            names,
+        )
+
+
+def _twice(entry: Entry, what: str, where: str) -> Iterator[Problem]:
+    for owner in entry.owners:
+        names = names_in(owner, [entry])
+        yield Problem(where, owner, "leaked", "membership", f"{owner}.{names[0]}: {what}", names)
+
+
+def orphaned(record: Record, contract: Contract) -> Iterator[Problem]:
+    """Parameters that an optimizer held before the update, and none holds after it."""
+    if record.after is None:
+        return
+    trained = {
+        module
+        for row in contract.rows()
+        for module in (*contract.permission(row).trains, *contract.permission(row).optional)
+    }
+    for module in trained:
+        before = _unheld(record.inventory.by_owner[module], record.optimizers)
+        after = _unheld(record.after.by_owner[module], record.optimizers_after)
+        lost = [entry for name, entry in after.items() if name not in before]
+        if lost:
+            names = names_in(module, lost)
+            yield Problem(
+                record.update,
+                module,
+                "starved",
+                "membership",
+                f"after {record.update} no optimizer holds {module} ({some(names)}) any more: "
+                "it was replaced, and the optimizers still hold what was there before",
+                names,
+            )
+
+
+def _unheld(entries: Sequence[Entry], optimizers: Mapping[str, Sequence[int]]) -> dict[str, Entry]:
+    held = {key for keys in optimizers.values() for key in keys}
+    return {
+        entry.label: entry
+        for entry in entries
+        if not entry.is_buffer and id(entry.tensor) not in held
+    }

@@ -1,0 +1,122 @@
+"""What was seen while one update ran: its backward passes, its optimizer steps, its writes."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor
+
+from ddpg.isolation.inventory import Inventory
+from ddpg.isolation.ledger import Change
+
+
+@dataclass(eq=False)
+class Pass:
+    """One backward pass (or `autograd.grad`). Keys are identities of entries.
+
+    Attributes:
+        reached: what its graph has a path to.
+        delivered: the gradient that it delivered to each.
+        terms: the same for each loss term that its graph holds: term → (reached, delivered).
+        outdated: entry → the operation that saved a value which is no longer the entry's.
+        accumulates: it writes `.grad` (and is no `autograd.grad`).
+        loose: one of its losses has no graph.
+    """
+
+    update: str
+    reached: set[int] = field(default_factory=set)
+    delivered: dict[int, Tensor] = field(default_factory=dict)
+    terms: dict[str, tuple[set[int], dict[int, Tensor]]] = field(default_factory=dict)
+    outdated: dict[int, str] = field(default_factory=dict)
+    accumulates: bool = True
+    loose: bool = False
+    row: str = ""
+
+
+@dataclass(eq=False)
+class Step:
+    """One optimizer step.
+
+    Attributes:
+        gradients: `.grad` of each held entry as the step found it (None left out).
+        sources: the backward passes that this `.grad` came from, as far as they were seen.
+        momentum: held entries whose optimizer state was not all zero before the step.
+        decay: held entries in a group with weight decay.
+        changes: what changed while it ran.
+    """
+
+    update: str
+    optimizer: str
+    held: set[int] = field(default_factory=set)
+    gradients: dict[int, Tensor] = field(default_factory=dict)
+    sources: dict[int, list[Pass]] = field(default_factory=dict)
+    momentum: set[int] = field(default_factory=set)
+    decay: set[int] = field(default_factory=set)
+    changes: list[Change] = field(default_factory=list)
+    row: str = ""
+
+
+@dataclass(eq=False)
+class Write:
+    """A change outside every optimizer step."""
+
+    change: Change
+    row: str = ""
+
+
+@dataclass(eq=False)
+class Call:
+    """One forward call of a submodule, with its modes as they were inside.
+
+    Attributes:
+        label: the named module, and the submodule's name within it.
+        needing_grad: how many of its own parameters required grad.
+        own: how many parameters of its own it has.
+        first, last: sequence numbers, [first, last), of the operations it recorded.
+        roots: graph nodes of its outputs (only when paths are being explained).
+        line: the user's line that called it (only then).
+    """
+
+    label: str
+    training: bool
+    grad_enabled: bool
+    needing_grad: int
+    own: int
+    first: int
+    last: int = -1
+    roots: list[Any] = field(default_factory=list)
+    line: str = ""
+
+    @property
+    def module(self) -> str:
+        return self.label.partition(".")[0]
+
+
+@dataclass(eq=False)
+class Record:
+    """One run of one update."""
+
+    update: str
+    inventory: Inventory
+    optimizers: dict[str, list[int]]
+    events: list[Pass | Step | Write] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
+    start: dict[int, Tensor] = field(default_factory=dict)
+    end: dict[int, Tensor] = field(default_factory=dict)
+    gradients_before: dict[int, Tensor] = field(default_factory=dict)
+    gradients_after: dict[int, Tensor] = field(default_factory=dict)
+    required: dict[int, bool] = field(default_factory=dict)
+    required_after: dict[int, bool] = field(default_factory=dict)
+    after: Inventory | None = None
+    optimizers_after: dict[str, list[int]] = field(default_factory=dict)
+    stored: dict[str, str] = field(default_factory=dict)
+    error: Exception | None = None
+
+    def passes(self, row: str | None = None) -> Iterator[Pass]:
+        return (e for e in self.events if isinstance(e, Pass) and row in (None, e.row))
+
+    def steps(self, row: str | None = None) -> Iterator[Step]:
+        return (e for e in self.events if isinstance(e, Step) and row in (None, e.row))
+
+    def writes(self, row: str | None = None) -> Iterator[Write]:
+        return (e for e in self.events if isinstance(e, Write) and row in (None, e.row))

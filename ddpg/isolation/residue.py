@@ -1,0 +1,64 @@
+"""Which backward passes the `.grad` of a parameter came from."""
+
+import torch
+from torch import Tensor
+
+from ddpg.isolation.inventory import Inventory
+from ddpg.isolation.ledger import copy_of, same_bits
+from ddpg.isolation.record import Pass
+
+
+class Residue:
+    """For each parameter, the passes whose gradients have piled up in `.grad` since it was clear."""
+
+    def __init__(self, inventory: Inventory) -> None:
+        before = Pass("before the audit")
+        self._piled: dict[int, list[Pass]] = {}
+        self._left: dict[int, Tensor] = {}
+        self._delivered: dict[int, list[Pass]] = {}
+        for key, entry in inventory.entries.items():
+            gradient = entry.tensor.grad if entry.tensor.is_leaf else None
+            if gradient is not None and bool(gradient.any()):
+                self._piled[key], self._left[key] = [before], copy_of(gradient)
+
+    def before(self, keys: set[int], inventory: Inventory) -> None:
+        """Call before a pass: what was cleared since is forgotten."""
+        for key in keys & self._piled.keys():
+            gradient = inventory.entries[key].tensor.grad
+            if gradient is None or not gradient.any():
+                del self._piled[key]
+
+    def after(self, seen: Pass, inventory: Inventory) -> None:
+        """Call after an accumulating pass."""
+        for key in seen.delivered:
+            self._delivered.setdefault(key, []).append(seen)
+            gradient = inventory.entries[key].tensor.grad
+            if gradient is not None:
+                self._piled.setdefault(key, []).append(seen)
+                self._left[key] = copy_of(gradient)
+
+    def sources(self, parameter: Tensor) -> list[Pass]:
+        """The passes that `.grad` came from, as a step finds it.
+
+        It may not be what the passes left there: clipped, or put back from a copy that was taken
+        after one of them. It is then the one pass whose gradient it is a multiple of.
+        """
+        key, gradient = id(parameter), parameter.grad
+        if gradient is None or not gradient.any():
+            return []
+        piled = list(self._piled.get(key, ()))
+        left = self._left.get(key)
+        if left is not None and (same_bits(gradient, left) or _is_multiple(gradient, left)):
+            return piled
+        for seen in reversed(self._delivered.get(key, [])):
+            if _is_multiple(gradient, seen.delivered[key]):
+                return [seen]
+        return piled
+
+
+def _is_multiple(gradient: Tensor, other: Tensor) -> bool:
+    if gradient.shape != other.shape:
+        return False
+    one, two = gradient.flatten().double(), other.flatten().double()
+    product = torch.dot(one, two).abs()
+    return bool(product >= (1 - 1e-9) * one.norm() * two.norm()) and bool(two.any())

@@ -1,0 +1,49 @@
+"""Which update each event belongs to: itself, or the parts of a split one, cut at the steps."""
+
+from itertools import permutations
+
+from ddpg.isolation.contract import REST, Contract
+from ddpg.isolation.record import Pass, Record, Step
+
+
+def assign_rows(record: Record, contract: Contract) -> None:
+    """Fill in `row` of every event of the record."""
+    if not contract.updates[record.update].split:
+        for event in record.events:
+            event.row = record.update
+        return
+    for event in record.events:
+        event.row = f"{record.update}/{REST}"
+    passes: list[Pass] = []
+    steps: list[Step] = []
+    for event in record.events:
+        if isinstance(event, Pass):
+            if steps:
+                _match(passes, steps)
+                passes, steps = [], []
+            passes.append(event)
+        elif isinstance(event, Step):
+            event.row = f"{record.update}/{event.optimizer}"
+            steps.append(event)
+    if steps:
+        _match(passes, steps)
+
+
+def _match(passes: list[Pass], steps: list[Step]) -> None:
+    """Backward passes, then steps: each step ends the update whose pass it applies.
+
+    As many of one as of the other are matched so that every step finds gradients of its pass;
+    otherwise (the backward of a sum) the passes belong to all of these steps together.
+    """
+    if len(passes) == len(steps) <= 5:
+        for order in permutations(passes):
+            if all(
+                set(each.delivered) & step.held for each, step in zip(order, steps, strict=True)
+            ):
+                for each, step in zip(order, steps, strict=True):
+                    each.row = step.row
+                return
+    update, _, first = steps[0].row.rpartition("/")
+    names = list(dict.fromkeys([first, *(step.optimizer for step in steps)]))
+    for each in passes:
+        each.row = f"{update}/{'+'.join(names)}"

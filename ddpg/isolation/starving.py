@@ -1,0 +1,152 @@
+"""Modules that an update was to train or to move, and that got nothing."""
+
+from collections.abc import Iterator
+
+from torch import Tensor
+
+from ddpg.isolation.contract import Contract, ContractError, Permission
+from ddpg.isolation.facts import Facts
+from ddpg.isolation.inventory import Entry
+from ddpg.isolation.problems import Problem, names_in, some
+from ddpg.isolation.record import Record
+from ddpg.isolation.report import Kind
+
+
+def untrained(facts: Facts, contract: Contract) -> Iterator[Problem]:
+    """Where, on the way from the loss to the value, the training of a module ended."""
+    record, module, row = facts.record, facts.module, facts.row
+    keys = facts.trainable
+    stepped = {key: step for step in record.steps() for key in step.held}
+    held = {key for identities in record.optimizers.values() for key in identities}
+    delivered, moved = facts.nonzero(facts.delivered), facts.changes.keys()
+    by_hand = facts.nonzero(facts.written) - facts.delivered.keys()
+    live = delivered | by_hand
+
+    def problem(kind: Kind, which: set[int], what: str) -> Problem:
+        names = names_in(module, facts.entries(which))
+        whole = "" if which == keys else f" (of {module}: {some(names)})"
+        return Problem(
+            row,
+            module,
+            "starved",
+            kind,
+            f"{row} was to train {module}: {what}{whole}",
+            names,
+            must_repeat=True,
+        )
+
+    if not keys:
+        yield problem("reached", set(), "it has no parameter of its own to train")
+        return
+    cut = keys - facts.reached - live
+    if cut:
+        frozen = not any(record.required[key] for key in cut)
+        why = "its parameters do not require grad" if frozen else "no loss has a path to it"
+        yield problem("reached", cut, why)
+    unasked = (keys & facts.reached) - facts.delivered.keys() - live
+    if unasked:
+        yield problem("reached", unasked, "a loss has a path to it, but delivered no gradient")
+    zero = (keys & facts.delivered.keys()) - live
+    if zero and not keys & live:
+        yield problem("written", zero, "its gradient is exactly zero")
+    used = facts.nonzero(facts.written) | facts.nonzero(facts.returned)
+    lost = (keys & live) - used - moved
+    if lost:
+        yield problem("written", lost, "its gradient was zero, or gone, before any step used it")
+    unmoved = (keys & live & used) - moved
+    if contract.optimizers or record.optimizers:
+        outside = unmoved - held
+        if outside:
+            yield problem("membership", outside, f"no optimizer holds it{_stale(record, facts)}")
+        unmoved -= outside
+    if unmoved:
+        idle = not unmoved & stepped.keys()
+        why = "no optimizer that holds it made a step" if idle else "the step did not move it"
+        yield problem("moved", unmoved, f"it got a gradient, but {why}")
+
+
+def _stale(record: Record, facts: Facts) -> str:
+    """Optimizers that hold tensors of the same shapes, which no module has any more."""
+    known = record.inventory.entries.keys()
+    orphans = {
+        name: sum(key not in known for key in keys) for name, keys in record.optimizers.items()
+    }
+    found = [f"{name!r} holds {count} stale ones" for name, count in orphans.items() if count]
+    return f"; {', '.join(found)}, which no named module has" if found else ""
+
+
+def lagging(record: Record, row: str, permission: Permission) -> Iterator[Problem]:
+    """Followers that did not come closer to their source."""
+    for follower, source in permission.follows.items():
+        stayed: list[Entry] = []
+        strayed: list[Entry] = []
+        for entry, target in pairs(record, follower, source):
+            key = id(entry.tensor)
+            before, after = record.start[key], record.end[key]
+            if not before.is_floating_point():
+                continue
+            was, now = _distance(before, target), _distance(after, target)
+            if before is not after and now > was:
+                strayed.append(entry)
+            elif now >= was and was > 1e-4 * float(target.double().norm()):
+                stayed.append(entry)
+        for entries, verdict, what in (
+            (stayed, "starved", "did not come closer"),
+            (strayed, "moved_by_other", "moved away"),
+        ):
+            if entries:
+                names = names_in(follower, entries)
+                yield Problem(
+                    row,
+                    follower,
+                    verdict,
+                    "moved",
+                    f"{row}: {follower} was to follow {source}, and {what} ({some(names)})",
+                    names,
+                    must_repeat=verdict == "starved",
+                )
+
+
+def unequal(record: Record, target: str, source: str) -> Iterator[Problem]:
+    """Tensors of `target` whose values differ from those of `source` when the record begins."""
+    entries = [
+        entry
+        for entry, value in pairs(record, target, source, at_start=True)
+        if not bool((record.start[id(entry.tensor)] == value).all())
+    ]
+    if entries:
+        names = names_in(target, entries)
+        yield Problem(
+            "setup",
+            target,
+            "starved",
+            "moved",
+            f"{target} was to equal {source} at the start, and differs ({some(names)})",
+            names,
+        )
+
+
+def pairs(
+    record: Record, follower: str, source: str, at_start: bool = False
+) -> Iterator[tuple[Entry, Tensor]]:
+    """Entries of the follower with the value of the same name in the source, at the end.
+
+    Raises:
+        ContractError: the source has no tensor of that name, or one of another shape.
+    """
+    sources = record.inventory.within(source)
+    values = record.start if at_start else record.end
+    for name, tensor in record.inventory.within(follower).items():
+        entry = record.inventory.entries[id(tensor)]
+        if name not in sources or sources[name].shape != tensor.shape:
+            raise ContractError(
+                f"{follower!r} is said to follow or equal {source!r}, which has no tensor {name!r} "
+                f"of shape {list(tensor.shape)}"
+            )
+        other = sources[name]
+        if other is not tensor and id(tensor) in record.start and not entry.echo:
+            yield entry, values.get(id(other), other)
+
+
+def _distance(one: Tensor, other: Tensor) -> float:
+    return float((one.double() - other.double()).norm())

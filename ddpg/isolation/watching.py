@@ -1,0 +1,332 @@
+"""Watches updates while they run, and leaves no trace in torch afterwards."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.graph import Node
+from torch.nn.modules.module import (
+    register_module_forward_hook,
+    register_module_forward_pre_hook,
+)
+from torch.optim import Optimizer
+from torch.optim.optimizer import (
+    register_optimizer_step_post_hook,
+    register_optimizer_step_pre_hook,
+)
+
+from ddpg.isolation.backward import run_pass
+from ddpg.isolation.contract import Contract, ContractError
+from ddpg.isolation.inventory import Entry, Inventory, held_by, optimizers_of
+from ddpg.isolation.ledger import Change, Ledger, copy_of, same_bits, sequence_number
+from ddpg.isolation.record import Call, Pass, Record, Step, Write
+from ddpg.isolation.residue import Residue
+from ddpg.isolation.restoring import Restorer
+from ddpg.isolation.rows import assign_rows
+from ddpg.isolation.stored import examine
+
+_watching: list["Watcher"] = []
+
+
+class Explainer(Protocol):
+    """Is shown what a `Watcher` sees, while it is still there."""
+
+    def walked(self, seen: Pass, nodes: dict[Node, Node | None], leaves: dict[Node, int]) -> None:
+        """The graph of a backward pass (node → the node it was met from), before it runs."""
+
+    def called(self, call: Call, output: object) -> None:
+        """A forward call of a named module, with what it returned."""
+
+
+def term(name: str, loss: Tensor) -> Tensor:
+    """Name a loss term before it is added to others; returns `loss` itself."""
+    for watcher in _watching:
+        watcher.terms[name] = loss
+    return loss
+
+
+class Watcher:
+    """Sees what the updates inside its `with` block do, and records it.
+
+    Args:
+        contract: what to look at.
+        dry_run: put everything back at the end.
+        closely: look at the values around every forward call too, so that a write between
+            forward and backward is seen wherever it comes from.
+        explainer: is shown the graphs and the forward calls, to find paths in them.
+    """
+
+    def __init__(
+        self,
+        contract: Contract,
+        dry_run: bool,
+        closely: bool = True,
+        explainer: Explainer | None = None,
+    ) -> None:
+        self.contract = contract
+        self.closely = closely
+        self.explainer = explainer
+        self.records: list[Record] = []
+        self.terms: dict[str, Tensor] = {}
+        self.inventory = Inventory(contract)
+        self.setup_inventory = self.inventory
+        self.optimizers = optimizers_of(contract)
+        self.setup_stored = examine(contract.keeps)
+        self.restorer = Restorer(self.inventory, contract.restores) if dry_run else None
+        if self.restorer:
+            for optimizer in self.optimizers.values():
+                self.restorer.remember_optimizer(optimizer)
+        self.ledger = Ledger(_primary(self.inventory))
+        self.residue = Residue(self.inventory)
+        self.record: Record | None = None
+        self._step: Step | None = None
+        self._labels: dict[int, str] = {}
+        self._calls: list[Call | None] = []
+        self._stack = ExitStack()
+        self._inside_pass = False
+
+    def __enter__(self) -> "Watcher":
+        with ExitStack() as stack:
+            stack.callback(self._restore)
+            # Both `backward` and `autograd.grad` look this name up in torch.autograd when called,
+            # so that replacing it also sees callers who imported either function by name.
+            engine = torch.autograd._engine_run_backward  # pyright: ignore[reportAttributeAccessIssue]
+            self._engine: Callable[..., Any] = engine
+            torch.autograd._engine_run_backward = self._backward  # pyright: ignore[reportAttributeAccessIssue]
+            stack.callback(setattr, torch.autograd, "_engine_run_backward", engine)
+            for handle in (
+                register_optimizer_step_pre_hook(self._before_step),
+                register_optimizer_step_post_hook(self._after_step),
+                register_module_forward_pre_hook(self._before_forward),
+                register_module_forward_hook(self._after_forward, always_call=True),
+            ):
+                stack.callback(handle.remove)
+            _watching.append(self)
+            stack.callback(_watching.remove, self)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def _restore(self) -> None:
+        if self.restorer:
+            self.restorer.restore()
+
+    @contextmanager
+    def update(self, name: str) -> Iterator[None]:
+        """Watch the block as a run of the update `name`.
+
+        Raises:
+            ContractError: the contract has no such update, or another one is still running.
+        """
+        if name not in self.contract.updates:
+            known = ", ".join(repr(each) for each in self.contract.updates)
+            raise ContractError(f"the contract has no update {name!r}; it has {known}")
+        if self.record is not None:
+            raise ContractError(f"update {name!r} began inside update {self.record.update!r}")
+        record = self._begin(name)
+        try:
+            yield
+        except Exception as error:
+            record.error = error
+            raise
+        finally:
+            self._end(record)
+
+    def _begin(self, name: str) -> Record:
+        self.inventory = Inventory(self.contract)
+        self.optimizers |= optimizers_of(self.contract)
+        self._adopt()
+        self.ledger.look()
+        self._labels = _labels(self.inventory)
+        self.terms.clear()
+        record = Record(name, self.inventory, self._held())
+        record.start = dict(self.ledger.values)
+        record.gradients_before = _gradients(self.inventory)
+        record.required = _required(self.inventory)
+        self.record = record
+        self._calls = []
+        return record
+
+    def _end(self, record: Record) -> None:
+        self._note(self.ledger.look())
+        record.end = dict(self.ledger.values)
+        record.gradients_after = _gradients(self.inventory)
+        record.required_after = _required(self.inventory)
+        record.after = Inventory(self.contract)
+        self.optimizers |= optimizers_of(self.contract)
+        record.optimizers_after = self._held()
+        record.stored = examine(self.contract.keeps)
+        record.events += [Write(change) for change in _replaced(record)]
+        assign_rows(record, self.contract)
+        self.terms.clear()
+        self.record, self._step = None, None
+        self.records.append(record)
+
+    def _held(self) -> dict[str, list[int]]:
+        return {
+            name: [id(tensor) for tensor in held_by(optimizer)]
+            for name, optimizer in self.optimizers.items()
+        }
+
+    def _adopt(self) -> None:
+        self.ledger.add(_primary(self.inventory))
+        if self.restorer:
+            self.restorer.remember(entry.tensor for entry in self.inventory.entries.values())
+
+    def _note(self, changes: list[Change]) -> None:
+        """Changes belong to the step that is running, or are writes."""
+        if self.record is None:
+            return
+        if self._step is not None:
+            self._step.changes += changes
+        else:
+            self.record.events += [Write(change) for change in changes]
+
+    def _backward(self, outputs: Any, *arguments: Any, **keywords: Any) -> Any:
+        if self.record is None or self._inside_pass:
+            return self._engine(outputs, *arguments, **keywords)
+        self._note(self.ledger.look())
+        seen = Pass(self.record.update)
+        self.record.events.append(seen)
+        self._inside_pass = True
+        try:
+            return run_pass(self, seen, self._engine, outputs, arguments, keywords)
+        finally:
+            self._inside_pass = False
+            if seen.accumulates:
+                self.residue.after(seen, self.inventory)
+
+    def _before_step(self, optimizer: Optimizer, *_: object) -> None:
+        if self.record is None or self._step is not None:
+            return
+        self._note(self.ledger.look())
+        name = self._name_of(optimizer)
+        self.record.optimizers[name] = [id(tensor) for tensor in held_by(optimizer)]
+        step = Step(self.record.update, name)
+        for group in optimizer.param_groups:
+            for tensor in group["params"]:
+                entry = self.inventory.entries.get(id(tensor))
+                if entry is not None:
+                    self._describe(step, entry, optimizer, group)
+        self.record.events.append(step)
+        self._step = step
+
+    def _describe(
+        self, step: Step, entry: Entry, optimizer: Optimizer, group: dict[str, Any]
+    ) -> None:
+        key = id(entry.tensor)
+        step.held.add(key)
+        if entry.tensor.grad is not None:
+            step.gradients[key] = copy_of(entry.tensor.grad)
+            step.sources[key] = self.residue.sources(entry.tensor)
+        if group.get("weight_decay"):
+            step.decay.add(key)
+        state = optimizer.state.get(entry.tensor, {})
+        if any(
+            isinstance(value, Tensor) and value.shape == entry.tensor.shape and value.any()
+            for value in state.values()
+        ):
+            step.momentum.add(key)
+
+    def _after_step(self, *_: object) -> None:
+        if self._step is not None:
+            self._note(self.ledger.look())
+            self._step = None
+
+    def _name_of(self, optimizer: Optimizer) -> str:
+        for name, known in self.optimizers.items():
+            if known is optimizer:
+                return name
+        name = f"unnamed {type(optimizer).__name__}"
+        while name in self.optimizers:
+            name += "'"
+        self.optimizers[name] = optimizer
+        if self.restorer:
+            self.restorer.remember_optimizer(optimizer)
+        return name
+
+    def _before_forward(self, module: nn.Module, _: object) -> None:
+        if self.record is None:
+            return
+        label = self._labels.get(id(module))
+        if label is None:
+            self._calls.append(None)
+            return
+        own = [p for p in module._parameters.values() if p is not None]
+        if self.closely:
+            self._look_at(own)
+        needing = sum(parameter.requires_grad for parameter in own)
+        call = Call(
+            label,
+            module.training,
+            torch.is_grad_enabled(),
+            needing,
+            len(own),
+            first=sequence_number(),
+        )
+        self.record.calls.append(call)
+        self._calls.append(call)
+
+    def _after_forward(self, module: nn.Module, _: object, output: object) -> None:
+        if self.record is None or not self._calls:
+            return
+        call = self._calls.pop()
+        if call is not None:
+            call.last = sequence_number()
+            if self.explainer is not None:
+                self.explainer.called(call, output)
+            if self.closely:
+                self._look_at(p for p in module._parameters.values() if p is not None)
+
+    def _look_at(self, tensors: Any) -> None:
+        keys = [id(tensor) for tensor in tensors if id(tensor) in self.ledger.entries]
+        self._note(self.ledger.look(keys))
+
+
+def _replaced(record: Record) -> list[Change]:
+    """What an update changed by putting another tensor in a module's place."""
+    assert record.after is not None
+    now = record.after.signature()
+    changes: list[Change] = []
+    for name, key in record.inventory.signature().items():
+        if name in now and now[name] != key and key in record.start:
+            entry = record.after.entries[now[name]]
+            if not same_bits(entry.tensor, record.start[key]):
+                changes.append(
+                    Change(entry, record.start[key], copy_of(entry.tensor), sequence_number())
+                )
+    return changes
+
+
+def _primary(inventory: Inventory) -> list[Entry]:
+    return [entry for entry in inventory.entries.values() if not entry.echo]
+
+
+def _gradients(inventory: Inventory) -> dict[int, Tensor]:
+    return {
+        key: copy_of(entry.tensor.grad)
+        for key, entry in inventory.entries.items()
+        if entry.tensor.is_leaf and entry.tensor.grad is not None
+    }
+
+
+def _required(inventory: Inventory) -> dict[int, bool]:
+    return {
+        key: entry.tensor.requires_grad
+        for key, entry in inventory.entries.items()
+        if not entry.is_buffer
+    }
+
+
+def _labels(inventory: Inventory) -> dict[int, str]:
+    """Submodule → its name under the smallest named module that holds it."""
+    labels: dict[int, str] = {}
+    modules = {n: m for n, m in inventory.modules.items() if isinstance(m, nn.Module)}
+    for name in sorted(modules, key=lambda n: -len(inventory.within(n))):
+        for inner, module in modules[name].named_modules():
+            labels[id(module)] = f"{name}.{inner}" if inner else name
+    return labels
