@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ddpg.isolation.contract import trains as trains
     from ddpg.isolation.live import LiveWatch as LiveWatch
     from ddpg.isolation.report import Cell as Cell
-    from ddpg.isolation.report import ContractBroken as ContractBroken
+    from ddpg.isolation.report import ContractBrokenError as ContractBrokenError
     from ddpg.isolation.report import Finding as Finding
     from ddpg.isolation.report import Grade as Grade
     from ddpg.isolation.report import Path as Path
@@ -40,7 +40,7 @@ _HOMES = {
         "trains",
     ),
     "live": ("LiveWatch",),
-    "report": ("Cell", "ContractBroken", "Finding", "Grade", "Path", "Report"),
+    "report": ("Cell", "ContractBrokenError", "Finding", "Grade", "Path", "Report"),
     "watching": ("term",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Literal
 
 from ddpg.isolation.contract import Contract, ContractError
 from ddpg.isolation.errors import is_finding
+from ddpg.isolation.explaining import explained
 from ddpg.isolation.judging import judge
 from ddpg.isolation.report import Report
 from ddpg.isolation.watching import Watcher
@@ -48,6 +50,9 @@ def audit(
         report = judge(
             contract, watcher.setup_inventory, watcher.records, watcher.setup_stored, stacked
         )
+    report.rerun = partial(run, updates=named, rounds=rounds)
+    if level == "full" and report.findings:
+        report.findings = explained(contract, report.findings, report.rerun)
     return report
 
 

@@ -1,5 +1,6 @@
 """One backward pass under watch: what its graph reaches, and what gradient it delivers."""
 
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ from torch.autograd.graph import GradientEdge, Node
 from ddpg.isolation.graph import leaf_of, recorded_at, root_of, saved_tensors, walk
 from ddpg.isolation.inventory import Inventory
 from ddpg.isolation.ledger import copy_of
-from ddpg.isolation.record import Pass
+from ddpg.isolation.record import Call, Pass
 
 if TYPE_CHECKING:
     from ddpg.isolation.watching import Watcher
@@ -37,13 +38,15 @@ def run_pass(
     leaves = entries_among(nodes, inventory)
     seen.reached = set(leaves.values())
     seen.accumulates = bool(keywords.get("accumulate_grad"))
-    seen.outdated = _outdated(watcher, nodes)
+    numbers = {node: recorded_at(node) for node in nodes}
+    seen.calls = _calls(watcher, numbers)
+    seen.outdated = _outdated(watcher, numbers)
     for name, tensor in watcher.terms.items():
         if tensor.grad_fn in nodes:
             seen.terms[name] = _term(tensor, inventory)
     watcher.residue.before(seen.reached, inventory)
     if watcher.explainer is not None:
-        watcher.explainer.walked(seen, nodes, leaves)
+        watcher.explainer.walked(seen, outputs, nodes, leaves)
     if not seen.accumulates:
         gradients = engine(outputs, *arguments, **keywords)
         _returned(seen, inventory, arguments[3], gradients)
@@ -129,10 +132,20 @@ def _term(loss: Tensor, inventory: Inventory) -> tuple[set[int], dict[int, Tenso
     return set(leaves.values()), delivered
 
 
-def _outdated(watcher: "Watcher", nodes: Mapping[Node, object]) -> dict[int, str]:
+def _calls(watcher: "Watcher", numbers: Mapping[Node, int]) -> list[Call]:
+    """The forward calls that recorded operations of this graph."""
+    recorded = sorted(numbers.values())
+    calls = watcher.record.calls if watcher.record is not None else []
+    return [
+        call
+        for call in calls
+        if bisect_left(recorded, call.first) < bisect_left(recorded, call.last)
+    ]
+
+
+def _outdated(watcher: "Watcher", numbers: Mapping[Node, int]) -> dict[int, str]:
     """Entries that this graph saved for its backward pass, and that changed since."""
     ledger = watcher.ledger
-    numbers = {node: recorded_at(node) for node in nodes}
     old = [node for node, number in numbers.items() if 0 <= number < ledger.latest_change]
     found: dict[int, str] = {}
     for node in old:

@@ -14,7 +14,7 @@ REST = "rest"  # the part of a split update that lies outside every optimizer st
 
 
 class ContractError(ValueError):
-    """A contract that cannot mean anything: one sentence that names the entry and what is allowed."""
+    """A contract that cannot mean anything: a sentence with the entry and what is allowed."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def nothing(**others: Any) -> Permission:
 
 
 def follows(**pairs: str) -> Permission:
-    """An update in which each follower moves towards its source: `follows(critic_target="critic")`."""
+    """Each follower moves towards its source: `follows(critic_target="critic")`."""
     return trains(follows=pairs)
 
 
@@ -129,7 +129,7 @@ class Contract:
     """The modules, the optimizers and the updates of an agent, and what each update may do.
 
     Args:
-        modules: name → `nn.Module`, tensor, list or dict of tensors, or a function that returns one.
+        modules: name → `nn.Module`, tensor, list or dict of tensors, or a function returning one.
         optimizers: name → optimizer, or a function that returns one.
         updates: name → permission.
         shared: owner → the modules that share its parameters on purpose.

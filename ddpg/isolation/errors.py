@@ -42,7 +42,7 @@ def raised(record: Record, contract: Contract, named: bool) -> Iterator[Problem]
 
 
 def outdated(record: Record) -> Iterator[Problem]:
-    """Parameters whose value changed between the forward pass and the backward pass that needs it."""
+    """Parameters that changed between the forward pass and the backward pass that needs them."""
     for seen in record.passes():
         for key, operation in seen.outdated.items():
             entry = record.inventory.entries[key]

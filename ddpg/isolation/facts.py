@@ -1,6 +1,7 @@
 """What one run of one update did to one module, in numbers."""
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 
 import torch
 from torch import Tensor
@@ -85,7 +86,7 @@ class Facts:
     def moved(self) -> list[Entry]:
         return [changes[0].entry for changes in self.changes.values()]
 
-    def entries(self, keys: Set[int]) -> list[Entry]:
+    def entries(self, keys: AbstractSet[int]) -> list[Entry]:
         """The module's entries among `keys`, in the module's order."""
         return [entry for key, entry in self.own.items() if key in keys]
 
@@ -110,11 +111,11 @@ class Facts:
 
     def differences(self) -> list[Tensor]:
         """What was moved, per floating-point entry."""
-        found: list[Tensor] = []
-        for changes in self.changes.values():
-            if changes[0].before.is_floating_point():
-                found.append(sum_of(each.after - each.before for each in changes))
-        return found
+        return [
+            sum_of(each.after - each.before for each in changes)
+            for changes in self.changes.values()
+            if changes[0].before.is_floating_point()
+        ]
 
     def grades_by_member(self) -> Tensor:
         """Grades, `[member]`, of a module whose every parameter is `[member, ...]`."""

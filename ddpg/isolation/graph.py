@@ -20,7 +20,7 @@ def root_of(output: Tensor | GradientEdge) -> Node | None:
 
 
 def walk(roots: Iterable[Node]) -> dict[Node, Node | None]:
-    """Every node that the roots lead to, in breadth-first order → the node it was first met from."""
+    """Every node that the roots lead to, breadth first → the node it was first met from."""
     met: dict[Node, Node | None] = dict.fromkeys(roots)
     queue = list(met)
     for node in queue:

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -69,7 +70,7 @@ class Inventory:
             for key, entry in self.entries.items()
             if entry.tensor.numel()
         }
-        self.holders = [(group, held_by) for group, held_by in zip(self.groups, holders)]
+        self.holders = list(zip(self.groups, holders, strict=True))
 
     def signature(self) -> dict[tuple[str, str], int]:
         """(module, name) → identity, to see that something was replaced."""
@@ -183,5 +184,5 @@ def _owners(
         name for owner in holders for name in contract.shared.get(owner, ()) if name in holders
     }
     left = sorted(holders - borrowers or holders, key=lambda name: (len(extents[name]), name))
-    nested = all(extents[a] < extents[b] for a, b in zip(left, left[1:], strict=False))
+    nested = all(extents[a] < extents[b] for a, b in pairwise(left))
     return (left[0],) if nested else tuple(name for name in contract.modules if name in left)

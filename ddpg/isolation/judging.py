@@ -69,18 +69,19 @@ def _of_record(
     yield from errors.outdated(record)
     yield from errors.raised(record, contract, bool(record.stored))
     yield from membership.orphaned(record, contract)
-    yield from modes.left_changed(record, contract)
+    yield from modes.left_changed(record)
     for (row, module), each in facts.items():
         permission = contract.permission(row)
         yield from leaks.moved_otherwise(each, permission)
         yield from leaks.left_behind(each, permission)
         if module in permission.trains and record.error is None:
             yield from starving.untrained(each, contract)
-    for row in {row for row, _ in facts}:
+    for row in dict.fromkeys(row for row, _ in facts):
         permission = contract.permission(row)
         yield from modes.misset(record, row, permission)
         if record.error is None:
-            yield from starving.lagging(record, row, permission)
+            for follower, source in permission.follows.items():
+                yield from starving.lagging(facts[row, follower], source)
 
 
 def _stored(records: Sequence[Record], at_setup: dict[str, str]) -> Iterator[Problem]:
@@ -172,7 +173,7 @@ def _cell(permission: Permission, facts: Facts, problems: Sequence[Problem], sta
         written=facts.written_word(),
         gradient_norm=norm(gradients) if gradients else None,
         movement=norm(facts.differences()),
-        movers=leaks.movers(facts),
+        movers=leaks.movers(facts, permission),
     )
     if stacked and facts.own:
         members = next(iter(facts.own.values())).tensor.shape[0]

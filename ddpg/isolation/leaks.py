@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 from ddpg.isolation.contract import Contract, Permission
 from ddpg.isolation.facts import Facts, is_nonzero
+from ddpg.isolation.ledger import Change
 from ddpg.isolation.movers import GRADIENT, POLYAK, TRAIN_MODE, by_step, by_write
 from ddpg.isolation.problems import Problem, names_in, some
 from ddpg.isolation.record import Pass, Record, Step
-from ddpg.isolation.ledger import Change
 
 
 def applied(record: Record, contract: Contract) -> Iterator[Problem]:
@@ -117,7 +117,8 @@ def moved_otherwise(facts: Facts, permission: Permission) -> Iterator[Problem]:
                 causes.setdefault(cause, []).append(change)
     for write in facts.record.writes(row):
         if id(write.change.entry.tensor) in facts.changes and module in write.change.entry.owners:
-            causes.setdefault(by_write(facts.record, write.change), []).append(write.change)
+            cause = by_write(facts.record, write, permission.follows)
+            causes.setdefault(cause, []).append(write.change)
     for cause, changes in causes.items():
         if permission.may_move(module):
             continue
@@ -135,7 +136,7 @@ def moved_otherwise(facts: Facts, permission: Permission) -> Iterator[Problem]:
         )
 
 
-def movers(facts: Facts) -> tuple[str, ...]:
+def movers(facts: Facts, permission: Permission) -> tuple[str, ...]:
     """Everything that moved the module in this row."""
     found = [
         by_step(step, change)
@@ -144,7 +145,7 @@ def movers(facts: Facts) -> tuple[str, ...]:
         if id(change.entry.tensor) in facts.changes
     ]
     found += [
-        by_write(facts.record, write.change)
+        by_write(facts.record, write, permission.follows)
         for write in facts.record.writes(facts.row)
         if id(write.change.entry.tensor) in facts.changes
     ]

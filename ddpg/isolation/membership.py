@@ -43,7 +43,7 @@ def misheld(records: Sequence[Record], contract: Contract) -> Iterator[Problem]:
 
 
 def _allowed(name: str, rows: Sequence[str], contract: Contract) -> set[str]:
-    """What the updates in which it steps train; of an optimizer that never stepped, what any does."""
+    """What the updates in which it steps train; if it never stepped, what any update trains."""
     permissions = [contract.permission(row) for row in rows or contract.rows()]
     trained = {module for each in permissions for module in (*each.trains, *each.optional)}
     return trained | set(contract.holds.get(name, ()))

@@ -2,19 +2,19 @@
 
 from collections.abc import Iterator
 
-from ddpg.isolation.contract import Contract, Permission
+from ddpg.isolation.contract import Permission
 from ddpg.isolation.problems import Problem, names_in, some
 from ddpg.isolation.record import Call, Record
 
 
 def misset(record: Record, row: str, permission: Permission) -> Iterator[Problem]:
-    """Modes other than the declared ones; calls are the whole update's."""
+    """Modes other than the declared ones, in the forward calls of the row."""
 
     def problem(module: str, what: str, calls: list[Call]) -> Problem:
         return Problem(row, module, "leaked", "modes", f"{row}: {what}", tuple(_labels(calls)))
 
     for module in permission.frozen:
-        live = [call for call in _calls(record, module) if call.needing_grad]
+        live = [call for call in _calls(record, row, module) if call.needing_grad]
         if live:
             needing, own = sum(c.needing_grad for c in live), sum(c.own for c in live)
             what = (
@@ -25,7 +25,7 @@ def misset(record: Record, row: str, permission: Permission) -> Iterator[Problem
     for module, expected in [(m, False) for m in permission.eval_mode] + [
         (m, True) for m in permission.train_mode
     ]:
-        wrong = [call for call in _calls(record, module) if call.training != expected]
+        wrong = [call for call in _calls(record, row, module) if call.training != expected]
         if wrong:
             words = ("train", "eval") if not expected else ("eval", "train")
             yield problem(
@@ -33,7 +33,7 @@ def misset(record: Record, row: str, permission: Permission) -> Iterator[Problem
             )
 
 
-def left_changed(record: Record, contract: Contract) -> Iterator[Problem]:
+def left_changed(record: Record) -> Iterator[Problem]:
     """Parameters whose `requires_grad` is not what it was before the update."""
     for module, entries in record.inventory.by_owner.items():
         changed = [
@@ -54,8 +54,8 @@ def left_changed(record: Record, contract: Contract) -> Iterator[Problem]:
             )
 
 
-def _calls(record: Record, module: str) -> list[Call]:
-    return [call for call in record.calls if call.module == module]
+def _calls(record: Record, row: str, module: str) -> list[Call]:
+    return [call for call in record.calls if call.module == module and row in call.rows]
 
 
 def _labels(calls: list[Call]) -> list[str]:

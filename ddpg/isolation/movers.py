@@ -1,11 +1,13 @@
 """Who changed a value: which optimizer by what, a Polyak average, a forward pass, or some write."""
 
+from collections.abc import Mapping
+
 from torch import Tensor
 
 from ddpg.isolation.facts import is_nonzero
 from ddpg.isolation.inventory import Entry
 from ddpg.isolation.ledger import Change
-from ddpg.isolation.record import Record, Step
+from ddpg.isolation.record import Record, Step, Write
 
 GRADIENT = "gradient"
 TRAIN_MODE = "forward in train mode"
@@ -32,42 +34,46 @@ def by_step(step: Step, change: Change) -> str:
     return f"{step.optimizer}: {' and '.join(causes) or WRITE}"
 
 
-def by_write(record: Record, change: Change) -> str:
-    """What a change outside every step was."""
-    if change.entry.is_buffer and _ran_in_train_mode(record, change.entry):
+def by_write(record: Record, write: Write, follows: Mapping[str, str]) -> str:
+    """What a change outside every step was; sources that are declared are tried first."""
+    change = write.change
+    if change.entry.is_buffer and write.call is not None and write.call.training:
         return TRAIN_MODE
-    if change.before.numel() == 1:
-        change = _largest_beside(record, change)  # a single number lies on every straight line
-    source, fraction = _source_of(record, change)
-    if source:
-        return f"{POLYAK} {source} (tau {fraction:.2g})"
-    return WRITE
+    # The largest tensor that was written with it tells tau best, and a single number, which lies
+    # on every straight line, tells nothing.
+    largest = _largest_beside(record, write)
+    source, fraction = _source_of(record, largest, follows)
+    own, own_fraction = (source, fraction)
+    if largest is not change and change.before.numel() > 1:
+        own, own_fraction = _source_of(record, change, follows)
+    if not own:
+        return WRITE
+    if own == source and abs(own_fraction - fraction) < 0.5 * fraction:
+        own_fraction = fraction
+    return f"{POLYAK} {own} (tau {own_fraction:.2g})"
 
 
-def _largest_beside(record: Record, change: Change) -> Change:
+def _largest_beside(record: Record, write: Write) -> Change:
     """The largest tensor of the same module that was written too."""
     beside = [
-        write.change
-        for write in record.writes()
-        if set(write.change.entry.owners) & set(change.entry.owners)
-        and write.change.before.is_floating_point()
-        and not write.change.entry.is_buffer
+        each.change
+        for each in record.writes(write.row)
+        if set(each.change.entry.owners) & set(write.change.entry.owners)
+        and each.change.before.is_floating_point()
+        and not each.change.entry.is_buffer
     ]
-    return max([change, *beside], key=lambda each: each.before.numel())
+    return max([write.change, *beside], key=lambda each: each.before.numel())
 
 
-def _ran_in_train_mode(record: Record, entry: Entry) -> bool:
-    places = {f"{module}.{name}".rpartition(".")[0] for module, name in entry.names.items()}
-    return any(call.training and call.label in places for call in record.calls)
-
-
-def _source_of(record: Record, change: Change) -> tuple[str, float]:
+def _source_of(record: Record, change: Change, follows: Mapping[str, str]) -> tuple[str, float]:
     """The module that the value moved towards on a straight line, and how far (1: a copy)."""
     entry = change.entry
     if not change.before.is_floating_point():
         return "", 0.0
     step = (change.after - change.before).flatten().double()
-    for other in record.inventory.entries.values():
+    declared = {follows.get(owner) for owner in entry.owners}
+    others = record.inventory.entries.values()
+    for other in sorted(others, key=lambda each: not set(each.owners) & declared):
         if other is entry or set(other.owners) & set(entry.owners):
             continue
         if other.tensor.shape != entry.tensor.shape or not _same_name(other, entry):

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from torch import Tensor
 
@@ -19,6 +18,7 @@ class Pass:
         delivered: the gradient that it delivered to each.
         terms: the same for each loss term that its graph holds: term → (reached, delivered).
         outdated: entry → the operation that saved a value which is no longer the entry's.
+        calls: the forward calls that recorded operations of its graph.
         accumulates: it writes `.grad` (and is no `autograd.grad`).
         loose: one of its losses has no graph.
     """
@@ -28,6 +28,7 @@ class Pass:
     delivered: dict[int, Tensor] = field(default_factory=dict)
     terms: dict[str, tuple[set[int], dict[int, Tensor]]] = field(default_factory=dict)
     outdated: dict[int, str] = field(default_factory=dict)
+    calls: "list[Call]" = field(default_factory=list)
     accumulates: bool = True
     loose: bool = False
     row: str = ""
@@ -58,9 +59,10 @@ class Step:
 
 @dataclass(eq=False)
 class Write:
-    """A change outside every optimizer step."""
+    """A change outside every optimizer step; `call` is the forward call that made it, if any."""
 
     change: Change
+    call: "Call | None" = None
     row: str = ""
 
 
@@ -73,8 +75,11 @@ class Call:
         needing_grad: how many of its own parameters required grad.
         own: how many parameters of its own it has.
         first, last: sequence numbers, [first, last), of the operations it recorded.
-        roots: graph nodes of its outputs (only when paths are being explained).
+        depth: how many other module calls it ran inside.
+        has_graph: something that it returned carries a graph (known only when explaining).
         line: the user's line that called it (only then).
+        before: how many events came before it.
+        rows: the updates it belongs to.
     """
 
     label: str
@@ -83,9 +88,12 @@ class Call:
     needing_grad: int
     own: int
     first: int
+    depth: int
+    before: int
     last: int = -1
-    roots: list[Any] = field(default_factory=list)
+    has_graph: bool = False
     line: str = ""
+    rows: list[str] = field(default_factory=list)
 
     @property
     def module(self) -> str:
@@ -111,6 +119,17 @@ class Record:
     optimizers_after: dict[str, list[int]] = field(default_factory=dict)
     stored: dict[str, str] = field(default_factory=dict)
     error: Exception | None = None
+
+    def call_at(self, number: int, module: str | None = None) -> Call | None:
+        """The innermost call that recorded operation `number`; the outermost one of `module`."""
+        within = [
+            call
+            for call in self.calls
+            if call.first <= number and (call.last < 0 or number < call.last)
+        ]
+        if module is not None:
+            return next((call for call in within if call.module == module), None)
+        return within[-1] if within else None
 
     def passes(self, row: str | None = None) -> Iterator[Pass]:
         return (e for e in self.events if isinstance(e, Pass) and row in (None, e.row))

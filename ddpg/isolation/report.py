@@ -1,13 +1,18 @@
 """What an audit says: cells (update × module), findings (what is wrong), and the report of both."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from torch import Tensor
 
 from ddpg.isolation.contract import Contract
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from ddpg.isolation.watching import Watcher
 
 Verdict = Literal["kept", "leaked", "starved", "moved_by_other"]
 Kind = Literal["reached", "written", "moved", "membership", "aliasing", "order", "stored", "modes"]
@@ -25,13 +30,13 @@ class Grade(IntEnum):
     MOVED = 3
 
 
-class ContractBroken(AssertionError):
+class ContractBrokenError(AssertionError):
     """An update did what the contract does not allow."""
 
 
 @dataclass(frozen=True)
 class PathStep:
-    """One operation on a path: its name, the module it ran in, and the user's line (`file:line: code`)."""
+    """One operation on a path, the module it ran in, and the user's line (`file:line: code`)."""
 
     operation: str
     module: str = ""
@@ -63,7 +68,7 @@ class Path:
 
 @dataclass
 class Cell:
-    """One update × one module (or one loss term of it). Norms are L2; stacked ones are `[member]`."""
+    """One update × one module. Norms are L2; those of stacked members have the shape `[member]`."""
 
     update: str
     module: str
@@ -101,11 +106,17 @@ class Report:
     """What an audit found. `report[update, module]` is a cell; `findings` is what is wrong."""
 
     def __init__(
-        self, contract: Contract, cells: Sequence[Cell], findings: Sequence[Finding]
+        self,
+        contract: Contract,
+        cells: Sequence[Cell],
+        findings: Sequence[Finding],
+        notes: Sequence[str] = (),
     ) -> None:
         self.contract = contract
         self.cells = list(cells)
         self.findings = list(findings)
+        self.notes = list(notes)
+        self.rerun: Callable[[Watcher], None] | None = None
 
     @property
     def kept(self) -> bool:
@@ -142,9 +153,9 @@ class Report:
         ]
 
     def assert_kept(self) -> None:
-        """Raise `ContractBroken` with everything that is wrong, unless nothing is."""
+        """Raise `ContractBrokenError` with everything that is wrong, unless nothing is."""
         if self.findings:
-            raise ContractBroken(self.summary())
+            raise ContractBrokenError(self.summary())
 
     def summary(self) -> str:
         """The findings in words, with the paths."""
@@ -161,3 +172,30 @@ class Report:
             if finding.path is not None:
                 lines += [f"    {line}" for line in finding.path.lines()]
         return "\n".join(lines)
+
+    def table(self) -> "Table":
+        """Update × module, each with its verdict and grade, for `rich.print`."""
+        from ddpg.isolation.show_table import table
+
+        return table(self)
+
+    def to_json(self) -> str:
+        """Cells, findings and notes as JSON; norms that are not finite as strings."""
+        from ddpg.isolation.show_json import to_json
+
+        return to_json(self)
+
+    def to_svg(self) -> str:
+        """The matrix, and each update's autograd graph folded to modules, leaks in red.
+
+        For the graphs the updates run once more, as a dry run; a report of `watch` has none.
+        """
+        from ddpg.isolation.show_graph import to_svg
+
+        return to_svg(self)
+
+    def to_html(self) -> str:
+        """One page that needs nothing else: the matrix, the findings with paths, the graphs."""
+        from ddpg.isolation.show_html import to_html
+
+        return to_html(self)

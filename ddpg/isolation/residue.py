@@ -9,7 +9,7 @@ from ddpg.isolation.record import Pass
 
 
 class Residue:
-    """For each parameter, the passes whose gradients have piled up in `.grad` since it was clear."""
+    """For each parameter, the passes whose gradients piled up in `.grad` since it was clear."""
 
     def __init__(self, inventory: Inventory) -> None:
         before = Pass("before the audit")

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from ddpg.isolation.contract import ContractError
 from ddpg.isolation.inventory import Inventory, held_by
 from ddpg.isolation.ledger import copy_of
 
@@ -125,16 +126,32 @@ def _value(value: Any, known: Container[int] = ()) -> Callable[[], Any]:
 
 
 def _object(value: Any) -> Undo:
-    if isinstance(value, torch.Generator):
+    if hasattr(value, "get_state") and hasattr(value, "set_state"):  # a random generator
         state = value.get_state()
         return lambda: value.set_state(state)
     if hasattr(value, "bit_generator"):  # numpy.random.Generator
         state = value.bit_generator.state
         return lambda: setattr(value.bit_generator, "state", state)
     if hasattr(value, "state_dict") and hasattr(value, "load_state_dict"):
-        content = value.state_dict()
-        unchanged = _value(content)
-        return lambda: value.load_state_dict(unchanged())
+        unchanged = _value(value.state_dict())
+        if not isinstance(value, nn.Module):
+            return lambda: value.load_state_dict(unchanged())
+        attributes = _attributes(value)  # a module's counters are not in its state
+
+        def module() -> None:
+            unchanged()
+            attributes()
+
+        return module
+    if not hasattr(value, "__dict__"):
+        raise ContractError(
+            f"restores holds a {type(value).__name__}: it takes objects with state_dict and "
+            "load_state_dict, random generators, and objects with attributes"
+        )
+    return _attributes(value)
+
+
+def _attributes(value: Any) -> Undo:
     attributes = dict(vars(value))
     contents = [_shallow(each) for each in attributes.values()]
 

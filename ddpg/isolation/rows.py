@@ -3,14 +3,17 @@
 from itertools import permutations
 
 from ddpg.isolation.contract import REST, Contract
-from ddpg.isolation.record import Pass, Record, Step
+from ddpg.isolation.record import Call, Pass, Record, Step
 
 
 def assign_rows(record: Record, contract: Contract) -> None:
     """Fill in `row` of every event of the record."""
     if not contract.updates[record.update].split:
-        for event in record.events:
-            event.row = record.update
+        for event in (*record.events, *record.calls):
+            if isinstance(event, Call):
+                event.rows = [record.update]
+            else:
+                event.row = record.update
         return
     for event in record.events:
         event.row = f"{record.update}/{REST}"
@@ -27,6 +30,22 @@ def assign_rows(record: Record, contract: Contract) -> None:
             steps.append(event)
     if steps:
         _match(passes, steps)
+    _assign_calls(record)
+
+
+def _assign_calls(record: Record) -> None:
+    """A forward call belongs to the passes whose graphs it is in, else to the next step's part."""
+    for seen in record.passes():
+        for call in seen.calls:
+            if seen.row not in call.rows:
+                call.rows.append(seen.row)
+    for call in record.calls:
+        if not call.rows:
+            later = (e.row for e in record.events[call.before :] if isinstance(e, Step))
+            call.rows.append(next(later, f"{record.update}/{REST}"))
+    for write in record.writes():
+        if write.call is not None:
+            write.row = write.call.rows[0]
 
 
 def _match(passes: list[Pass], steps: list[Step]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
-from ddpg.isolation.contract import Contract, ContractError, Permission
+from ddpg.isolation.contract import Contract, ContractError
 from ddpg.isolation.facts import Facts
 from ddpg.isolation.inventory import Entry
 from ddpg.isolation.problems import Problem, names_in, some
@@ -57,7 +57,7 @@ def untrained(facts: Facts, contract: Contract) -> Iterator[Problem]:
     if contract.optimizers or record.optimizers:
         outside = unmoved - held
         if outside:
-            yield problem("membership", outside, f"no optimizer holds it{_stale(record, facts)}")
+            yield problem("membership", outside, f"no optimizer holds it{_stale(record)}")
         unmoved -= outside
     if unmoved:
         idle = not unmoved & stepped.keys()
@@ -65,7 +65,7 @@ def untrained(facts: Facts, contract: Contract) -> Iterator[Problem]:
         yield problem("moved", unmoved, f"it got a gradient, but {why}")
 
 
-def _stale(record: Record, facts: Facts) -> str:
+def _stale(record: Record) -> str:
     """Optimizers that hold tensors of the same shapes, which no module has any more."""
     known = record.inventory.entries.keys()
     orphans = {
@@ -75,36 +75,38 @@ def _stale(record: Record, facts: Facts) -> str:
     return f"; {', '.join(found)}, which no named module has" if found else ""
 
 
-def lagging(record: Record, row: str, permission: Permission) -> Iterator[Problem]:
-    """Followers that did not come closer to their source."""
-    for follower, source in permission.follows.items():
-        stayed: list[Entry] = []
-        strayed: list[Entry] = []
-        for entry, target in pairs(record, follower, source):
-            key = id(entry.tensor)
-            before, after = record.start[key], record.end[key]
-            if not before.is_floating_point():
-                continue
-            was, now = _distance(before, target), _distance(after, target)
-            if before is not after and now > was:
-                strayed.append(entry)
-            elif now >= was and was > 1e-4 * float(target.double().norm()):
-                stayed.append(entry)
-        for entries, verdict, what in (
-            (stayed, "starved", "did not come closer"),
-            (strayed, "moved_by_other", "moved away"),
-        ):
-            if entries:
-                names = names_in(follower, entries)
-                yield Problem(
-                    row,
-                    follower,
-                    verdict,
-                    "moved",
-                    f"{row}: {follower} was to follow {source}, and {what} ({some(names)})",
-                    names,
-                    must_repeat=verdict == "starved",
-                )
+def lagging(facts: Facts, source: str) -> Iterator[Problem]:
+    """Tensors of a follower that did not come closer to their source by what the row wrote."""
+    record, row, follower = facts.record, facts.row, facts.module
+    stayed: list[Entry] = []
+    strayed: list[Entry] = []
+    for entry, target in pairs(record, follower, source):
+        key = id(entry.tensor)
+        changes = facts.changes.get(key)
+        before = changes[0].before if changes else record.end[key]
+        after = changes[-1].after if changes else before
+        if not before.is_floating_point():
+            continue
+        was, now = _distance(before, target), _distance(after, target)
+        if now > was:
+            strayed.append(entry)
+        elif now == was and was > 1e-4 * float(target.double().norm()):
+            stayed.append(entry)
+    for entries, verdict, what in (
+        (stayed, "starved", "did not come closer"),
+        (strayed, "moved_by_other", "moved away"),
+    ):
+        if entries:
+            names = names_in(follower, entries)
+            yield Problem(
+                row,
+                follower,
+                verdict,
+                "moved",
+                f"{row}: {follower} was to follow {source}, and {what} ({some(names)})",
+                names,
+                must_repeat=verdict == "starved",
+            )
 
 
 def unequal(record: Record, target: str, source: str) -> Iterator[Problem]:

@@ -1,8 +1,8 @@
 """Watches updates while they run, and leaves no trace in torch afterwards."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +17,7 @@ from torch.optim.optimizer import (
     register_optimizer_step_pre_hook,
 )
 
-from ddpg.isolation.backward import run_pass
+from ddpg.isolation.backward import entries_among, run_pass
 from ddpg.isolation.contract import Contract, ContractError
 from ddpg.isolation.inventory import Entry, Inventory, held_by, optimizers_of
 from ddpg.isolation.ledger import Change, Ledger, copy_of, same_bits, sequence_number
@@ -33,7 +33,13 @@ _watching: list["Watcher"] = []
 class Explainer(Protocol):
     """Is shown what a `Watcher` sees, while it is still there."""
 
-    def walked(self, seen: Pass, nodes: dict[Node, Node | None], leaves: dict[Node, int]) -> None:
+    def walked(
+        self,
+        seen: Pass,
+        outputs: Sequence[object],
+        nodes: dict[Node, Node | None],
+        leaves: dict[Node, int],
+    ) -> None:
         """The graph of a backward pass (node → the node it was met from), before it runs."""
 
     def called(self, call: Call, output: object) -> None:
@@ -87,7 +93,7 @@ class Watcher:
         self._stack = ExitStack()
         self._inside_pass = False
 
-    def __enter__(self) -> "Watcher":
+    def __enter__(self) -> Self:
         with ExitStack() as stack:
             stack.callback(self._restore)
             # Both `backward` and `autograd.grad` look this name up in torch.autograd when called,
@@ -177,14 +183,14 @@ class Watcher:
         if self.restorer:
             self.restorer.remember(entry.tensor for entry in self.inventory.entries.values())
 
-    def _note(self, changes: list[Change]) -> None:
-        """Changes belong to the step that is running, or are writes."""
+    def _note(self, changes: list[Change], call: Call | None = None) -> None:
+        """Changes belong to the step that is running, or are writes (of a forward call)."""
         if self.record is None:
             return
         if self._step is not None:
             self._step.changes += changes
         else:
-            self.record.events += [Write(change) for change in changes]
+            self.record.events += [Write(change, call) for change in changes]
 
     def _backward(self, outputs: Any, *arguments: Any, **keywords: Any) -> Any:
         if self.record is None or self._inside_pass:
@@ -258,7 +264,7 @@ class Watcher:
             return
         own = [p for p in module._parameters.values() if p is not None]
         if self.closely:
-            self._look_at(own)
+            self._look_at((*own, *module._buffers.values()))
         needing = sum(parameter.requires_grad for parameter in own)
         call = Call(
             label,
@@ -267,6 +273,8 @@ class Watcher:
             needing,
             len(own),
             first=sequence_number(),
+            depth=len(self._calls),
+            before=len(self.record.events),
         )
         self.record.calls.append(call)
         self._calls.append(call)
@@ -280,11 +288,17 @@ class Watcher:
             if self.explainer is not None:
                 self.explainer.called(call, output)
             if self.closely:
-                self._look_at(p for p in module._parameters.values() if p is not None)
+                self._look_at(module._parameters.values())
+            self._look_at(module._buffers.values(), call)
 
-    def _look_at(self, tensors: Any) -> None:
+    def entries_below(self, nodes: dict[Node, Node | None]) -> set[int]:
+        """The entries among the leaves of a walked graph."""
+        return set(entries_among(nodes, self.inventory).values())
+
+    def _look_at(self, tensors: Iterable[Tensor | None], call: Call | None = None) -> None:
         keys = [id(tensor) for tensor in tensors if id(tensor) in self.ledger.entries]
-        self._note(self.ledger.look(keys))
+        if keys:
+            self._note(self.ledger.look(keys), call)
 
 
 def _replaced(record: Record) -> list[Change]:

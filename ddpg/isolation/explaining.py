@@ -1,0 +1,268 @@
+"""Where the path of a leak enters a module, and where that of a starved one ends.
+
+The updates run once more, with anomaly mode on, which keeps the forward stack with every graph
+node: so the user's own lines are there to be found.
+"""
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.graph import Node
+from torch.overrides import TorchFunctionMode, resolve_name
+
+from ddpg.isolation.contract import Contract
+from ddpg.isolation.graph import recorded_at, root_of, walk
+from ddpg.isolation.inventory import Entry
+from ddpg.isolation.record import Call, Pass
+from ddpg.isolation.report import Finding, Path, PathStep
+from ddpg.isolation.sources import Frame, current, parse, users_line
+from ddpg.isolation.watching import Watcher
+
+_NUMBERS = ("item", "tolist", "numpy", "__float__", "__array__", "__int__", "__bool__")
+
+
+@dataclass
+class Cut:
+    """An operation that took a tensor with a graph and returned something without."""
+
+    reaches: set[str]
+    operation: str
+    line: str
+
+
+@dataclass
+class Seen:
+    """What one backward pass had in its graph."""
+
+    passed: Pass
+    paths: dict[str, list[PathStep]] = field(default_factory=dict)
+    entries: dict[str, str] = field(default_factory=dict)
+    starves: dict[str, list[str]] = field(default_factory=dict)
+    first: list[PathStep] = field(default_factory=list)
+
+
+class Paths(TorchFunctionMode):
+    """The explainer of a `Watcher`: paths to the modules with findings, and cuts of tensors."""
+
+    def __init__(self, contract: Contract, wanted: set[tuple[str, str]]) -> None:
+        super().__init__()
+        self.contract = contract
+        self.wanted = wanted
+        self.seen: list[Seen] = []
+        self.cuts: dict[str, list[Cut]] = {}
+        self.calls: dict[str, list[Call]] = {}
+        self.watcher: Watcher | None = None
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        if self._record() is not None:
+            graphed = [each for each in _tensors(args) if each.grad_fn is not None]
+            if graphed and _is_cut(func, result):
+                self._cut(func, graphed)
+        return result
+
+    def walked(
+        self,
+        seen: Pass,
+        outputs: Sequence[object],  # noqa: ARG002  the drawer of graphs needs them
+        nodes: dict[Node, Node | None],
+        leaves: dict[Node, int],
+    ) -> None:
+        record = self._record()
+        if record is None or self.watcher is None:
+            return
+        found = Seen(seen)
+        self.seen.append(found)
+        entries = record.inventory.entries
+        for node, key in leaves.items():
+            for owner in entries[key].owners:
+                if not found.first:
+                    found.first = self._steps(node, nodes, entries[key])
+                if (seen.update, owner) in self.wanted and owner not in found.paths:
+                    found.paths[owner] = self._steps(node, nodes, entries[key])
+                    found.entries[owner] = self._entry(node, nodes, owner)
+                    found.starves[owner] = self._starved_by_cut(nodes, leaves, owner)
+
+    def called(self, call: Call, output: object) -> None:
+        record = self._record()
+        if record is not None:
+            call.line = users_line(current(), call.depth)
+            call.has_graph = any(each.grad_fn is not None for each in _tensors((output,)))
+            self.calls.setdefault(record.update, []).append(call)
+
+    def path_of(self, finding: Finding) -> Path | None:
+        """The path of a finding, if it is one about gradients."""
+        update = _update_of(finding.update, self.contract)
+        if finding.verdict == "starved" and finding.kind in ("reached", "written"):
+            return self._end(update, finding.module)
+        if finding.verdict != "leaked" or finding.kind not in ("written", "moved", "order"):
+            return None
+        for seen in self.seen:
+            if seen.passed.row == finding.update and finding.module in seen.paths:
+                return Path(
+                    tuple(seen.paths[finding.module]),
+                    seen.entries[finding.module],
+                    self._stop(finding, seen),
+                )
+        return None
+
+    def _record(self) -> Any:
+        return None if self.watcher is None else self.watcher.record
+
+    def _call_at(self, node: Node, module: str | None = None) -> Call | None:
+        """The innermost call that recorded the node; with `module`, the outermost one of that."""
+        return self._record().call_at(recorded_at(node), module)
+
+    def _steps(self, leaf: Node, nodes: Mapping[Node, Node | None], entry: Entry) -> list[PathStep]:
+        steps = [PathStep(f"parameter {entry.label}", entry.owners[0])]
+        for node in _way(leaf, nodes)[1:]:
+            call = self._call_at(node)
+            line = users_line(_frames(node))
+            steps.append(PathStep(node.name(), call.label if call else "", line))
+        return [*steps, PathStep("loss")][::-1]
+
+    def _entry(self, leaf: Node, nodes: Mapping[Node, Node | None], owner: str) -> str:
+        """The line that called the module; for bare tensors, the operation that used them."""
+        way = _way(leaf, nodes)
+        for node in reversed(way[1:]):
+            call = self._call_at(node, owner)
+            if call is not None:
+                return users_line(_frames(node), call.depth)
+        return users_line(_frames(way[1])) if len(way) > 1 else ""
+
+    def _starved_by_cut(
+        self, nodes: Mapping[Node, Node | None], leaves: Mapping[Node, int], owner: str
+    ) -> list[str]:
+        """Modules that the loss would no longer reach if the graph ended where `owner` begins."""
+        record = self._record()
+        inside = {node for node in nodes if self._call_at(node, owner) is not None}
+        outer = [node for node, parent in nodes.items() if parent is None and node not in inside]
+        left: set[Node] = set(outer)
+        queue = list(outer)
+        for node in queue:
+            for following, _ in node.next_functions:
+                if following is not None and following not in left and following not in inside:
+                    left.add(following)
+                    queue.append(following)
+
+        def owners(among: Any) -> set[str]:
+            keys = [key for node, key in leaves.items() if node in among]
+            return {each for key in keys for each in record.inventory.entries[key].owners}
+
+        return sorted(owners(nodes) - owners(left) - {owner})
+
+    def _cut(self, func: Any, tensors: Sequence[Tensor]) -> None:
+        record = self._record()
+        assert self.watcher is not None
+        reaches: set[str] = set()
+        for tensor in tensors:
+            root = root_of(tensor)
+            for key in self.watcher.entries_below(walk([root] if root else [])):
+                reaches |= set(record.inventory.entries[key].owners)
+        if reaches:
+            cut = Cut(reaches, _name(func), users_line(current()))
+            self.cuts.setdefault(record.update, []).append(cut)
+
+    def _stop(self, finding: Finding, seen: Seen) -> str:
+        module, place = finding.module, seen.entries[finding.module].partition(": ")[0]
+        permission = self.contract.permission(finding.update)
+        if finding.loss:
+            permission = permission.terms.get(finding.loss, permission)
+        trained = [each for each in seen.starves[module] if permission.may_train(each)]
+        if not trained:
+            return f"detach what {module} returned at {place}, or compute it under torch.no_grad()"
+        left = (
+            f"; clear {module}'s .grad before the next backward pass that its optimizer applies"
+            if finding.kind == "moved"
+            else f"; or say through={module!r} if this is meant"
+        )
+        return (
+            f"no detach here: {' and '.join(trained)} gets its gradient through {module}. "
+            f"Freeze it (requires_grad_(False)) around {place}, or pass "
+            f"backward(inputs=...) the parameters of {' and '.join(trained)} alone{left}"
+        )
+
+    def _end(self, update: str, module: str) -> Path:
+        steps = next((s.first for s in self.seen if s.passed.update == update and s.first), [])
+        calls = [call for call in self.calls.get(update, []) if call.module == module]
+        top = [call for call in calls if call.label == module] or calls
+        cut = next((c for c in self.cuts.get(update, []) if module in c.reaches), None)
+        live = [call for call in top if call.grad_enabled and call.has_graph]
+        if cut is not None:
+            entry, stop = cut.line, f"the path ends here: {cut.operation} gives a tensor no graph"
+        elif not top:
+            entry = ""
+            stop = f"{module} was not called (as a module) in this update"
+        elif not any(call.grad_enabled for call in top):
+            entry, stop = top[0].line, f"{module} ran here under no_grad or inference_mode"
+        elif not any(call.needing_grad for call in calls if call.own):
+            entry, stop = top[0].line, f"{module} was frozen here: no parameter required grad"
+        else:
+            entry = (live or top)[0].line
+            stop = f"what {module} returns here enters no loss that was differentiated"
+        end = [PathStep("(the path ends)", module, entry)]
+        return Path((*steps[:-1], *end) if steps else (PathStep("loss"), *end), entry, stop)
+
+
+def explained(
+    contract: Contract, findings: Sequence[Finding], run: Callable[[Watcher], None]
+) -> list[Finding]:
+    """The findings with their paths; `run` runs the updates under the watcher it is given."""
+    wanted = {(_update_of(f.update, contract), f.module) for f in findings}
+    paths = Paths(contract, wanted)
+    with _anomaly_mode():
+        watcher = Watcher(contract, dry_run=True, explainer=paths)
+        paths.watcher = watcher
+        with watcher, paths:
+            run(watcher)
+    return [replace(finding, path=paths.path_of(finding)) for finding in findings]
+
+
+@contextmanager
+def _anomaly_mode() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Anomaly Detection has been enabled")
+        mode = torch.autograd.set_detect_anomaly(True, check_nan=False)
+    with mode:
+        yield
+
+
+def _way(node: Node, nodes: Mapping[Node, Node | None]) -> list[Node]:
+    way = [node]
+    while (above := nodes[way[-1]]) is not None:
+        way.append(above)
+    return way
+
+
+def _frames(node: Node) -> list[Frame]:
+    return parse(node.metadata.get("traceback_", ()))
+
+
+def _update_of(row: str, contract: Contract) -> str:
+    return row if row in contract.updates else row.rpartition("/")[0]
+
+
+def _tensors(values: Any) -> list[Tensor]:
+    found: list[Tensor] = []
+    for value in values.values() if isinstance(values, Mapping) else values:
+        if isinstance(value, Tensor):
+            found.append(value)
+        elif isinstance(value, list | tuple | dict):
+            found += _tensors(value)
+    return found
+
+
+def _is_cut(func: Any, result: object) -> bool:
+    if isinstance(result, Tensor):
+        return not result.requires_grad
+    return getattr(func, "__name__", "") in _NUMBERS
+
+
+def _name(func: Any) -> str:
+    name = (resolve_name(func) or getattr(func, "__name__", str(func))).removeprefix("torch.")
+    return name.removesuffix(".__get__")
