@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import nn
 from torch.optim import Optimizer
 
@@ -41,13 +42,14 @@ def contract(algorithm: "Algorithm", buffer: "ReplayBuffer | None" = None) -> Co
     learns_alpha = isinstance(getattr(algorithm, "alpha", None), nn.Module)
 
     modules: dict[str, Any] = {"actor": lambda: algorithm.policy.actor}
-    modules |= {name: _attribute(algorithm, name) for name in (*critics, *targets)}
+    modules |= {name: _attribute(algorithm, name) for name in critics}
+    modules |= {name: _lagged(algorithm, name) for name in targets}
     optimizers: dict[str, Callable[[], Optimizer]] = {
         "actor": lambda: algorithm.policy_optim._optim,
         **{name: _optimizer(algorithm, name) for name in critics},
     }
     parts = {
-        **{name: trains(name) for name in critics},
+        **{name: trains(name, eval_mode=tuple(targets)) for name in critics},
         "actor": trains("actor", through=critics),
         "rest": follows(**targets),
     }
@@ -90,3 +92,41 @@ def updates(
             algorithm.policy(Batch(obs=buffer[:1].obs, info=Batch()))
 
     return {"update": update, "acting": acting}
+
+
+class _Counters:
+    """The algorithm's own numbers (which TD3 counts its updates in); its state_dict leaves them out."""
+
+    def __init__(self, algorithm: "Algorithm") -> None:
+        self._attributes = vars(algorithm)
+
+    def state_dict(self) -> dict[str, float]:
+        return {name: n for name, n in self._attributes.items() if isinstance(n, int | float)}
+
+    def load_state_dict(self, state: dict[str, float]) -> None:
+        self._attributes.update(state)
+
+
+class _RandomState:
+    """Tianshou's buffers draw from a `numpy.random.RandomState` of their own."""
+
+    def __init__(self, buffer: "ReplayBuffer") -> None:
+        self._state = buffer._random_state
+
+    def state_dict(self) -> dict[str, Any]:
+        return self._state.get_state(legacy=False)
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._state.set_state(state)
+
+
+def _attribute(algorithm: "Algorithm", name: str) -> Callable[[], nn.Module]:
+    return lambda: getattr(algorithm, name)
+
+
+def _lagged(algorithm: "Algorithm", name: str) -> Callable[[], nn.Module]:
+    return lambda: getattr(algorithm, name).module  # without the wrapper that keeps it in eval mode
+
+
+def _optimizer(algorithm: "Algorithm", name: str) -> Callable[[], Optimizer]:
+    return lambda: getattr(algorithm, f"{name}_optim")._optim

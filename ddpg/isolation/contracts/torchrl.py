@@ -57,7 +57,7 @@ def contract(
             "sync": follows(**targets),
             "acting": nothing(),
         },
-        keeps={} if replay is None else {"replay": lambda: replay[:]},
+        keeps={} if replay is None else {"replay": replay.storage},
     )
 
 
@@ -115,7 +115,7 @@ def summed_update(
 
 def modules(loss: "Loss") -> dict[str, ModuleLike]:
     """The loss module's parameters and targets by their names in the contract."""
-    held = dict(loss.named_children())
+    held = loss._modules  # named_children() would leave out a target that is the online network
     named: dict[str, ModuleLike] = {name: held[key] for key, name in NAMES.items() if key in held}
     alpha = dict(loss.named_parameters()).get("log_alpha")
     return named if alpha is None else {**named, "alpha": alpha}

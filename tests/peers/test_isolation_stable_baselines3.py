@@ -1,0 +1,409 @@
+"""The audit on Stable-Baselines3: what its models truly do, and leaks planted in them from outside.
+
+Each leak is planted in a model that comes out clean without it.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from copy import deepcopy
+from dataclasses import replace
+from itertools import chain
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import pytest
+import torch
+from gymnasium import spaces
+from stable_baselines3 import DDPG, SAC, TD3
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
+from stable_baselines3.sac import sac
+from stable_baselines3.td3 import td3
+from torch import Tensor, nn
+from torch.optim import Adam
+
+from ddpg.isolation import Contract, ContractBrokenError, Grade, Report, audit, split, trains
+from ddpg.isolation.contracts.stable_baselines3 import contract, updates
+from tests.peers.findings import faults, the
+
+Model = DDPG | TD3 | SAC
+ALGORITHMS = [DDPG, TD3, SAC]
+
+
+class Extractor(BaseFeaturesExtractor):
+    def __init__(self, space: spaces.Box, norm: bool = False) -> None:
+        super().__init__(space, features_dim=8)
+        middle = [nn.BatchNorm1d(8)] if norm else []
+        self.net = nn.Sequential(
+            nn.Linear(space.shape[0], 8), *middle, nn.Tanh(), nn.Linear(8, 8), nn.Tanh()
+        )
+
+    def forward(self, observations: Tensor) -> Tensor:
+        return self.net(observations)
+
+
+SHARED = {"features_extractor_class": Extractor, "share_features_extractor": True}
+NORMED = {"features_extractor_class": Extractor, "features_extractor_kwargs": {"norm": True}}
+
+
+def trained(algorithm: type[Model] = DDPG, **policy: Any) -> Model:
+    """A small model after six updates on Pendulum."""
+    policy = {"net_arch": [16, 16], **policy}
+    model = algorithm(
+        "MlpPolicy",
+        "Pendulum-v1",
+        learning_starts=64,
+        buffer_size=200,
+        policy_kwargs=policy,
+        seed=0,
+        device="cpu",
+    )
+    return model.learn(70)
+
+
+def audited(model: Model, terms: Contract | None = None) -> Report:
+    return audit(terms or contract(model), updates(model, batch_size=32))
+
+
+def with_actor_part(model: Model, **permission: Any) -> Contract:
+    """The ready contract, but for what the actor's update may do."""
+    ready = contract(model)
+    parts = {**ready.updates["train"].split, "actor": trains("actor", **permission)}
+    return replace(ready, updates={**ready.updates, "train": split(**parts)})
+
+
+# What is true of the library.
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("policy", [{}, SHARED], ids=["own extractors", "shared extractor"])
+def test_the_library_keeps_its_contract(algorithm: type[Model], policy: dict[str, Any]) -> None:
+    report = audited(trained(algorithm, **policy))
+    report.assert_kept()
+    trained_by = {"train/critic": ["critic"], "train/actor": ["actor"]}
+    if policy:
+        trained_by["train/actor"].append("features")
+    if algorithm is SAC:
+        trained_by["train/entropy"] = ["entropy"]
+    for update, modules in trained_by.items():
+        for module in modules:
+            cell = report[update, module]
+            assert (cell.grade, cell.movers) == (Grade.MOVED, (f"{update[6:]}: gradient",))
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_only_membership_keeps_the_critic_from_the_actor_s_gradient(
+    algorithm: type[Model],
+) -> None:
+    cell = audited(trained(algorithm))["train/actor", "critic"]
+    assert (cell.verdict, cell.grade, cell.written) == ("kept", Grade.NONZERO, "nonzero")
+    assert cell.gradient_norm is not None
+    assert cell.gradient_norm > 0
+    assert cell.movement == 0
+    assert "by optimizer membership alone" in cell.reason
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_a_contract_that_wants_a_stop_there_is_broken(algorithm: type[Model]) -> None:
+    model = trained(algorithm)
+    report = audited(model, with_actor_part(model))
+    assert faults(report) == {("train/actor", "critic", "leaked", "written")}
+
+
+def test_the_shared_extractor_of_td3_follows_twice_as_fast() -> None:
+    """Both `polyak_update` calls run over it; its source says so in a comment."""
+    report = audited(trained(TD3, **SHARED))
+    assert report["train/rest", "features_target"].movers == ("Polyak from features (tau 0.01)",)
+    report = audited(trained(SAC, **SHARED))
+    assert report["train/rest", "features_target"].movers == ("Polyak from features (tau 0.005)",)
+
+
+def test_the_actor_s_update_moves_the_critic_s_batch_statistics() -> None:
+    """`train` puts the critic in train mode, and the actor's loss runs forward through it."""
+    report = audited(trained(DDPG, **NORMED))
+    assert faults(report) == {("train/actor", "critic", "moved_by_other", "modes")}
+    finding = the(report, "train/actor", "critic", "modes")
+    assert "features_extractor.net.1.running_mean" in finding.tensors
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_the_audit_leaves_no_trace(algorithm: type[Model]) -> None:
+    """An audited model goes on training exactly as one that never was."""
+    audited_one, other = trained(algorithm), trained(algorithm)
+    counter = audited_one._n_updates
+    state = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002  theirs draws here
+    audited(audited_one)
+    assert audited_one._n_updates == counter
+    assert torch.equal(state[0], torch.get_rng_state())
+    assert (state[1] == np.random.get_state()[1]).all()  # noqa: NPY002
+    for model in (audited_one, other):
+        torch.manual_seed(1)
+        np.random.seed(1)  # noqa: NPY002
+        model.train(gradient_steps=2, batch_size=32)
+    for name, value in other.policy.state_dict().items():
+        assert torch.equal(value, audited_one.policy.state_dict()[name]), name
+
+
+def test_an_untrained_model_is_refused_in_one_sentence() -> None:
+    with pytest.raises(ValueError, match="replay_buffer is empty: call model.learn"):
+        updates(DDPG("MlpPolicy", "Pendulum-v1", buffer_size=10, device="cpu"))
+
+
+# Leaks planted from outside.
+
+
+@contextmanager
+def optimizer_over_everything(model: Model) -> Iterator[None]:
+    before = model.actor.optimizer
+    model.actor.optimizer = Adam([*model.actor.parameters(), *model.critic.parameters()], lr=1e-3)
+    yield
+    model.actor.optimizer = before
+
+
+class WithoutNoGrad:
+    """What the library's module sees as `torch`, where `no_grad` does nothing."""
+
+    no_grad = nullcontext
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(torch, name)
+
+
+@contextmanager
+def target_without_no_grad() -> Iterator[None]:
+    with mock.patch.object(td3, "th", WithoutNoGrad()), mock.patch.object(sac, "th", WithoutNoGrad()):
+        yield
+
+
+@contextmanager
+def target_that_is_the_critic(model: Model) -> Iterator[None]:
+    before = model.critic_target
+    model.critic_target = model.policy.critic_target = model.critic
+    yield
+    model.critic_target = model.policy.critic_target = before
+
+
+@contextmanager
+def freezing(model: DDPG, parameters: Any) -> Iterator[None]:
+    """The actor's pass through the critic, frozen for its time: Spinning Up's idiom.
+
+    The critic's optimizer is built over the same `parameters` first. An iterator is exhausted then.
+    """
+    before, forward = model.critic.optimizer, model.critic.q1_forward
+    model.critic.optimizer = Adam(parameters, lr=1e-3)
+
+    def frozen_forward(observations: Tensor, actions: Tensor) -> Tensor:
+        for parameter in parameters:
+            parameter.requires_grad_(False)
+        values = forward(observations, actions)
+        for parameter in parameters:
+            parameter.requires_grad_(True)
+        return values
+
+    with mock.patch.object(model.critic, "q1_forward", frozen_forward):
+        yield
+    model.critic.optimizer = before
+
+
+@contextmanager
+def critic_replaced(model: Model, with_optimizer: bool) -> Iterator[None]:
+    """A new critic is put in, and the optimizer of the old one kept, or a new one built."""
+    before = model.critic
+    critic = deepcopy(before)  # takes a copy of the optimizer along
+    if not with_optimizer:
+        critic.optimizer = before.optimizer
+    model.critic = model.policy.critic = critic
+    yield
+    model.critic = model.policy.critic = before
+
+
+@contextmanager
+def polyak(update: Callable[[Any, Any, float], None]) -> Iterator[None]:
+    with mock.patch.object(td3, "polyak_update", update):
+        yield
+
+
+@contextmanager
+def critic_trains_the_shared_extractor(model: Model, optimizer: bool) -> Iterator[None]:
+    """Without the `set_grad_enabled(False)` around it; and with an optimizer that holds it."""
+    before = model.critic.optimizer
+    model.critic.share_features_extractor = False
+    if optimizer:
+        model.critic.optimizer = Adam(model.critic.parameters(), lr=1e-3)
+    yield
+    model.critic.share_features_extractor = True
+    model.critic.optimizer = before
+
+
+def test_an_optimizer_rebuilt_over_everything() -> None:
+    model = trained()
+    audited(model).assert_kept()
+    with optimizer_over_everything(model):
+        report = audited(model)
+    assert faults(report) == {
+        ("train/actor", "critic", "leaked", "membership"),
+        ("train/actor", "critic", "leaked", "moved"),
+    }
+    finding = the(report, "train/actor", "critic", "moved")
+    assert finding.grade == Grade.MOVED
+    assert "a step of the optimizer 'actor' applied it" in finding.message
+    assert finding.path is not None
+    assert "critic.q1_forward" in finding.path.entry  # the library's own line
+    assert "no detach here" in finding.path.stop
+    with pytest.raises(ContractBrokenError, match="train/actor"):
+        report.assert_kept()
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "reached"),
+    [
+        (DDPG, {"actor_target", "critic_target"}),
+        (TD3, {"actor_target", "critic_target"}),
+        (SAC, {"actor", "critic_target"}),  # its next action comes from the live actor
+    ],
+)
+def test_a_target_without_no_grad(algorithm: type[Model], reached: set[str]) -> None:
+    model = trained(algorithm)
+    audited(model).assert_kept()
+    with target_without_no_grad():
+        report = audited(model)
+    assert faults(report) == {("train/critic", name, "leaked", "written") for name in reached}
+    path = the(report, "train/critic", "critic_target", "written").path
+    assert path is not None
+    assert "self.critic_target(" in path.entry
+    assert "torch.no_grad()" in path.stop
+
+
+def test_a_target_without_no_grad_under_an_optimizer_that_holds_it() -> None:
+    model = trained(TD3)
+    with target_without_no_grad():
+        model.critic.optimizer = Adam(
+            [*model.critic.parameters(), *model.critic_target.parameters()], lr=1e-3
+        )
+        report = audited(model)
+    found = faults(report)
+    assert ("train/critic", "critic_target", "leaked", "moved") in found
+    assert ("train/critic", "critic_target", "leaked", "membership") in found
+    assert {module for _, module, _, _ in found} == {"critic_target", "actor_target"}
+    assert the(report, "train/critic", "critic_target", "membership").grade == Grade.MOVED
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_a_target_that_is_the_online_critic(algorithm: type[Model]) -> None:
+    model = trained(algorithm)
+    audited(model).assert_kept()
+    with target_that_is_the_critic(model):
+        report = audited(model)
+    found = faults(report)
+    for module in ("critic", "critic_target"):
+        assert ("setup", module, "leaked", "aliasing") in found
+        assert "share storage" in the(report, "setup", module, "aliasing").message
+    assert ("train/critic", "critic_target", "leaked", "moved") in found
+    assert {module for _, module, _, _ in found} == {"critic", "critic_target"}
+
+
+def test_a_freeze_over_an_exhausted_iterator() -> None:
+    model = trained()
+    frozen = with_actor_part(model, frozen="critic")
+    with freezing(model, list(model.critic.parameters())):
+        audited(model, frozen).assert_kept()
+    with freezing(model, chain(model.critic.parameters())):
+        report = audited(model, frozen)
+    assert faults(report) == {
+        ("train/actor", "critic", "leaked", "written"),
+        ("train/actor", "critic", "leaked", "modes"),
+    }
+    finding = the(report, "train/actor", "critic", "modes")
+    assert "6 of 6 parameters" in finding.message  # it froze none
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_an_optimizer_of_the_critic_before_it_was_replaced(algorithm: type[Model]) -> None:
+    model = trained(algorithm)
+    with critic_replaced(model, with_optimizer=True):
+        audited(model).assert_kept()
+    with critic_replaced(model, with_optimizer=False):
+        report = audited(model)
+    assert faults(report) == {("train/critic", "critic", "starved", "membership")}
+    assert "stale" in the(report, "train/critic", "critic", "membership").message
+
+
+def test_polyak_in_the_wrong_direction() -> None:
+    model, update = trained(), td3.polyak_update
+    with polyak(update):
+        audited(model).assert_kept()
+    with polyak(lambda online, target, tau: update(target, online, tau)):
+        report = audited(model)
+    assert faults(report) == {
+        ("train/rest", "actor", "moved_by_other", "moved"),
+        ("train/rest", "critic", "moved_by_other", "moved"),
+        ("train/rest", "actor_target", "starved", "moved"),
+        ("train/rest", "critic_target", "starved", "moved"),
+    }
+    finding = the(report, "train/rest", "critic", "moved")
+    assert "Polyak from critic_target (tau 0.005)" in finding.message
+
+
+def test_targets_that_are_never_synced() -> None:
+    model = trained()
+    with polyak(lambda online, target, tau: None):
+        report = audited(model)
+    assert faults(report) == {
+        ("train/rest", "actor_target", "starved", "moved"),
+        ("train/rest", "critic_target", "starved", "moved"),
+    }
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_a_critic_loss_that_trains_the_shared_extractor(algorithm: type[Model]) -> None:
+    """SAC's critic optimizer leaves the extractor out, TD3's holds it: written there, moved here."""
+    model = trained(algorithm, **SHARED)
+    audited(model).assert_kept()
+    with critic_trains_the_shared_extractor(model, optimizer=False):
+        report = audited(model)
+    kind = "written" if algorithm is SAC else "moved"
+    assert faults(report) == {("train/critic", "features", "leaked", kind)}
+    with critic_trains_the_shared_extractor(model, optimizer=True):
+        report = audited(model)
+    assert ("train/critic", "features", "leaked", "moved") in faults(report)
+
+
+def test_the_step_between_forward_and_backward_that_sac_warns_of() -> None:
+    """SAC runs the actor before the critic's step, and goes backward through it after.
+
+    A critic optimizer that steps the shared extractor in between makes PyTorch raise.
+    """
+    model = trained(SAC, **SHARED)
+    with critic_trains_the_shared_extractor(model, optimizer=True):
+        report = audited(model)
+    assert "order" in {kind for _, _, _, kind in faults(report)}
+
+
+def test_acting_in_train_mode_moves_the_batch_statistics() -> None:
+    model = trained(DDPG, **NORMED)
+    observations = torch.as_tensor(np.stack([model.observation_space.sample() for _ in range(4)]))
+
+    def act(training: bool) -> None:
+        model.policy.set_training_mode(training)
+        with torch.no_grad():
+            model.actor(observations)
+
+    acting = contract(model)
+    audit(acting, {"acting": lambda: act(training=False)}).assert_kept()
+    report = audit(acting, {"acting": lambda: act(training=True)})
+    assert faults(report) == {("acting", "actor", "moved_by_other", "modes")}
+
+
+def test_actions_kept_with_their_graph() -> None:
+    model, kept = trained(), []
+    observations = torch.as_tensor(np.stack([model.observation_space.sample() for _ in range(4)]))
+    acting = replace(contract(model), keeps={"actions": kept})
+
+    def act(without_graph: bool) -> None:
+        with torch.no_grad() if without_graph else nullcontext():
+            kept.append(model.actor(observations))
+
+    audit(acting, {"acting": lambda: act(without_graph=True)}).assert_kept()
+    kept.clear()
+    report = audit(acting, {"acting": lambda: act(without_graph=False)})
+    assert faults(report) == {("acting", "actions", "leaked", "stored")}
