@@ -1,0 +1,393 @@
+"""The audit on Tianshou: what its algorithms truly do, and leaks planted in them from outside.
+
+Each leak is planted in an algorithm that comes out clean without it.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import replace
+from itertools import chain
+from typing import Any
+from unittest import mock
+
+import gymnasium
+import numpy as np
+import pytest
+import torch
+from tianshou.algorithm import DDPG, SAC, TD3
+from tianshou.algorithm.modelfree.ddpg import ContinuousDeterministicPolicy
+from tianshou.algorithm.modelfree.sac import AutoAlpha, SACPolicy
+from tianshou.algorithm.optim import AdamOptimizerFactory
+from tianshou.data import Batch, ReplayBuffer
+from tianshou.utils.lagged_network import EvalModeModuleWrapper
+from tianshou.utils.net.common import Net
+from tianshou.utils.net.continuous import (
+    ContinuousActorDeterministic,
+    ContinuousActorProbabilistic,
+    ContinuousCritic,
+)
+from torch import Tensor, nn
+from torch.optim import Adam
+
+from ddpg.isolation import Contract, Grade, Report, audit, split, trains
+from ddpg.isolation.contracts.tianshou import contract, updates
+from tests.peers.findings import faults, the
+
+Algorithm = DDPG | TD3 | SAC
+ALGORITHMS = [DDPG, TD3, SAC]
+SPACE = gymnasium.spaces.Box(-1.0, 1.0, (2,))
+
+
+def net(norm: bool = False, **options: Any) -> Net:
+    layer = nn.BatchNorm1d if norm else None
+    return Net(state_shape=3, hidden_sizes=(16, 16), norm_layer=layer, **options)
+
+
+def new_critic(norm: bool = False) -> ContinuousCritic:
+    return ContinuousCritic(preprocess_net=net(norm, action_shape=2, concat=True))
+
+
+def made(algorithm: type[Algorithm] = DDPG, norm: bool = False) -> Algorithm:
+    torch.manual_seed(0)
+    optimizer = AdamOptimizerFactory(lr=1e-3)
+    common: dict[str, Any] = {"policy_optim": optimizer, "critic_optim": optimizer}
+    if algorithm is SAC:
+        stochastic = ContinuousActorProbabilistic(
+            preprocess_net=net(norm), action_shape=2, unbounded=True, conditioned_sigma=True
+        )
+        return SAC(
+            policy=SACPolicy(actor=stochastic, action_space=SPACE),
+            critic=new_critic(norm),
+            alpha=AutoAlpha(target_entropy=-2.0, log_alpha=0.0, optim=optimizer),
+            **common,
+        )
+    actor = ContinuousActorDeterministic(preprocess_net=net(norm), action_shape=2)
+    policy = ContinuousDeterministicPolicy(actor=actor, action_space=SPACE)
+    return algorithm(policy=policy, critic=new_critic(norm), **common)
+
+
+@pytest.fixture
+def buffer() -> ReplayBuffer:
+    """Transitions `[step, 3]` of noise; the networks need nothing better."""
+    random = np.random.default_rng(0)
+    buffer = ReplayBuffer(size=100)
+    for _ in range(80):
+        buffer.add(
+            Batch(
+                obs=random.normal(size=3),
+                act=random.uniform(-1, 1, size=2),
+                rew=random.normal(),
+                terminated=False,
+                truncated=False,
+                obs_next=random.normal(size=3),
+                info={},
+            )
+        )
+    return buffer
+
+
+def audited(algorithm: Algorithm, buffer: ReplayBuffer, terms: Contract | None = None) -> Report:
+    return audit(terms or contract(algorithm, buffer), updates(algorithm, buffer, batch_size=16))
+
+
+# What is true of the library.
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_the_library_keeps_its_contract(algorithm: type[Algorithm], buffer: ReplayBuffer) -> None:
+    report = audited(made(algorithm), buffer)
+    report.assert_kept()
+    names = {DDPG: ["critic"], TD3: ["critic", "critic2"], SAC: ["critic", "critic2", "alpha"]}
+    for name in [*names[algorithm], "actor"]:
+        cell = report[f"update/{name}", name]
+        assert (cell.grade, cell.movers) == (Grade.MOVED, (f"{name}: gradient",))
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "reached", "unreached"),
+    [
+        (DDPG, ["critic"], []),
+        (TD3, ["critic"], ["critic2"]),  # the actor's loss asks the first critic alone
+        (SAC, ["critic", "critic2"], []),
+    ],
+)
+def test_only_membership_keeps_the_critics_from_the_actor_s_gradient(
+    algorithm: type[Algorithm], reached: list[str], unreached: list[str], buffer: ReplayBuffer
+) -> None:
+    report = audited(made(algorithm), buffer)
+    for name in reached:
+        cell = report["update/actor", name]
+        assert (cell.verdict, cell.grade, cell.written) == ("kept", Grade.NONZERO, "nonzero")
+        assert cell.movement == 0
+        assert "by optimizer membership alone" in cell.reason
+    for name in unreached:
+        assert not report["update/actor", name].reached
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_the_audit_leaves_no_trace(algorithm: type[Algorithm], buffer: ReplayBuffer) -> None:
+    """An audited algorithm goes on training exactly as one that never was."""
+    algorithms = [made(algorithm), made(algorithm)]
+    twins = [buffer, deepcopy(buffer)]
+    audited(algorithms[0], buffer)
+    for each, data in zip(algorithms, twins, strict=True):
+        torch.manual_seed(1)
+        updates(each, data, batch_size=16)["update"]()
+    expected = dict(algorithms[1].named_parameters())
+    for name, value in algorithms[0].named_parameters():
+        assert torch.equal(value, expected[name]), name
+    assert getattr(algorithms[0], "_cnt", 0) == getattr(algorithms[1], "_cnt", 0)
+
+
+def test_an_empty_buffer_is_refused_in_one_sentence() -> None:
+    with pytest.raises(ValueError, match="the buffer is empty: collect some steps first"):
+        updates(made(), ReplayBuffer(size=10))
+
+
+# Leaks planted from outside.
+
+
+@contextmanager
+def optimizer_over_everything(algorithm: Algorithm) -> Iterator[None]:
+    before = algorithm.policy_optim._optim
+    parameters = [*algorithm.policy.parameters(), *algorithm.critic.parameters()]
+    algorithm.policy_optim._optim = Adam(parameters, lr=1e-3)
+    yield
+    algorithm.policy_optim._optim = before
+
+
+@contextmanager
+def targets_in_torch(algorithm: Algorithm, grad: bool) -> Iterator[None]:
+    """The bootstrap target without the round trip over NumPy, and with or without a graph."""
+
+    def preprocess(batch: Any, buffer: ReplayBuffer, indices: np.ndarray) -> Any:
+        following = Batch(obs=buffer[indices].obs_next, info=[None] * len(indices))
+        with torch.set_grad_enabled(grad):
+            action = algorithm._target_q_compute_action(following)
+            value = algorithm._target_q_compute_value(following, action).flatten()
+        batch.returns = torch.as_tensor(batch.rew, dtype=torch.float32) + 0.99 * value
+        return batch
+
+    with mock.patch.object(algorithm, "_preprocess_batch", preprocess):
+        yield
+
+
+@contextmanager
+def target_that_is_the_critic(algorithm: Algorithm) -> Iterator[None]:
+    before = algorithm.critic_old
+    algorithm.critic_old = EvalModeModuleWrapper(algorithm.critic)
+    yield
+    algorithm.critic_old = before
+
+
+@contextmanager
+def critic_replaced(algorithm: Algorithm, with_the_rest: bool) -> Iterator[None]:
+    """A new critic is put in; its optimizer and the pair that is synced are made anew, or not."""
+    critic, optimizer = algorithm.critic, algorithm.critic_optim._optim
+    pair = algorithm._lagged_networks._lagged_network_pairs[0]
+    assert pair.source is critic
+    algorithm.critic = new_critic()
+    if with_the_rest:
+        pair.source = algorithm.critic
+        algorithm.critic_optim._optim = Adam(algorithm.critic.parameters(), lr=1e-3)
+    yield
+    algorithm.critic = pair.source = critic
+    algorithm.critic_optim._optim = optimizer
+
+
+@contextmanager
+def pairs_swapped(algorithm: Algorithm) -> Iterator[None]:
+    pairs = algorithm._lagged_networks._lagged_network_pairs
+    for pair in pairs:
+        pair.target, pair.source = pair.source, pair.target
+    yield
+    for pair in pairs:
+        pair.target, pair.source = pair.source, pair.target
+
+
+@contextmanager
+def target_copied(algorithm: Algorithm) -> Iterator[None]:
+    """As after unpickling a part: the target in use is not the one that is synced."""
+    before = algorithm.critic_old
+    algorithm.critic_old = deepcopy(before)
+    yield
+    algorithm.critic_old = before
+
+
+@contextmanager
+def freezing(algorithm: Algorithm, parameters: Any) -> Iterator[None]:
+    """The actor's pass through the critic, frozen for its time: Spinning Up's idiom.
+
+    The critic's optimizer is built over the same `parameters` first. An iterator is exhausted then.
+    """
+    before, forward = algorithm.critic_optim._optim, algorithm.critic.forward
+    algorithm.critic_optim._optim = Adam(parameters, lr=1e-3)
+
+    def frozen_forward(obs: Any, act: Any = None) -> Tensor:
+        if not (isinstance(act, Tensor) and act.requires_grad):
+            return forward(obs, act)
+        for parameter in parameters:
+            parameter.requires_grad_(False)
+        values = forward(obs, act)
+        for parameter in parameters:
+            parameter.requires_grad_(True)
+        return values
+
+    with mock.patch.object(algorithm.critic, "forward", frozen_forward):
+        yield
+    algorithm.critic_optim._optim = before
+
+
+@contextmanager
+def temperature_attached() -> Iterator[None]:
+    """Without the `.detach()` in `AutoAlpha.value`."""
+    attached = property(lambda alpha: alpha._log_alpha.exp())
+    with mock.patch.object(AutoAlpha, "value", attached):
+        yield
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_an_optimizer_rebuilt_over_everything(
+    algorithm: type[Algorithm], buffer: ReplayBuffer
+) -> None:
+    planted = made(algorithm)
+    audited(planted, buffer).assert_kept()
+    with optimizer_over_everything(planted):
+        report = audited(planted, buffer)
+    found = faults(report)
+    assert ("update/actor", "critic", "leaked", "membership") in found
+    assert ("update/actor", "critic", "leaked", "moved") in found
+    # SAC's minimum may pick the other critic everywhere: then Adam's momentum moves this one.
+    assert {(row, module) for row, module, _, _ in found} == {("update/actor", "critic")}
+    (finding,) = report.find(update="update/actor", kind="moved", verdict="leaked")
+    assert finding.grade == Grade.MOVED
+    assert "a step of the optimizer 'actor' applied it" in finding.message
+    assert finding.path is not None
+    assert "self.critic(batch.obs" in finding.path.entry  # the library's own line
+    assert "no detach here" in finding.path.stop
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "reached"),
+    [
+        (DDPG, {"critic_old", "actor_old"}),
+        (TD3, {"critic_old", "critic2_old", "actor_old"}),
+        (SAC, {"critic_old", "critic2_old", "actor"}),
+    ],
+)
+def test_a_target_that_keeps_its_graph(
+    algorithm: type[Algorithm], reached: set[str], buffer: ReplayBuffer
+) -> None:
+    planted = made(algorithm)
+    with targets_in_torch(planted, grad=False):
+        audited(planted, buffer).assert_kept()
+    with targets_in_torch(planted, grad=True):
+        report = audited(planted, buffer)
+    found = faults(report)
+    leaked = {("update/critic", name, "leaked", "written") for name in reached}
+    assert {fault for fault in found if fault[0] == "update/critic"} == leaked
+    path = the(report, "update/critic", "critic_old", "written").path
+    assert path is not None
+    assert "torch.no_grad()" in path.stop
+    assert any("algorithm._target_q_compute_value(" in step.line for step in path.steps)
+    # The second critic goes backward through the graph that the first one freed: PyTorch raises.
+    raised = [each.message for each in report.find(kind="stored")]
+    assert bool(raised) == (algorithm is not DDPG)
+    assert all("a second time" in message for message in raised)
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_a_target_that_is_the_online_critic(
+    algorithm: type[Algorithm], buffer: ReplayBuffer
+) -> None:
+    planted = made(algorithm)
+    audited(planted, buffer).assert_kept()
+    with target_that_is_the_critic(planted):
+        report = audited(planted, buffer)
+    found = faults(report)
+    for module in ("critic", "critic_old"):
+        assert ("setup", module, "leaked", "aliasing") in found
+    assert ("update/critic", "critic_old", "leaked", "moved") in found
+
+
+def test_a_critic_put_in_by_hand(buffer: ReplayBuffer) -> None:
+    """The optimizer goes on training the old one, and the target goes on following it."""
+    planted = made()
+    with critic_replaced(planted, with_the_rest=True):
+        audited(planted, buffer).assert_kept()
+    with critic_replaced(planted, with_the_rest=False):
+        report = audited(planted, buffer)
+    found = faults(report)
+    assert ("update/critic", "critic", "starved", "membership") in found
+    assert "stale" in the(report, "update/critic", "critic", "membership").message
+    assert {module for row, module, _, _ in found if row == "update/rest"} == {"critic_old"}
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_polyak_in_the_wrong_direction(algorithm: type[Algorithm], buffer: ReplayBuffer) -> None:
+    planted = made(algorithm)
+    audited(planted, buffer).assert_kept()
+    with pairs_swapped(planted):
+        report = audited(planted, buffer)
+    found = faults(report)
+    assert {row for row, _, _, _ in found} == {"update/rest"}
+    assert ("update/rest", "critic", "moved_by_other", "moved") in found
+    assert ("update/rest", "critic_old", "starved", "moved") in found
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_a_target_that_is_not_the_one_that_is_synced(
+    algorithm: type[Algorithm], buffer: ReplayBuffer
+) -> None:
+    planted = made(algorithm)
+    with target_copied(planted):
+        report = audited(planted, buffer)
+    assert faults(report) == {("update/rest", "critic_old", "starved", "moved")}
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_a_freeze_over_an_exhausted_iterator(
+    algorithm: type[Algorithm], buffer: ReplayBuffer
+) -> None:
+    planted = made(algorithm)
+    ready = contract(planted, buffer)
+    through = ("critic2",) if algorithm is SAC else ()
+    actor = trains("actor", through=through, frozen="critic")
+    parts = {**ready.updates["update"].split, "actor": actor}
+    frozen = replace(ready, updates={**ready.updates, "update": split(**parts)})
+    with freezing(planted, list(planted.critic.parameters())):
+        audited(planted, buffer, frozen).assert_kept()
+    with freezing(planted, chain(planted.critic.parameters())):
+        report = audited(planted, buffer, frozen)
+    assert faults(report) == {
+        ("update/actor", "critic", "leaked", "written"),
+        ("update/actor", "critic", "leaked", "modes"),
+    }
+
+
+def test_a_temperature_that_the_actor_s_loss_reaches(buffer: ReplayBuffer) -> None:
+    planted = made(SAC)
+    audited(planted, buffer).assert_kept()
+    with temperature_attached():
+        report = audited(planted, buffer)
+    assert faults(report) == {("update/actor", "alpha", "leaked", "written")}
+    path = the(report, "update/actor", "alpha", "written").path
+    assert path is not None
+    assert "alpha._log_alpha.exp()" in path.entry
+
+
+def test_acting_in_train_mode_moves_the_batch_statistics(buffer: ReplayBuffer) -> None:
+    planted = made(norm=True)
+    ready = contract(planted, buffer)
+
+    def act(training: bool) -> Callable[[], object]:
+        planted.policy.train(training)
+        return lambda: planted.policy(Batch(obs=buffer[:4].obs, info=Batch()))
+
+    audit(ready, {"acting": act(training=False)}).assert_kept()
+    report = audit(ready, {"acting": act(training=True)})
+    assert faults(report) == {
+        ("acting", "actor", "moved_by_other", "modes"),
+        ("acting", "actor", "leaked", "modes"),
+    }
