@@ -52,6 +52,10 @@ def run_pass(
         _returned(seen, inventory, arguments[3], gradients)
         return gradients
     handles = [node.register_prehook(_catcher(seen.delivered, key)) for node, key in leaves.items()]
+    for node in nodes:
+        leaf = leaf_of(node)
+        if leaf is not None and node not in leaves:
+            handles.append(node.register_prehook(_other_catcher(seen, leaf)))
     try:
         return engine(outputs, *arguments, **keywords)
     finally:
@@ -94,6 +98,14 @@ def _catcher(delivered: dict[int, Tensor], key: int) -> Callable[[Any], None]:
     return catch
 
 
+def _other_catcher(seen: Pass, leaf: Tensor) -> Callable[[Any], None]:
+    def catch(gradients: tuple[Tensor | None, ...]) -> None:
+        if gradients[0] is not None:
+            seen.elsewhere.append((copy_of(leaf), copy_of(gradients[0])))
+
+    return catch
+
+
 def add(delivered: dict[int, Tensor], key: int, gradient: Tensor) -> None:
     """Sum what a parameter is delivered; a copy, since the engine may reuse the gradient."""
     if gradient.is_sparse:
@@ -110,7 +122,9 @@ def _returned(
         if gradient is None or not isinstance(each, Tensor):
             continue
         key, gradient = _entry_of(each, inventory), _unwrapped(gradient)
-        if key is not None and gradient.shape == inventory.entries[key].tensor.shape:
+        if key is None:
+            seen.elsewhere.append((copy_of(_unwrapped(each)), copy_of(gradient)))
+        elif gradient.shape == inventory.entries[key].tensor.shape:
             add(seen.delivered, key, gradient)
 
 

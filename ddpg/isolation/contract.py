@@ -203,7 +203,8 @@ class Contract:
         for name, held in self.holds.items():
             _require(
                 name in self.optimizers,
-                f"holds names the optimizer {name!r}, which is not among {_listed(self.optimizers)}",
+                f"holds names the optimizer {name!r}, which is not among "
+                f"{_listed(self.optimizers)}",
             )
             for module in held:
                 self._known_module(module, f"holds[{name!r}]")

@@ -20,6 +20,7 @@ from ddpg.isolation.graph import recorded_at, root_of, walk
 from ddpg.isolation.inventory import Entry
 from ddpg.isolation.record import Call, Pass
 from ddpg.isolation.report import Finding, Path, PathStep
+from ddpg.isolation.rows import parts_of
 from ddpg.isolation.sources import Frame, current, parse, users_line
 from ddpg.isolation.watching import Watcher
 
@@ -42,7 +43,7 @@ class Seen:
     passed: Pass
     paths: dict[str, list[PathStep]] = field(default_factory=dict)
     entries: dict[str, str] = field(default_factory=dict)
-    starves: dict[str, list[str]] = field(default_factory=dict)
+    behind: dict[str, list[str]] = field(default_factory=dict)
     first: list[PathStep] = field(default_factory=list)
 
 
@@ -86,7 +87,7 @@ class Paths(TorchFunctionMode):
                 if (seen.update, owner) in self.wanted and owner not in found.paths:
                     found.paths[owner] = self._steps(node, nodes, entries[key])
                     found.entries[owner] = self._entry(node, nodes, owner)
-                    found.starves[owner] = self._starved_by_cut(nodes, leaves, owner)
+                    found.behind[owner] = self._behind(nodes, leaves, owner)
 
     def called(self, call: Call, output: object) -> None:
         record = self._record()
@@ -103,7 +104,8 @@ class Paths(TorchFunctionMode):
         if finding.verdict != "leaked" or finding.kind not in ("written", "moved", "order"):
             return None
         for seen in self.seen:
-            if seen.passed.row == finding.update and finding.module in seen.paths:
+            rows = (seen.passed.row, *parts_of(seen.passed.row))
+            if finding.update in rows and finding.module in seen.paths:
                 return Path(
                     tuple(seen.paths[finding.module]),
                     seen.entries[finding.module],
@@ -135,26 +137,16 @@ class Paths(TorchFunctionMode):
                 return users_line(_frames(node), call.depth)
         return users_line(_frames(way[1])) if len(way) > 1 else ""
 
-    def _starved_by_cut(
+    def _behind(
         self, nodes: Mapping[Node, Node | None], leaves: Mapping[Node, int], owner: str
     ) -> list[str]:
-        """Modules that the loss would no longer reach if the graph ended where `owner` begins."""
-        record = self._record()
-        inside = {node for node in nodes if self._call_at(node, owner) is not None}
-        outer = [node for node, parent in nodes.items() if parent is None and node not in inside]
-        left: set[Node] = set(outer)
-        queue = list(outer)
-        for node in queue:
-            for following, _ in node.next_functions:
-                if following is not None and following not in left and following not in inside:
-                    left.add(following)
-                    queue.append(following)
-
-        def owners(among: Any) -> set[str]:
-            keys = [key for node, key in leaves.items() if node in among]
-            return {each for key in keys for each in record.inventory.entries[key].owners}
-
-        return sorted(owners(nodes) - owners(left) - {owner})
+        """Modules that the loss reaches through `owner`, whatever other ways it has to them."""
+        entries = self._record().inventory.entries
+        inside = [node for node in nodes if self._call_at(node, owner) is not None]
+        inside += _users_of({n for n, k in leaves.items() if owner in entries[k].owners}, nodes)
+        below = walk(inside)
+        keys = [key for node, key in leaves.items() if node in below]
+        return sorted({each for key in keys for each in entries[key].owners} - {owner})
 
     def _cut(self, func: Any, tensors: Sequence[Tensor]) -> None:
         record = self._record()
@@ -173,7 +165,12 @@ class Paths(TorchFunctionMode):
         permission = self.contract.permission(finding.update)
         if finding.loss:
             permission = permission.terms.get(finding.loss, permission)
-        trained = [each for each in seen.starves[module] if permission.may_train(each)]
+        trained = [each for each in seen.behind[module] if permission.may_train(each)]
+        if finding.loss and not trained:
+            return (
+                f"leave the term {finding.loss!r} out of the sum, or give it what {module} "
+                f"returned at {place} detached: other terms need the graph"
+            )
         if not trained:
             return f"detach what {module} returned at {place}, or compute it under torch.no_grad()"
         left = (
@@ -228,8 +225,22 @@ def _anomaly_mode() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Anomaly Detection has been enabled")
         mode = torch.autograd.set_detect_anomaly(True, check_nan=False)
-    with mode:
+    with mode, warnings.catch_warnings():
+        # An error that counts as a finding was reported; its forward stack is of no more use.
+        warnings.filterwarnings("ignore", message="Error detected in")
         yield
+
+
+def _users_of(leaves: set[Node], nodes: Mapping[Node, object]) -> list[Node]:
+    """The operations that take one of these leaves, as it is or transposed."""
+    users: list[Node] = []
+    wanted = set(leaves)
+    for node in reversed(list(nodes)):
+        if any(following in wanted for following, _ in node.next_functions):
+            if len(node.next_functions) == 1:
+                wanted.add(node)
+            users.append(node)
+    return users
 
 
 def _way(node: Node, nodes: Mapping[Node, Node | None]) -> list[Node]:

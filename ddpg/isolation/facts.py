@@ -42,6 +42,8 @@ class Facts:
         accumulated: set[int] = set()
         for each in record.passes(row):
             self.reached |= each.reached & self.own.keys()
+            if each.raised:
+                continue
             for key, gradient in each.delivered.items():
                 if key in self.own:
                     _add(self.delivered, key, gradient)
@@ -62,8 +64,9 @@ class Facts:
             # A gradient put there by hand, outside every pass, is the whole update's.
             by_hand = new and key not in stepped and self.row == record.update
             if after is not None and (key in accumulated or by_hand):
-                # What lay there before, and stayed as it was, is not this update's.
-                written[key] = after if new else self.delivered[key]
+                # What lies there from another's passes is not this row's.
+                mine = by_hand or is_nonzero(self.delivered[key])
+                written[key] = after if mine else self.delivered[key]
         for step in record.steps(self.row):
             for key in step.held & self.own.keys():
                 written.pop(key, None)

@@ -7,6 +7,7 @@ from ddpg.isolation import aliasing, errors, leaks, membership, modes, starving
 from ddpg.isolation.contract import Contract, Permission
 from ddpg.isolation.facts import Facts, norm, norm_by_member
 from ddpg.isolation.inventory import Inventory
+from ddpg.isolation.notes import notes_on
 from ddpg.isolation.problems import Problem
 from ddpg.isolation.record import Record
 from ddpg.isolation.report import SETUP, Cell, Finding, Grade, Report, Verdict
@@ -52,7 +53,7 @@ def judge(
     for again in repeated.values():
         if len(again) == ran.get(again[0].update, 1):
             problems.append(again[-1])
-    return _report(contract, facts, _merge(problems), stacked)
+    return _report(contract, facts, _merge(problems), notes_on(records, contract), stacked)
 
 
 def _rows(record: Record, contract: Contract) -> list[str]:
@@ -134,6 +135,7 @@ def _report(
     contract: Contract,
     facts: dict[tuple[str, str], list[Facts]],
     problems: Sequence[Problem],
+    notes: Sequence[str],
     stacked: bool,
 ) -> Report:
     cells: list[Cell] = []
@@ -154,7 +156,7 @@ def _report(
         )
         for p in problems
     ]
-    return Report(contract, cells, findings)
+    return Report(contract, cells, findings, notes)
 
 
 def _cell(permission: Permission, facts: Facts, problems: Sequence[Problem], stacked: bool) -> Cell:

@@ -7,12 +7,14 @@ from ddpg.isolation.inventory import Inventory
 from ddpg.isolation.ledger import copy_of, same_bits
 from ddpg.isolation.record import Pass
 
+BEFORE = "before the audit"  # stands for the passes that nobody watched
+
 
 class Residue:
     """For each parameter, the passes whose gradients piled up in `.grad` since it was clear."""
 
     def __init__(self, inventory: Inventory) -> None:
-        before = Pass("before the audit")
+        before = Pass(BEFORE)
         self._piled: dict[int, list[Pass]] = {}
         self._left: dict[int, Tensor] = {}
         self._delivered: dict[int, list[Pass]] = {}
@@ -50,15 +52,15 @@ class Residue:
             return []
         piled = list(self._piled.get(key, ()))
         left = self._left.get(key)
-        if left is not None and (same_bits(gradient, left) or _is_multiple(gradient, left)):
+        if left is not None and (same_bits(gradient, left) or is_multiple(gradient, left)):
             return piled
         for seen in reversed(self._delivered.get(key, [])):
-            if _is_multiple(gradient, seen.delivered[key]):
+            if is_multiple(gradient, seen.delivered[key]):
                 return [seen]
         return piled
 
 
-def _is_multiple(gradient: Tensor, other: Tensor) -> bool:
+def is_multiple(gradient: Tensor, other: Tensor) -> bool:
     if gradient.shape != other.shape:
         return False
     one, two = gradient.flatten().double(), other.flatten().double()

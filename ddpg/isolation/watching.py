@@ -201,10 +201,14 @@ class Watcher:
         self.record.events.append(seen)
         self._inside_pass = True
         try:
-            return run_pass(self, seen, self._engine, outputs, arguments, keywords)
+            result = run_pass(self, seen, self._engine, outputs, arguments, keywords)
+        except Exception:
+            seen.raised = True
+            raise
         finally:
             self._inside_pass = False
-            self.residue.after(seen, self.inventory)
+        self.residue.after(seen, self.inventory)
+        return result
 
     def _before_step(self, optimizer: Optimizer, *_: object) -> None:
         if self.record is None or self._step is not None:

@@ -1,0 +1,30 @@
+"""What is worth knowing about an audit, and breaks nothing."""
+
+from collections.abc import Sequence
+
+from ddpg.isolation.contract import Contract
+from ddpg.isolation.record import Record
+from ddpg.isolation.residue import BEFORE
+
+
+def notes_on(records: Sequence[Record], contract: Contract) -> list[str]:
+    """Optimizers that nobody named, tensors of no module, gradients from before the audit."""
+    notes: list[str] = []
+    for record in records:
+        known = record.inventory.entries.keys()
+        notes += [
+            f"an optimizer that the contract does not name made a step: {name}"
+            for name in record.optimizers
+            if name not in contract.optimizers
+        ]
+        for name, keys in record.optimizers.items():
+            others = sum(key not in known for key in keys)
+            if others:
+                notes.append(f"the optimizer {name!r} holds {others} tensors of no named module")
+        for step in record.steps():
+            if any(source.update == BEFORE for each in step.sources.values() for source in each):
+                notes.append(
+                    f"in {step.row}, a step of {step.optimizer!r} applied what lay in .grad "
+                    "before the audit began"
+                )
+    return list(dict.fromkeys(notes))
