@@ -4,17 +4,17 @@
     report = audit(contract(loss, optimizers), updates(loss, optimizers, updater, batch))
 
 TorchRL's actor loss reads the critic through detached copies of its parameters, and its targets are
-buffers: nothing is left to the optimizers' membership, so nothing is allowed beyond what is trained.
+buffers: nothing is left to the optimizers' membership, and nothing is allowed but what is trained.
 """
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.optim import Optimizer
 
-from ddpg.isolation.contract import Contract, ModuleLike, follows, nothing, trains
+from ddpg.isolation.contract import Contract, follows, nothing, trains
 from ddpg.isolation.watching import term
 
 if TYPE_CHECKING:
@@ -33,7 +33,12 @@ NAMES = {  # what a loss module may hold → its name in the contract
     "target_qvalue_network_params": "critic_target",
     "target_actor_network_params": "actor_target",
 }
-OUTPUTS = {"loss_value": "critic", "loss_qvalue": "critic", "loss_actor": "actor", "loss_alpha": "alpha"}
+OUTPUTS = {  # what it returns → the module that this trains
+    "loss_value": "critic",
+    "loss_qvalue": "critic",
+    "loss_actor": "actor",
+    "loss_alpha": "alpha",
+}
 
 
 def contract(
@@ -68,7 +73,7 @@ def summed_contract(loss: "Loss", optimizers: Mapping[str, Optimizer]) -> Contra
     carry a graph: `pred_value` of DDPGLoss does.
     """
     terms = {output: trains(name) for output, name in losses(loss).items()}
-    others = {output: nothing() for output in loss.out_keys if output not in terms}
+    others = {str(key): nothing() for key in loss.out_keys if key not in terms}
     return Contract(
         modules=modules(loss),
         optimizers=optimizers,
@@ -113,10 +118,10 @@ def summed_update(
         optimizer.step()
 
 
-def modules(loss: "Loss") -> dict[str, ModuleLike]:
+def modules(loss: "Loss") -> dict[str, Any]:
     """The loss module's parameters and targets by their names in the contract."""
-    held = loss._modules  # named_children() would leave out a target that is the online network
-    named: dict[str, ModuleLike] = {name: held[key] for key, name in NAMES.items() if key in held}
+    held = loss._modules  # named_children() leaves out a target that is the online network
+    named = {name: held[key] for key, name in NAMES.items() if key in held}
     alpha = dict(loss.named_parameters()).get("log_alpha")
     return named if alpha is None else {**named, "alpha": alpha}
 
