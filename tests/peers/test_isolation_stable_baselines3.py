@@ -251,7 +251,8 @@ def test_an_optimizer_rebuilt_over_everything() -> None:
     assert finding.grade == Grade.MOVED
     assert "a step of the optimizer 'actor' applied it" in finding.message
     assert finding.path is not None
-    assert "critic.q1_forward" in finding.path.entry  # the library's own line
+    assert "self.q_networks[0](" in finding.path.entry  # the library's own lines
+    assert any("self.critic.q1_forward(" in step.line for step in finding.path.steps)
     assert "no detach here" in finding.path.stop
     with pytest.raises(ContractBrokenError, match="train/actor"):
         report.assert_kept()
@@ -379,7 +380,21 @@ def test_the_step_between_forward_and_backward_that_sac_warns_of() -> None:
     model = trained(SAC, **SHARED)
     with critic_trains_the_shared_extractor(model, optimizer=True):
         report = audited(model)
-    assert "order" in {kind for _, _, _, kind in faults(report)}
+    assert faults(report) == {
+        ("train/critic", "features", "leaked", "membership"),
+        ("train/critic", "features", "leaked", "moved"),
+        ("train/actor", "features", "moved_by_other", "order"),
+    }
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_a_target_in_train_mode(algorithm: Any) -> None:
+    """As after `model.critic_target.train()`; `train` sets the mode of the online networks alone."""
+    model = trained(algorithm)
+    model.critic_target.set_training_mode(True)
+    report = audited(model)
+    assert faults(report) == {("train/critic", "critic_target", "leaked", "modes")}
+    assert "ran in train mode" in the(report, "train/critic", "critic_target", "modes").message
 
 
 def test_acting_in_train_mode_moves_the_batch_statistics() -> None:
