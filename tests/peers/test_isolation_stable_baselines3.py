@@ -8,6 +8,7 @@ from contextlib import contextmanager, nullcontext
 from copy import deepcopy
 from dataclasses import replace
 from itertools import chain
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -16,12 +17,13 @@ import pytest
 import torch
 from gymnasium import spaces
 from stable_baselines3 import DDPG, SAC, TD3
+from stable_baselines3.common.logger import configure
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.utils import polyak_update
 from stable_baselines3.sac import sac
 from stable_baselines3.td3 import td3
 from torch import Tensor, nn
-from torch.optim import Adam
+from torch.optim import Adam, AdamW
 
 from ddpg.isolation import Contract, ContractBrokenError, Grade, Report, audit, split, trains
 from ddpg.isolation.contracts.stable_baselines3 import contract, updates
@@ -47,17 +49,17 @@ SHARED = {"features_extractor_class": Extractor, "share_features_extractor": Tru
 NORMED = {"features_extractor_class": Extractor, "features_extractor_kwargs": {"norm": True}}
 
 
-def trained(algorithm: Any = DDPG, **policy: Any) -> Model:
+def trained(algorithm: Any = DDPG, policy: Any = None, **options: Any) -> Model:
     """A small model after six updates on Pendulum."""
-    policy = {"net_arch": [16, 16], **policy}
     model = algorithm(
         "MlpPolicy",
         "Pendulum-v1",
         learning_starts=64,
         buffer_size=200,
-        policy_kwargs=policy,
+        policy_kwargs={"net_arch": [16, 16], **(policy or {})},
         seed=0,
         device="cpu",
+        **options,
     )
     return model.learn(70)
 
@@ -79,7 +81,7 @@ def with_actor_part(model: Model, **permission: Any) -> Contract:
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 @pytest.mark.parametrize("policy", [{}, SHARED], ids=["own extractors", "shared extractor"])
 def test_the_library_keeps_its_contract(algorithm: Any, policy: dict[str, Any]) -> None:
-    report = audited(trained(algorithm, **policy))
+    report = audited(trained(algorithm, policy))
     report.assert_kept()
     trained_by = {"train/critic": ["critic"], "train/actor": ["actor"]}
     if policy:
@@ -113,15 +115,15 @@ def test_a_contract_that_wants_a_stop_there_is_broken(algorithm: Any) -> None:
 
 def test_the_shared_extractor_of_td3_follows_twice_as_fast() -> None:
     """Both `polyak_update` calls run over it; its source says so in a comment."""
-    report = audited(trained(TD3, **SHARED))
+    report = audited(trained(TD3, SHARED))
     assert report["train/rest", "features_target"].movers == ("Polyak from features (tau 0.01)",)
-    report = audited(trained(SAC, **SHARED))
+    report = audited(trained(SAC, SHARED))
     assert report["train/rest", "features_target"].movers == ("Polyak from features (tau 0.005)",)
 
 
 def test_the_actor_s_update_moves_the_critic_s_batch_statistics() -> None:
     """`train` puts the critic in train mode, and the actor's loss runs forward through it."""
-    report = audited(trained(DDPG, **NORMED))
+    report = audited(trained(DDPG, NORMED))
     assert faults(report) == {("train/actor", "critic", "moved_by_other", "modes")}
     finding = the(report, "train/actor", "critic", "modes")
     assert "features_extractor.net.1.running_mean" in finding.tensors
@@ -144,9 +146,42 @@ def test_the_audit_leaves_no_trace(algorithm: Any) -> None:
         assert torch.equal(value, audited_one.policy.state_dict()[name]), name
 
 
+@pytest.mark.parametrize(
+    ("algorithm", "options"),
+    [
+        (TD3, {"policy_delay": 3}),
+        (TD3, {"n_steps": 3}),
+        (TD3, {"policy": {"n_critics": 3}}),
+        (SAC, {"use_sde": True}),
+        (SAC, {"ent_coef": 0.1}),
+        (SAC, {"target_update_interval": 4}),
+        (SAC, {"policy": {"optimizer_class": AdamW, "optimizer_kwargs": {"weight_decay": 0.1}}}),
+        # Asked for, but flattening has no parameters that could be shared.
+        (SAC, {"policy": {"share_features_extractor": True}}),
+    ],
+    ids=lambda value: value.__name__ if isinstance(value, type) else "+".join(value),
+)
+def test_the_contract_fits_the_library_s_options(algorithm: Any, options: dict[str, Any]) -> None:
+    audited(trained(algorithm, **options)).assert_kept()
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_a_loaded_model(algorithm: Any, tmp_path: Path) -> None:
+    model = trained(algorithm)
+    model.save(tmp_path / "model.zip")
+    loaded = algorithm.load(tmp_path / "model.zip", env=model.get_env(), device="cpu")
+    with pytest.raises(ValueError, match="the model has no logger"):
+        audited(loaded)
+    loaded.set_logger(model.logger)
+    loaded.replay_buffer = model.replay_buffer
+    audited(loaded).assert_kept()
+
+
 def test_an_untrained_model_is_refused_in_one_sentence() -> None:
+    model = DDPG("MlpPolicy", "Pendulum-v1", buffer_size=10, device="cpu")
+    model.set_logger(configure(None, []))
     with pytest.raises(ValueError, match="replay_buffer is empty"):
-        updates(DDPG("MlpPolicy", "Pendulum-v1", buffer_size=10, device="cpu"))
+        updates(model)
 
 
 # Leaks planted from outside.
@@ -361,7 +396,7 @@ def test_targets_that_are_never_synced() -> None:
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_a_critic_loss_that_trains_the_shared_extractor(algorithm: Any) -> None:
     """SAC's critic optimizer leaves the extractor out: written. TD3's holds it: moved."""
-    model = trained(algorithm, **SHARED)
+    model = trained(algorithm, SHARED)
     audited(model).assert_kept()
     with critic_trains_the_shared_extractor(model, optimizer=False):
         report = audited(model)
@@ -377,7 +412,7 @@ def test_the_step_between_forward_and_backward_that_sac_warns_of() -> None:
 
     A critic optimizer that steps the shared extractor in between makes PyTorch raise.
     """
-    model = trained(SAC, **SHARED)
+    model = trained(SAC, SHARED)
     with critic_trains_the_shared_extractor(model, optimizer=True):
         report = audited(model)
     assert faults(report) == {
@@ -389,7 +424,7 @@ def test_the_step_between_forward_and_backward_that_sac_warns_of() -> None:
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_a_target_in_train_mode(algorithm: Any) -> None:
-    """As after `model.critic_target.train()`; `train` sets the mode of the online networks alone."""
+    """As after `model.critic_target.train()`; the library sets the online networks' mode alone."""
     model = trained(algorithm)
     model.critic_target.set_training_mode(True)
     report = audited(model)
@@ -398,7 +433,7 @@ def test_a_target_in_train_mode(algorithm: Any) -> None:
 
 
 def test_acting_in_train_mode_moves_the_batch_statistics() -> None:
-    model = trained(DDPG, **NORMED)
+    model = trained(DDPG, NORMED)
     observations = torch.as_tensor(np.stack([model.observation_space.sample() for _ in range(4)]))
 
     def act(training: bool) -> None:

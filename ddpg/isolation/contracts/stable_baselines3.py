@@ -65,7 +65,7 @@ def contract(model: "Model") -> Contract:
         updates={"train": split(**parts), "acting": nothing()},
         shared=shared,
         holds=holds,
-        restores=[model, model.logger],
+        restores=[model, *([model.logger] if hasattr(model, "_logger") else [])],
     )
 
 
@@ -73,8 +73,11 @@ def updates(model: "Model", batch_size: int = 64) -> dict[str, Callable[[], obje
     """Training on the model's own replay buffer, until every part was in it once, and acting.
 
     Raises:
-        ValueError: the replay buffer is empty.
+        ValueError: the replay buffer is empty, or the model has no logger, without which it
+            cannot train.
     """
+    if not hasattr(model, "_logger"):
+        raise ValueError("the model has no logger: call model.set_logger(...) or learn(...) first")
     if model.replay_buffer is None or model.replay_buffer.size() == 0:
         raise ValueError("model.replay_buffer is empty: call model.learn(...) for some steps first")
     steps = getattr(model, "policy_delay", 1)
