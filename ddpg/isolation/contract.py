@@ -7,7 +7,14 @@ from typing import Any
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-ModuleLike = nn.Module | Tensor | Sequence[Tensor] | Mapping[str, Tensor]
+ModuleLike = (
+    nn.Module
+    | Tensor
+    | Sequence[Tensor]
+    | Mapping[str, Tensor]
+    | Sequence[nn.Module]
+    | Mapping[str, nn.Module]
+)
 Names = str | Iterable[str]
 
 REST = "rest"  # the part of a split update that lies outside every optimizer step

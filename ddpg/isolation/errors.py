@@ -27,7 +27,10 @@ def raised(record: Record, contract: Contract, named: bool) -> Iterator[Problem]
     if record.error is None:
         return
     first_line = str(record.error).strip().splitlines()[0]
-    kind, verdict = next((k, v) for words, k, v in _MEANT if words in str(record.error))
+    meant = [each for each in _MEANT if each[0] in str(record.error)]
+    if not meant:
+        return
+    _, kind, verdict = meant[0]
     row = next((each.row for each in record.passes() if each.raised), record.update)
     permission = contract.permission(row)
     modules = permission.trains or tuple(

@@ -12,6 +12,7 @@ from ddpg.isolation.problems import Problem
 from ddpg.isolation.record import Record
 from ddpg.isolation.report import SETUP, Cell, Finding, Grade, Report, Verdict
 
+_KEPT: Verdict = "kept"
 _WORST: tuple[Verdict, ...] = ("leaked", "moved_by_other", "starved")
 
 
@@ -31,7 +32,9 @@ def judge(
         for row in rows:
             ran[row] = ran.get(row, 0) + 1
             for module in contract.modules:
-                facts.setdefault((row, module), []).append(Facts(record, row, module))
+                facts.setdefault((row, module), []).append(
+                    Facts(record, row, module, contract.permission(row).may_train(module))
+                )
         known = {
             (row, module): facts[row, module][-1] for row in rows for module in contract.modules
         }
@@ -161,7 +164,8 @@ def _report(
 
 def _cell(permission: Permission, facts: Facts, problems: Sequence[Problem], stacked: bool) -> Cell:
     verdicts = {problem.verdict for problem in problems}
-    verdict = next((each for each in _WORST if each in verdicts), "kept")
+    found: list[Verdict] = [each for each in _WORST if each in verdicts]
+    verdict = found[0] if found else _KEPT
     gradients = list(facts.gradients().values())
     cell = Cell(
         facts.row,

@@ -21,6 +21,12 @@ def notes_on(records: Sequence[Record], contract: Contract) -> list[str]:
             others = sum(key not in known for key in keys)
             if others:
                 notes.append(f"the optimizer {name!r} holds {others} tensors of no named module")
+        for seen in record.passes():
+            if "+" in seen.row and not seen.terms:
+                notes.append(
+                    f"one backward pass leads to the steps of {seen.row}: name its losses with "
+                    "term() to tell whose gradient moved what"
+                )
         for step in record.steps():
             if any(source.update == BEFORE for each in step.sources.values() for source in each):
                 notes.append(

@@ -19,14 +19,14 @@ class Residue:
         self._left: dict[int, Tensor] = {}
         self._delivered: dict[int, list[Pass]] = {}
         for key, entry in inventory.entries.items():
-            gradient = entry.tensor.grad if entry.tensor.is_leaf else None
+            gradient = _gradient(entry.tensor)
             if gradient is not None and bool(gradient.any()):
                 self._piled[key], self._left[key] = [before], copy_of(gradient)
 
     def before(self, keys: set[int], inventory: Inventory) -> None:
         """Call before a pass: what was cleared since is forgotten."""
         for key in keys & self._piled.keys():
-            gradient = inventory.entries[key].tensor.grad
+            gradient = _gradient(inventory.entries[key].tensor)
             if gradient is None or not gradient.any():
                 del self._piled[key]
 
@@ -47,7 +47,7 @@ class Residue:
         It may not be what the passes left there: clipped, or put back from a copy that was taken
         after one of them. It is then the one pass whose gradient it is a multiple of.
         """
-        key, gradient = id(parameter), parameter.grad
+        key, gradient = id(parameter), _gradient(parameter)
         if gradient is None or not gradient.any():
             return []
         piled = list(self._piled.get(key, ()))
@@ -58,6 +58,13 @@ class Residue:
             if is_multiple(gradient, seen.delivered[key]):
                 return [seen]
         return piled
+
+
+def _gradient(parameter: Tensor) -> Tensor | None:
+    gradient = parameter.grad if parameter.is_leaf else None
+    if gradient is None or gradient.layout == torch.strided:
+        return gradient
+    return gradient.to_dense()
 
 
 def is_multiple(gradient: Tensor, other: Tensor) -> bool:

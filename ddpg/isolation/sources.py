@@ -85,7 +85,12 @@ def users_line(frames: Sequence[Frame], depth: int | None = None) -> str:
     own = [index for index in range(last) if frames[index].is_audits]
     first = own[-1] + 1 if own else 0
     users = [frame for frame in frames[first : last + 1] if frame.is_users]
-    callers = [frame for frame in users[:-1] if not frame.is_installed] if own else []
+    place = (users[-1].file, users[-1].line)
+    callers = [
+        frame
+        for frame in users[:-1]
+        if own and not frame.is_installed and (frame.file, frame.line) != place
+    ]
     return f"{users[-1]} (called at {callers[-1]})" if callers else str(users[-1])
 
 

@@ -11,7 +11,7 @@ from ddpg.isolation.inventory import Entry
 from ddpg.isolation.ledger import same_bits
 from ddpg.isolation.problems import Problem, names_in, some
 from ddpg.isolation.record import Record
-from ddpg.isolation.report import Grade, Kind
+from ddpg.isolation.report import Grade, Kind, Verdict
 from ddpg.isolation.residue import is_multiple
 
 
@@ -137,10 +137,11 @@ def lagging(facts: Facts, source: str) -> Iterator[Problem]:
             strayed.append(entry)
         elif now == was and was > 1e-4 * float(target.double().norm()):
             stayed.append(entry)
-    for entries, verdict, what in (
+    outcomes: tuple[tuple[list[Entry], Verdict, str], ...] = (
         (stayed, "starved", "did not come closer"),
         (strayed, "moved_by_other", "moved away"),
-    ):
+    )
+    for entries, verdict, what in outcomes:
         if entries:
             names = names_in(follower, entries)
             yield Problem(

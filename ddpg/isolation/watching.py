@@ -1,6 +1,6 @@
 """Watches updates while they run, and leaves no trace in torch afterwards."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any, Protocol, Self
@@ -20,8 +20,9 @@ from torch.optim.optimizer import (
 
 from ddpg.isolation.backward import entries_among, run_pass
 from ddpg.isolation.contract import Contract, ContractError
+from ddpg.isolation.internals import Engine, engine_replaced, sequence_number
 from ddpg.isolation.inventory import Entry, Inventory, held_by, optimizers_of
-from ddpg.isolation.ledger import Change, Ledger, copy_of, same_bits, sequence_number
+from ddpg.isolation.ledger import Change, Ledger, copy_of, same_bits
 from ddpg.isolation.record import Call, Pass, Record, Step, Write
 from ddpg.isolation.residue import Residue
 from ddpg.isolation.restoring import Restorer
@@ -97,12 +98,7 @@ class Watcher:
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             stack.callback(self._restore)
-            # Both `backward` and `autograd.grad` look this name up in torch.autograd when called,
-            # so that replacing it also sees callers who imported either function by name.
-            engine = torch.autograd._engine_run_backward  # pyright: ignore[reportAttributeAccessIssue]
-            self._engine: Callable[..., Any] = engine
-            torch.autograd._engine_run_backward = self._backward  # pyright: ignore[reportAttributeAccessIssue]
-            stack.callback(setattr, torch.autograd, "_engine_run_backward", engine)
+            stack.enter_context(engine_replaced(self._wrapped))
             for handle in (
                 register_optimizer_step_pre_hook(self._before_step),
                 register_optimizer_step_post_hook(self._after_step),
@@ -180,7 +176,7 @@ class Watcher:
         }
 
     def _adopt(self) -> None:
-        self.ledger.add(_primary(self.inventory))
+        self.ledger.adopt(_primary(self.inventory))
         if self.restorer:
             self.restorer.remember(entry.tensor for entry in self.inventory.entries.values())
 
@@ -192,6 +188,10 @@ class Watcher:
             self._step.changes += changes
         else:
             self.record.events += [Write(change, call) for change in changes]
+
+    def _wrapped(self, engine: Engine) -> Engine:
+        self._engine = engine
+        return self._backward
 
     def _backward(self, outputs: Any, *arguments: Any, **keywords: Any) -> Any:
         if self.record is None or self._inside_pass:

@@ -95,7 +95,7 @@ class Program:
         """Module → the largest central difference of the loss over its parameters."""
         self.loss()
         held = dict(self.recorded)
-        largest = dict.fromkeys(NAMES, 0.0)
+        largest: dict[str, float] = dict.fromkeys(NAMES, 0.0)
         with torch.no_grad():
             for name, module in self.modules.items():
                 for parameter in module.parameters():

@@ -67,9 +67,9 @@ def wreck(agent: ActorCritic) -> None:
     agent.critic_update()
     agent.actor_update()
     agent.actor.eval()
-    agent.critic[0].weight.requires_grad_(False)
-    agent.critic_target[0].weight.data = torch.zeros(8, 4)
-    agent.actor[2] = nn.Linear(8, 1)
+    next(agent.critic.parameters()).requires_grad_(False)
+    next(agent.critic_target.parameters()).data = torch.zeros(8, 4)
+    agent.actor.add_module("2", nn.Linear(8, 1))
     agent.actor_optimizer.param_groups[0]["lr"] = 7.0
     agent.actor_optimizer.param_groups[0]["params"].pop()
     agent.critic_optimizer.state.clear()
@@ -85,7 +85,7 @@ def test_everything_is_put_back(trained_before: bool) -> None:
     if trained_before:
         agent.critic_update()
         agent.actor_update()
-        agent.critic[0].bias.data[0] = float("nan")
+        list(agent.critic.parameters())[1].data[0] = float("nan")
     before, objects = state(agent), identities(agent)
     wrecked: list[Any] = []
 
@@ -179,6 +179,8 @@ class Counter:
 
 
 class CountingModule(nn.Module):
+    mean: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.count = 0
