@@ -90,6 +90,13 @@ def audited(algorithm: Algorithm, buffer: ReplayBuffer, terms: Contract | None =
     return audit(terms or contract(algorithm, buffer), updates(algorithm, buffer, batch_size=16))
 
 
+def with_actor_part(algorithm: Algorithm, buffer: ReplayBuffer, **permission: Any) -> Contract:
+    """The ready contract, but for what the actor's update may do."""
+    ready = contract(algorithm, buffer)
+    parts = {**ready.updates["update"].split, "actor": trains("actor", **permission)}
+    return replace(ready, updates={**ready.updates, "update": split(**parts)})
+
+
 # What is true of the library.
 
 
@@ -122,6 +129,14 @@ def test_only_membership_keeps_the_critics_from_the_actor_s_gradient(
         assert "by optimizer membership alone" in cell.reason
     for name in unreached:
         assert not report["update/actor", name].reached
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_a_contract_that_wants_a_stop_there_is_broken(algorithm: Any, buffer: ReplayBuffer) -> None:
+    planted = made(algorithm)
+    report = audited(planted, buffer, with_actor_part(planted, buffer))
+    reached = ["critic", "critic2"] if algorithm is SAC else ["critic"]
+    assert faults(report) == {("update/actor", name, "leaked", "written") for name in reached}
 
 
 @pytest.mark.parametrize("algorithm", [TD3, SAC])
@@ -278,7 +293,7 @@ def test_an_optimizer_rebuilt_over_everything(algorithm: Any, buffer: ReplayBuff
     assert "a step of the optimizer 'actor' applied it" in finding.message
     assert finding.path is not None
     assert "self.critic(batch.obs" in finding.path.entry  # the library's own line
-    assert "no detach here" in finding.path.stop
+    assert "freeze critic (requires_grad_(False))" in finding.path.stop
 
 
 @pytest.mark.parametrize(
@@ -356,11 +371,8 @@ def test_a_target_that_is_not_the_one_that_is_synced(algorithm: Any, buffer: Rep
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_a_freeze_over_an_exhausted_iterator(algorithm: Any, buffer: ReplayBuffer) -> None:
     planted = made(algorithm)
-    ready = contract(planted, buffer)
     through = ("critic2",) if algorithm is SAC else ()
-    actor = trains("actor", through=through, frozen="critic")
-    parts = {**ready.updates["update"].split, "actor": actor}
-    frozen = replace(ready, updates={**ready.updates, "update": split(**parts)})
+    frozen = with_actor_part(planted, buffer, through=through, frozen="critic")
     with freezing(planted, list(planted.critic.parameters())):
         audited(planted, buffer, frozen).assert_kept()
     with freezing(planted, chain(planted.critic.parameters())):
