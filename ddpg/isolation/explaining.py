@@ -193,6 +193,9 @@ class Paths(TorchFunctionMode):
     def _stop(self, finding: Finding, seen: Seen) -> str:
         module, place = finding.module, seen.entries[finding.module].partition(": ")[0]
         permission = self.contract.permission(finding.update)
+        twins = self._twins(module)
+        if twins:
+            return f"{module} shares storage with {twins[0]}: make it a copy (copy.deepcopy)"
         if finding.loss:
             permission = permission.terms.get(finding.loss, permission)
         trained = [each for each in seen.behind[module] if permission.may_train(each)]
@@ -219,6 +222,12 @@ class Paths(TorchFunctionMode):
                 f"if it is, {whole}"
             )
         return f"no detach here: {names} gets its gradient through {module}; {whole}"
+
+    def _twins(self, module: str) -> list[str]:
+        """Modules that share a tensor with it without saying so."""
+        assert self.watcher is not None
+        owners = [entry.owners for entry in self.watcher.setup_inventory.by_owner[module]]
+        return sorted({each for names in owners for each in names} - {module})
 
     def _end(self, update: str, module: str, loss: str | None) -> Path:
         steps = next(

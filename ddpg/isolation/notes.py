@@ -27,10 +27,20 @@ def notes_on(records: Sequence[Record], contract: Contract) -> list[str]:
                     f"one backward pass leads to the steps of {seen.row}: name its losses with "
                     "term() to tell whose gradient moved what"
                 )
+            unknown = seen.terms.keys() - contract.permission(seen.row).terms.keys()
+            notes += [
+                f"{seen.row} marks the loss term {name!r}, which the contract does not name"
+                for name in sorted(unknown)
+            ]
+        own = set(record.passes())
         for step in record.steps():
-            if any(source.update == BEFORE for each in step.sources.values() for source in each):
-                notes.append(
-                    f"in {step.row}, a step of {step.optimizer!r} applied what lay in .grad "
-                    "before the audit began"
-                )
+            sources = [source for each in step.sources.values() for source in each]
+            applied = f"in {step.row}, a step of {step.optimizer!r} applied what"
+            if any(source.update == BEFORE for source in sources):
+                notes.append(f"{applied} lay in .grad before the audit began")
+            earlier = {s.row for s in sources if s.update != BEFORE and s not in own}
+            notes += [
+                f"{applied} an earlier run of {row} had left in .grad: no zero_grad came between"
+                for row in sorted(earlier)
+            ]
     return list(dict.fromkeys(notes))

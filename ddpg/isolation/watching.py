@@ -248,6 +248,9 @@ class Watcher:
             self._step = None
 
     def _name_of(self, optimizer: Optimizer) -> str:
+        self.optimizers |= optimizers_of(self.contract)  # the update may have made it anew
+        if self.restorer:
+            self.restorer.remember_optimizer(optimizer)
         for name, known in self.optimizers.items():
             if known is optimizer:
                 return name
@@ -255,8 +258,6 @@ class Watcher:
         while name in self.optimizers:
             name += "'"
         self.optimizers[name] = optimizer
-        if self.restorer:
-            self.restorer.remember_optimizer(optimizer)
         return name
 
     def _before_forward(self, module: nn.Module, _: object) -> None:
