@@ -14,11 +14,12 @@ from unittest import mock
 import pytest
 import torch
 from tensordict import TensorDict
-from tensordict.nn import TensorDictModule
+from tensordict.nn import TensorDictModule, TensorDictSequential
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 from torchrl.data import LazyTensorStorage, ListStorage, ReplayBuffer
 from torchrl.modules import (
+    MLP,
     NormalParamExtractor,
     ProbabilisticActor,
     TanhNormal,
@@ -202,6 +203,66 @@ def test_pred_value_of_ddpg_loss_adds_to_the_critic_s_gradient(batch: TensorDict
     for whole, (right, extra) in zip(both, parts, strict=True):
         assert extra.abs().sum() > 0
         torch.testing.assert_close(whole, right + extra)
+
+
+def with_shared_trunk(separate: bool) -> tuple[Loop, Contract]:
+    """DDPGLoss over an actor and a critic that share their first layer, and its contract.
+
+    `separate_losses=True` asks that the actor's loss alone trains it.
+    """
+    torch.manual_seed(0)
+    trunk = TensorDictModule(nn.Linear(3, 8), ["observation"], ["hidden"])
+    head = TensorDictModule(nn.Sequential(nn.Linear(8, 2), nn.Tanh()), ["hidden"], ["action"])
+    value = ValueOperator(MLP(in_features=10, out_features=1, num_cells=[8]), ["hidden", "action"])
+    actor, critic = TensorDictSequential([trunk, head]), TensorDictSequential([trunk, value])
+    loss = DDPGLoss(actor, critic, delay_actor=True, separate_losses=separate)
+    updater = SoftUpdate(loss, tau=0.1)
+    loss.make_value_estimator(gamma=0.99)
+    optimizers: dict[str, Optimizer] = {
+        "actor": Adam(loss.actor_network_params.parameters(), lr=1e-3),
+        "critic": Adam(loss.value_network_params.parameters(), lr=1e-3),
+    }
+    ready = contract(loss, optimizers)
+    shared = {
+        name: parameter
+        for name, parameter in loss.actor_network_params.named_parameters()
+        if name.startswith("module.0.")
+    }
+    critic_update = trains("critic") if separate else trains("critic", "trunk")
+    terms = replace(
+        ready,
+        modules={**ready.modules, "trunk": shared},
+        shared={"trunk": ("actor", "critic")},
+        updates={
+            **ready.updates,
+            "critic_update": critic_update,
+            "actor_update": trains("actor", "trunk"),
+        },
+    )
+    return Loop(loss, optimizers, updater, value), terms
+
+
+def test_a_trunk_that_both_losses_train(batch: TensorDict) -> None:
+    loop, terms = with_shared_trunk(separate=False)
+    audited(loop, batch, terms).assert_kept()
+
+
+def test_separate_losses_leave_the_target_of_a_shared_trunk_behind(batch: TensorDict) -> None:
+    """`SoftUpdate` leaves out what needs no gradient, which the critic's share of the trunk is."""
+    loop, terms = with_shared_trunk(separate=True)
+    report = audited(loop, batch, terms)
+    assert faults(report) == {("sync", "critic_target", "starved", "moved")}
+    behind = ("module.0.module.weight", "module.0.module.bias")
+    assert the(report, "sync", "critic_target", "moved").tensors == behind
+
+    # By hand: after twenty updates it is where it began.
+    target = dict(loop.loss.target_value_network_params.named_buffers())
+    before = {name: value.clone() for name, value in target.items()}
+    for _ in range(20):
+        for update in updates(loop.loss, loop.optimizers, loop.updater, batch).values():
+            update()
+    unmoved = {name for name, value in target.items() if torch.equal(value, before[name])}
+    assert unmoved == set(behind)
 
 
 @pytest.mark.parametrize("kind", LOSSES)
