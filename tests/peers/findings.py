@@ -1,6 +1,8 @@
-"""What the tests of the libraries look at in a report."""
+"""What the tests of the libraries ask for in a contract, and look at in a report."""
 
-from ddpg.isolation import Finding, Report
+from dataclasses import replace
+
+from ddpg.isolation import Contract, Finding, Permission, Report, split
 from ddpg.isolation.report import Kind
 
 Fault = tuple[str, str, str, str]
@@ -15,3 +17,9 @@ def the(report: Report, update: str, module: str, kind: Kind) -> Finding:
     """The one finding of this update, module and kind."""
     (finding,) = report.find(update=update, module=module, kind=kind)
     return finding
+
+
+def with_parts(contract: Contract, update: str, **parts: Permission) -> Contract:
+    """The contract, with other permissions for some parts of a split update."""
+    whole = {**contract.updates[update].split, **parts}
+    return replace(contract, updates={**contract.updates, update: split(**whole)})

@@ -25,9 +25,9 @@ from stable_baselines3.td3 import td3
 from torch import Tensor, nn
 from torch.optim import Adam, AdamW
 
-from ddpg.isolation import Contract, ContractBrokenError, Grade, Report, audit, split, trains
+from ddpg.isolation import Contract, ContractBrokenError, Grade, Report, audit, trains
 from ddpg.isolation.contracts.stable_baselines3 import contract, updates
-from tests.peers.findings import faults, the
+from tests.peers.findings import faults, the, with_parts
 
 Model = Any  # one of these three; they share no type that has all that is planted here
 ALGORITHMS = [DDPG, TD3, SAC]
@@ -68,13 +68,6 @@ def audited(model: Model, terms: Contract | None = None) -> Report:
     return audit(terms or contract(model), updates(model, batch_size=32))
 
 
-def with_actor_part(model: Model, **permission: Any) -> Contract:
-    """The ready contract, but for what the actor's update may do."""
-    ready = contract(model)
-    parts = {**ready.updates["train"].split, "actor": trains("actor", **permission)}
-    return replace(ready, updates={**ready.updates, "train": split(**parts)})
-
-
 # What is true of the library.
 
 
@@ -109,7 +102,7 @@ def test_only_membership_keeps_the_critic_from_the_actor_s_gradient(
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_a_contract_that_wants_a_stop_there_is_broken(algorithm: Any) -> None:
     model = trained(algorithm)
-    report = audited(model, with_actor_part(model))
+    report = audited(model, with_parts(contract(model), "train", actor=trains("actor")))
     assert faults(report) == {("train/actor", "critic", "leaked", "written")}
 
 
@@ -343,7 +336,7 @@ def test_a_target_that_is_the_online_critic(algorithm: Any) -> None:
 
 def test_a_freeze_over_an_exhausted_iterator() -> None:
     model = trained()
-    frozen = with_actor_part(model, frozen="critic")
+    frozen = with_parts(contract(model), "train", actor=trains("actor", frozen="critic"))
     with freezing(model, list(model.critic.parameters())):
         audited(model, frozen).assert_kept()
     with freezing(model, chain(model.critic.parameters())):

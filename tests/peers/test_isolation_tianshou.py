@@ -6,7 +6,6 @@ Each leak is planted in an algorithm that comes out clean without it.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import replace
 from itertools import chain
 from typing import Any
 from unittest import mock
@@ -30,9 +29,9 @@ from tianshou.utils.net.continuous import (
 from torch import Tensor, nn
 from torch.optim import Adam
 
-from ddpg.isolation import Contract, Grade, Report, audit, split, trains
+from ddpg.isolation import Contract, Grade, Report, audit, trains
 from ddpg.isolation.contracts.tianshou import contract, updates
-from tests.peers.findings import faults, the
+from tests.peers.findings import faults, the, with_parts
 
 Algorithm = Any  # one of these three; they share no type that has all that is planted here
 ALGORITHMS = [DDPG, TD3, SAC]
@@ -90,13 +89,6 @@ def audited(algorithm: Algorithm, buffer: ReplayBuffer, terms: Contract | None =
     return audit(terms or contract(algorithm, buffer), updates(algorithm, buffer, batch_size=16))
 
 
-def with_actor_part(algorithm: Algorithm, buffer: ReplayBuffer, **permission: Any) -> Contract:
-    """The ready contract, but for what the actor's update may do."""
-    ready = contract(algorithm, buffer)
-    parts = {**ready.updates["update"].split, "actor": trains("actor", **permission)}
-    return replace(ready, updates={**ready.updates, "update": split(**parts)})
-
-
 # What is true of the library.
 
 
@@ -134,7 +126,8 @@ def test_only_membership_keeps_the_critics_from_the_actor_s_gradient(
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_a_contract_that_wants_a_stop_there_is_broken(algorithm: Any, buffer: ReplayBuffer) -> None:
     planted = made(algorithm)
-    report = audited(planted, buffer, with_actor_part(planted, buffer))
+    strict = with_parts(contract(planted, buffer), "update", actor=trains("actor"))
+    report = audited(planted, buffer, strict)
     reached = ["critic", "critic2"] if algorithm is SAC else ["critic"]
     assert faults(report) == {("update/actor", name, "leaked", "written") for name in reached}
 
@@ -372,7 +365,8 @@ def test_a_target_that_is_not_the_one_that_is_synced(algorithm: Any, buffer: Rep
 def test_a_freeze_over_an_exhausted_iterator(algorithm: Any, buffer: ReplayBuffer) -> None:
     planted = made(algorithm)
     through = ("critic2",) if algorithm is SAC else ()
-    frozen = with_actor_part(planted, buffer, through=through, frozen="critic")
+    actor = trains("actor", through=through, frozen="critic")
+    frozen = with_parts(contract(planted, buffer), "update", actor=actor)
     with freezing(planted, list(planted.critic.parameters())):
         audited(planted, buffer, frozen).assert_kept()
     with freezing(planted, chain(planted.critic.parameters())):
