@@ -28,12 +28,14 @@ class Facts:
     def __init__(self, record: Record, row: str, module: str) -> None:
         self.record, self.row, self.module = record, row, module
         self.own = {id(e.tensor): e for e in record.inventory.by_owner[module]}
-        self.parameters = {key for key in self.own if key in record.required}
+        self.parameters = {
+            key for key, e in self.own.items() if key in record.required and not e.echo
+        }
         self.trainable = {
             key
             for key in self.parameters
             if record.required[key] or record.required_after.get(key, False)
-        } or self.parameters
+        } or set(self.parameters)
         self.reached: set[int] = set()
         self.delivered: dict[int, Tensor] = {}
         self.returned: dict[int, Tensor] = {}
@@ -114,7 +116,7 @@ class Facts:
         return [
             sum_of(each.after - each.before for each in changes)
             for changes in self.changes.values()
-            if changes[0].before.is_floating_point()
+            if changes[0].before.is_floating_point() and _same_shapes(changes)
         ]
 
     def grades_by_member(self) -> Tensor:
@@ -124,6 +126,8 @@ class Facts:
         for gradient in self.gradients().values():
             grades = grades.maximum(_by_member(gradient != 0, members).long() + 1)
         for changes in self.changes.values():
+            if not _same_shapes(changes):
+                continue
             different = changes[0].before != changes[-1].after
             grades = torch.where(_by_member(different, members), int(Grade.MOVED), grades)
         return grades
@@ -160,6 +164,11 @@ def sum_of(tensors: Iterable[Tensor]) -> Tensor:
 
 def _by_member(flags: Tensor, members: int) -> Tensor:
     return flags.reshape(members, -1).any(dim=1).cpu()
+
+
+def _same_shapes(changes: Iterable[Change]) -> bool:
+    """False where a tensor was replaced by one of another shape."""
+    return all(change.before.shape == change.after.shape for change in changes)
 
 
 def _add(sums: dict[int, Tensor], key: int, gradient: Tensor) -> None:

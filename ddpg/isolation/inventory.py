@@ -183,6 +183,11 @@ def _owners(
     borrowers = {
         name for owner in holders for name in contract.shared.get(owner, ()) if name in holders
     }
-    left = sorted(holders - borrowers or holders, key=lambda name: (len(extents[name]), name))
+    if borrowers:
+        # Sharing that is declared is declared in full; only a module around all of the borrowers
+        # may hold the part without a word.
+        around = {n for n in holders if all(extents[b] < extents[n] for b in borrowers)}
+        return tuple(name for name in contract.modules if name in holders - borrowers - around)
+    left = sorted(holders, key=lambda name: (len(extents[name]), name))
     nested = all(extents[a] < extents[b] for a, b in pairwise(left))
     return (left[0],) if nested else tuple(name for name in contract.modules if name in left)

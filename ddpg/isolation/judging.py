@@ -76,6 +76,8 @@ def _of_record(
         yield from leaks.left_behind(each, permission)
         if module in permission.trains and record.error is None:
             yield from starving.untrained(each, contract)
+        if record.error is None:
+            yield from starving.untrained_by_term(each, permission)
     for row in dict.fromkeys(row for row, _ in facts):
         permission = contract.permission(row)
         yield from modes.misset(record, row, permission)
@@ -144,9 +146,7 @@ def _report(
             p.update,
             p.module,
             p.verdict,
-            Grade.MOVED
-            if p.kind == "moved" and p.verdict == "leaked"
-            else grades.get((p.update, p.module), Grade.NOTHING),
+            grades.get((p.update, p.module), Grade.NOTHING) if p.grade is None else p.grade,
             p.kind,
             p.message,
             p.loss,
@@ -165,9 +165,7 @@ def _cell(permission: Permission, facts: Facts, problems: Sequence[Problem], sta
         facts.row,
         facts.module,
         verdict,
-        Grade.MOVED
-        if ("leaked", "moved") in {(p.verdict, p.kind) for p in problems}
-        else facts.grade(),
+        max([facts.grade(), *(p.grade for p in problems if p.grade is not None)]),
         reached=bool(facts.reached),
         delivered=norm(facts.delivered.values()) if facts.delivered else None,
         written=facts.written_word(),

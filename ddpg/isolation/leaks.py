@@ -8,6 +8,8 @@ from ddpg.isolation.ledger import Change
 from ddpg.isolation.movers import GRADIENT, POLYAK, TRAIN_MODE, by_step, by_write
 from ddpg.isolation.problems import Problem, names_in, some
 from ddpg.isolation.record import Pass, Record, Step
+from ddpg.isolation.report import Grade
+from ddpg.isolation.rows import parts_of
 
 
 def applied(record: Record, contract: Contract) -> Iterator[Problem]:
@@ -38,16 +40,21 @@ def _applied(
             f"the gradient of {source.row} moved {owner}, which it does not train: "
             f"a step of the optimizer {step.optimizer!r} applied it{later}",
             names_in(owner, [change.entry]),
+            grade=Grade.MOVED,
         )
     elif not contract.permission(step.row).may_train(owner):
+        shared = step.row in parts_of(source.row)
         yield Problem(
             step.row,
             owner,
-            "moved_by_other",
+            "leaked" if shared else "moved_by_other",
             "moved",
-            f"a step of the optimizer {step.optimizer!r} in {step.row} moved {owner}, by what "
-            f"{source.row} had left in its .grad",
+            f"a step of the optimizer {step.optimizer!r} in {step.row} moved {owner}, by "
+            + (
+                "the gradient of its loss" if shared else f"what {source.row} had left in its .grad"
+            ),
             names_in(owner, [change.entry]),
+            grade=Grade.MOVED,
         )
     for name, (_, gradients) in source.terms.items():
         permission = allowed.terms.get(name)
@@ -64,6 +71,7 @@ def _applied(
                 f"gradient is in the sum that the optimizer {step.optimizer!r} applied",
                 names_in(owner, [change.entry]),
                 loss=name,
+                grade=Grade.MOVED,
             )
 
 
@@ -100,6 +108,7 @@ def left_behind(facts: Facts, permission: Permission) -> Iterator[Problem]:
                     f"which it does not train ({some(names)})",
                     names,
                     loss=name,
+                    grade=Grade.NONZERO,
                 )
 
 

@@ -27,10 +27,11 @@ def misheld(records: Sequence[Record], contract: Contract) -> Iterator[Problem]:
     for name, keys in held.items():
         where = next(iter(stepping.get(name, ())), SETUP)
         yield from _foreign(name, where, [entries[k] for k in keys if k in entries], allowed[name])
-        for key, count in Counter(keys).items():
+        places = Counter(_place(entries[key]) for key in keys if key in entries)
+        for key in dict.fromkeys(keys):
             if key in entries:
                 holders.setdefault(key, []).append(name)
-                if count > 1:
+                if places[_place(entries[key])] > 1:
                     yield from _twice(entries[key], f"the optimizer {name!r} holds it twice", where)
     for key, names in holders.items():
         owners = set(entries[key].owners)
@@ -47,6 +48,12 @@ def _allowed(name: str, rows: Sequence[str], contract: Contract) -> set[str]:
     permissions = [contract.permission(row) for row in rows or contract.rows()]
     trained = {module for each in permissions for module in (*each.trains, *each.optional)}
     return trained | set(contract.holds.get(name, ()))
+
+
+def _place(entry: Entry) -> tuple[int, int]:
+    """Where its values lie: two parameters may be one and the same storage."""
+    tensor = entry.tensor
+    return (tensor.data_ptr(), 0) if tensor.numel() else (0, id(tensor))
 
 
 def _foreign(

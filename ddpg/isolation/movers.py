@@ -68,7 +68,7 @@ def _largest_beside(record: Record, write: Write) -> Change:
 def _source_of(record: Record, change: Change, follows: Mapping[str, str]) -> tuple[str, float]:
     """The module that the value moved towards on a straight line, and how far (1: a copy)."""
     entry = change.entry
-    if not change.before.is_floating_point():
+    if not change.before.is_floating_point() or change.before.shape != change.after.shape:
         return "", 0.0
     step = (change.after - change.before).flatten().double()
     declared = {follows.get(owner) for owner in entry.owners}

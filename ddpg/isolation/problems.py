@@ -4,12 +4,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ddpg.isolation.inventory import Entry
-from ddpg.isolation.report import Kind, Verdict
+from ddpg.isolation.report import Grade, Kind, Verdict
 
 
 @dataclass(frozen=True)
 class Problem:
-    """See `Finding`. `must_repeat`: it counts only if every round of the update shows it."""
+    """See `Finding`. `must_repeat`: it counts only if every round of the update shows it.
+
+    `grade` is the cell's where it is None.
+    """
 
     update: str
     module: str
@@ -18,6 +21,7 @@ class Problem:
     message: str
     tensors: tuple[str, ...] = ()
     loss: str | None = None
+    grade: Grade | None = None
     must_repeat: bool = False
 
     @property

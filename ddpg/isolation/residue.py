@@ -29,9 +29,11 @@ class Residue:
                 del self._piled[key]
 
     def after(self, seen: Pass, inventory: Inventory) -> None:
-        """Call after an accumulating pass."""
+        """Call after a pass; what `autograd.grad` returned may be put into `.grad` by hand."""
         for key in seen.delivered:
             self._delivered.setdefault(key, []).append(seen)
+            if not seen.accumulates:
+                continue
             gradient = inventory.entries[key].tensor.grad
             if gradient is not None:
                 self._piled.setdefault(key, []).append(seen)

@@ -48,6 +48,12 @@ def _assign_calls(record: Record) -> None:
             write.row = write.call.rows[0]
 
 
+def parts_of(row: str) -> list[str]:
+    """`update/one+other` → `update/one`, `update/other`."""
+    update, _, parts = row.rpartition("/")
+    return [f"{update}/{part}" for part in parts.split("+")] if update else [row]
+
+
 def _match(passes: list[Pass], steps: list[Step]) -> None:
     """Backward passes, then steps: each step ends the update whose pass it applies.
 

@@ -1,15 +1,16 @@
 """Modules that an update was to train or to move, and that got nothing."""
 
+import math
 from collections.abc import Iterator
 
 from torch import Tensor
 
-from ddpg.isolation.contract import Contract, ContractError
+from ddpg.isolation.contract import Contract, ContractError, Permission
 from ddpg.isolation.facts import Facts
 from ddpg.isolation.inventory import Entry
 from ddpg.isolation.problems import Problem, names_in, some
 from ddpg.isolation.record import Record
-from ddpg.isolation.report import Kind
+from ddpg.isolation.report import Grade, Kind
 
 
 def untrained(facts: Facts, contract: Contract) -> Iterator[Problem]:
@@ -65,6 +66,36 @@ def untrained(facts: Facts, contract: Contract) -> Iterator[Problem]:
         yield problem("moved", unmoved, f"it got a gradient, but {why}")
 
 
+def untrained_by_term(facts: Facts, permission: Permission) -> Iterator[Problem]:
+    """Loss terms that were to train the module, and gave it nothing."""
+    module, row = facts.module, facts.row
+    for name, term in permission.terms.items():
+        if module not in term.trains:
+            continue
+        seen = [p.terms[name] for p in facts.record.passes(row) if name in p.terms]
+        reached = {key for keys, _ in seen for key in keys} & facts.trainable
+        given = {key for _, gradients in seen for key in facts.nonzero(gradients)}
+        if given & facts.trainable:
+            continue
+        if not seen:
+            what, grade = "the term is in no loss that was differentiated", Grade.NOTHING
+        elif not reached:
+            what, grade = "the term has no path to it", Grade.NOTHING
+        else:
+            what, grade = "the term's gradient is exactly zero", Grade.ZERO
+        yield Problem(
+            row,
+            module,
+            "starved",
+            "written" if reached else "reached",
+            f"the term {name!r} of {row} was to train {module}: {what}",
+            names_in(module, facts.entries(facts.trainable)),
+            loss=name,
+            grade=grade,
+            must_repeat=True,
+        )
+
+
 def _stale(record: Record) -> str:
     """Optimizers that hold tensors of the same shapes, which no module has any more."""
     known = record.inventory.entries.keys()
@@ -80,10 +111,10 @@ def lagging(facts: Facts, source: str) -> Iterator[Problem]:
     record, row, follower = facts.record, facts.row, facts.module
     stayed: list[Entry] = []
     strayed: list[Entry] = []
+    by_name = {each[-1].entry.names.get(follower): each for each in facts.changes.values()}
     for entry, target in pairs(record, follower, source):
-        key = id(entry.tensor)
-        changes = facts.changes.get(key)
-        before = changes[0].before if changes else record.end[key]
+        changes = by_name.get(entry.names[follower])
+        before = changes[0].before if changes else record.end[id(entry.tensor)]
         after = changes[-1].after if changes else before
         if not before.is_floating_point():
             continue
@@ -151,4 +182,6 @@ def pairs(
 
 
 def _distance(one: Tensor, other: Tensor) -> float:
+    if one.shape != other.shape:
+        return math.inf
     return float((one.double() - other.double()).norm())

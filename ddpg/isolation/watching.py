@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import Any, Protocol, Self
 
 import torch
@@ -203,8 +204,7 @@ class Watcher:
             return run_pass(self, seen, self._engine, outputs, arguments, keywords)
         finally:
             self._inside_pass = False
-            if seen.accumulates:
-                self.residue.after(seen, self.inventory)
+            self.residue.after(seen, self.inventory)
 
     def _before_step(self, optimizer: Optimizer, *_: object) -> None:
         if self.record is None or self._step is not None:
@@ -308,7 +308,7 @@ def _replaced(record: Record) -> list[Change]:
     changes: list[Change] = []
     for name, key in record.inventory.signature().items():
         if name in now and now[name] != key and key in record.start:
-            entry = record.after.entries[now[name]]
+            entry = replace(record.after.entries[now[name]], owners=(name[0],), echo=False)
             if not same_bits(entry.tensor, record.start[key]):
                 changes.append(
                     Change(entry, record.start[key], copy_of(entry.tensor), sequence_number())
