@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.autograd.graph import GradientEdge, Node
 
 from ddpg.isolation.graph import leaf_of, recorded_at, root_of, saved_tensors, walk
+from ddpg.isolation.internals import unwrapped
 from ddpg.isolation.inventory import Inventory
 from ddpg.isolation.ledger import copy_of
 from ddpg.isolation.record import Call, Pass
@@ -52,6 +53,10 @@ def run_pass(
         _returned(seen, inventory, arguments[3], gradients)
         return gradients
     handles = [node.register_prehook(_catcher(seen.delivered, key)) for node, key in leaves.items()]
+    for node in nodes:
+        leaf = leaf_of(node)
+        if leaf is not None and node not in leaves:
+            handles.append(node.register_prehook(_other_catcher(seen, leaf)))
     try:
         return engine(outputs, *arguments, **keywords)
     finally:
@@ -72,17 +77,10 @@ def entries_among(nodes: Mapping[Node, object], inventory: Inventory) -> dict[No
 
 
 def _entry_of(tensor: Tensor, inventory: Inventory) -> int | None:
-    tensor = _unwrapped(tensor)
+    tensor = unwrapped(tensor)
     if id(tensor) in inventory.entries:
         return id(tensor)
     return inventory.by_storage.get(tensor.untyped_storage().data_ptr())
-
-
-def _unwrapped(tensor: Tensor) -> Tensor:
-    """The plain tensor under those that `torch.func` passes around."""
-    while torch._C._functorch.is_functorch_wrapped_tensor(tensor):
-        tensor = torch._C._functorch.get_unwrapped(tensor)
-    return tensor
 
 
 def _catcher(delivered: dict[int, Tensor], key: int) -> Callable[[Any], None]:
@@ -94,12 +92,18 @@ def _catcher(delivered: dict[int, Tensor], key: int) -> Callable[[Any], None]:
     return catch
 
 
+def _other_catcher(seen: Pass, leaf: Tensor) -> Callable[[Any], None]:
+    def catch(gradients: tuple[Tensor | None, ...]) -> None:
+        if gradients[0] is not None:
+            seen.elsewhere.append((copy_of(leaf), copy_of(gradients[0])))
+
+    return catch
+
+
 def add(delivered: dict[int, Tensor], key: int, gradient: Tensor) -> None:
     """Sum what a parameter is delivered; a copy, since the engine may reuse the gradient."""
-    if gradient.is_sparse:
-        gradient = gradient.to_dense()
     known = delivered.get(key)
-    delivered[key] = copy_of(gradient) if known is None else known + gradient.detach()
+    delivered[key] = copy_of(gradient) if known is None else known + copy_of(gradient)
 
 
 def _returned(
@@ -109,8 +113,10 @@ def _returned(
     for each, gradient in zip(inputs, gradients, strict=True):
         if gradient is None or not isinstance(each, Tensor):
             continue
-        key, gradient = _entry_of(each, inventory), _unwrapped(gradient)
-        if key is not None and gradient.shape == inventory.entries[key].tensor.shape:
+        key, gradient = _entry_of(each, inventory), unwrapped(gradient)
+        if key is None:
+            seen.elsewhere.append((copy_of(unwrapped(each)), copy_of(gradient)))
+        elif gradient.shape == inventory.entries[key].tensor.shape:
             add(seen.delivered, key, gradient)
 
 
@@ -180,4 +186,5 @@ def _operands(node: Node, inventory: Inventory) -> set[int]:
         key = None if leaf is None else _entry_of(leaf, inventory)
         if key is not None:
             found.add(key)
-    return found
+    # A bias is added, and never saved.
+    return {k for k in found if inventory.entries[k].tensor.dim() > 1} or found

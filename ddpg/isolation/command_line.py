@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _write(parser, path, content(report))
     console = Console()
     console.print(report.table())
-    console.print(report.summary(), markup=False, highlight=False)
+    console.print(report.summary(), markup=False, highlight=False, soft_wrap=True)
     return KEPT if report.kept else BROKEN
 
 

@@ -7,7 +7,14 @@ from typing import Any
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-ModuleLike = nn.Module | Tensor | Sequence[Tensor] | Mapping[str, Tensor]
+ModuleLike = (
+    nn.Module
+    | Tensor
+    | Sequence[Tensor]
+    | Mapping[str, Tensor]
+    | Sequence[nn.Module]
+    | Mapping[str, nn.Module]
+)
 Names = str | Iterable[str]
 
 REST = "rest"  # the part of a split update that lies outside every optimizer step
@@ -203,7 +210,8 @@ class Contract:
         for name, held in self.holds.items():
             _require(
                 name in self.optimizers,
-                f"holds names the optimizer {name!r}, which is not among {_listed(self.optimizers)}",
+                f"holds names the optimizer {name!r}, which is not among "
+                f"{_listed(self.optimizers)}",
             )
             for module in held:
                 self._known_module(module, f"holds[{name!r}]")

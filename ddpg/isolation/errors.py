@@ -27,9 +27,12 @@ def raised(record: Record, contract: Contract, named: bool) -> Iterator[Problem]
     if record.error is None:
         return
     first_line = str(record.error).strip().splitlines()[0]
-    kind, verdict = next((k, v) for words, k, v in _MEANT if words in str(record.error))
-    last = next(reversed([each.row for each in record.passes()]), record.update)
-    permission = contract.permission(last if not last.endswith("/rest") else record.update)
+    meant = [each for each in _MEANT if each[0] in str(record.error)]
+    if not meant:
+        return
+    _, kind, verdict = meant[0]
+    row = next((each.row for each in record.passes() if each.raised), record.update)
+    permission = contract.permission(row)
     modules = permission.trains or tuple(
         module for part in permission.split.values() for module in part.trains
     )
@@ -38,7 +41,7 @@ def raised(record: Record, contract: Contract, named: bool) -> Iterator[Problem]
     if kind == "stored" and named:
         return
     for module in modules:
-        yield Problem(last, module, verdict, kind, f"{last} raised: {first_line}")
+        yield Problem(row, module, verdict, kind, f"{row} raised: {first_line}")
 
 
 def outdated(record: Record) -> Iterator[Problem]:

@@ -5,7 +5,7 @@ node: so the user's own lines are there to be found.
 """
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -20,9 +20,12 @@ from ddpg.isolation.graph import recorded_at, root_of, walk
 from ddpg.isolation.inventory import Entry
 from ddpg.isolation.record import Call, Pass
 from ddpg.isolation.report import Finding, Path, PathStep
+from ddpg.isolation.rows import parts_of
 from ddpg.isolation.sources import Frame, current, parse, users_line
 from ddpg.isolation.watching import Watcher
 
+# What is written to cut a graph, what cuts one in passing, and (all else) what merely has none.
+_CUTS = ("detach", "detach_", "data", "numpy", "tolist", "tensor", "as_tensor")
 _NUMBERS = ("item", "tolist", "numpy", "__float__", "__array__", "__int__", "__bool__")
 
 
@@ -33,6 +36,7 @@ class Cut:
     reaches: set[str]
     operation: str
     line: str
+    likely: int
 
 
 @dataclass
@@ -40,9 +44,11 @@ class Seen:
     """What one backward pass had in its graph."""
 
     passed: Pass
+    loss: str | None = None
     paths: dict[str, list[PathStep]] = field(default_factory=dict)
     entries: dict[str, str] = field(default_factory=dict)
-    starves: dict[str, list[str]] = field(default_factory=dict)
+    behind: dict[str, list[str]] = field(default_factory=dict)
+    around: dict[str, set[str]] = field(default_factory=dict)
     first: list[PathStep] = field(default_factory=list)
 
 
@@ -76,9 +82,22 @@ class Paths(TorchFunctionMode):
         record = self._record()
         if record is None or self.watcher is None:
             return
-        found = Seen(seen)
+        self._add(Seen(seen), record, nodes, leaves)
+        for name in seen.terms:
+            root = root_of(self.watcher.terms[name])
+            below = walk([root] if root else [])
+            within = {node: key for node, key in leaves.items() if node in below}
+            self._add(Seen(seen, name), record, below, within)
+
+    def _add(
+        self,
+        found: Seen,
+        record: Any,
+        nodes: dict[Node, Node | None],
+        leaves: dict[Node, int],
+    ) -> None:
         self.seen.append(found)
-        entries = record.inventory.entries
+        seen, entries = found.passed, record.inventory.entries
         for node, key in leaves.items():
             for owner in entries[key].owners:
                 if not found.first:
@@ -86,7 +105,7 @@ class Paths(TorchFunctionMode):
                 if (seen.update, owner) in self.wanted and owner not in found.paths:
                     found.paths[owner] = self._steps(node, nodes, entries[key])
                     found.entries[owner] = self._entry(node, nodes, owner)
-                    found.starves[owner] = self._starved_by_cut(nodes, leaves, owner)
+                    found.behind[owner], found.around[owner] = self._behind(nodes, leaves, owner)
 
     def called(self, call: Call, output: object) -> None:
         record = self._record()
@@ -99,11 +118,16 @@ class Paths(TorchFunctionMode):
         """The path of a finding, if it is one about gradients."""
         update = _update_of(finding.update, self.contract)
         if finding.verdict == "starved" and finding.kind in ("reached", "written"):
-            return self._end(update, finding.module)
+            return self._end(update, finding.module, finding.loss)
         if finding.verdict != "leaked" or finding.kind not in ("written", "moved", "order"):
             return None
         for seen in self.seen:
-            if seen.passed.row == finding.update and finding.module in seen.paths:
+            rows = (seen.passed.row, *parts_of(seen.passed.row))
+            if (
+                seen.loss == finding.loss
+                and finding.update in rows
+                and finding.module in seen.paths
+            ):
                 return Path(
                     tuple(seen.paths[finding.module]),
                     seen.entries[finding.module],
@@ -135,26 +159,21 @@ class Paths(TorchFunctionMode):
                 return users_line(_frames(node), call.depth)
         return users_line(_frames(way[1])) if len(way) > 1 else ""
 
-    def _starved_by_cut(
+    def _behind(
         self, nodes: Mapping[Node, Node | None], leaves: Mapping[Node, int], owner: str
-    ) -> list[str]:
-        """Modules that the loss would no longer reach if the graph ended where `owner` begins."""
-        record = self._record()
-        inside = {node for node in nodes if self._call_at(node, owner) is not None}
-        outer = [node for node, parent in nodes.items() if parent is None and node not in inside]
-        left: set[Node] = set(outer)
-        queue = list(outer)
-        for node in queue:
-            for following, _ in node.next_functions:
-                if following is not None and following not in left and following not in inside:
-                    left.add(following)
-                    queue.append(following)
+    ) -> tuple[list[str], set[str]]:
+        """Modules that the loss reaches through `owner`, and those that it reaches around it."""
+        entries = self._record().inventory.entries
+        inside = [node for node in nodes if self._call_at(node, owner) is not None]
+        inside += _users_of({n for n, k in leaves.items() if owner in entries[k].owners}, nodes)
+        below = walk(inside)
+        outside = _without(set(inside), nodes)
 
-        def owners(among: Any) -> set[str]:
+        def owners(among: Container[Node]) -> set[str]:
             keys = [key for node, key in leaves.items() if node in among]
-            return {each for key in keys for each in record.inventory.entries[key].owners}
+            return {each for key in keys for each in entries[key].owners} - {owner}
 
-        return sorted(owners(nodes) - owners(left) - {owner})
+        return sorted(owners(below)), owners(outside)
 
     def _cut(self, func: Any, tensors: Sequence[Tensor]) -> None:
         record = self._record()
@@ -165,35 +184,66 @@ class Paths(TorchFunctionMode):
             for key in self.watcher.entries_below(walk([root] if root else [])):
                 reaches |= set(record.inventory.entries[key].owners)
         if reaches:
-            cut = Cut(reaches, _name(func), users_line(current()))
+            name = _name(func)
+            last = name.rpartition(".")[2]
+            likely = 2 if last in _CUTS else 1 if last in _NUMBERS else 0
+            cut = Cut(reaches, name, users_line(current()), likely)
             self.cuts.setdefault(record.update, []).append(cut)
 
     def _stop(self, finding: Finding, seen: Seen) -> str:
         module, place = finding.module, seen.entries[finding.module].partition(": ")[0]
         permission = self.contract.permission(finding.update)
+        twins = self._twins(module)
+        if twins:
+            return f"{module} shares storage with {twins[0]}: make it a copy (copy.deepcopy)"
         if finding.loss:
             permission = permission.terms.get(finding.loss, permission)
-        trained = [each for each in seen.starves[module] if permission.may_train(each)]
+        trained = [each for each in seen.behind[module] if permission.may_train(each)]
+        if finding.loss and not trained:
+            return (
+                f"leave the term {finding.loss!r} out of the sum, or give it what {module} "
+                f"returned at {place} detached: other terms need the graph"
+            )
         if not trained:
             return f"detach what {module} returned at {place}, or compute it under torch.no_grad()"
+        names = " and ".join(trained)
         left = (
             f"; clear {module}'s .grad before the next backward pass that its optimizer applies"
             if finding.kind == "moved"
             else f"; or say through={module!r} if this is meant"
         )
-        return (
-            f"no detach here: {' and '.join(trained)} gets its gradient through {module}. "
-            f"Freeze it (requires_grad_(False)) around {place}, or pass "
-            f"backward(inputs=...) the parameters of {' and '.join(trained)} alone{left}"
+        whole = (
+            f"freeze {module} (requires_grad_(False)) around {place}, or pass backward(inputs=...) "
+            f"the parameters of {names} alone{left}"
         )
+        if seen.around[module].issuperset(trained):
+            return (
+                f"if {names} is not to learn through {module}, detach what it returned at {place}; "
+                f"if it is, {whole}"
+            )
+        return f"no detach here: {names} gets its gradient through {module}; {whole}"
 
-    def _end(self, update: str, module: str) -> Path:
-        steps = next((s.first for s in self.seen if s.passed.update == update and s.first), [])
+    def _twins(self, module: str) -> list[str]:
+        """Modules that share a tensor with it without saying so."""
+        assert self.watcher is not None
+        owners = [entry.owners for entry in self.watcher.setup_inventory.by_owner[module]]
+        return sorted({each for names in owners for each in names} - {module})
+
+    def _end(self, update: str, module: str, loss: str | None) -> Path:
+        steps = next(
+            (
+                seen.first
+                for seen in self.seen
+                if seen.passed.update == update and seen.loss == loss and seen.first
+            ),
+            [PathStep("loss")],
+        )
         calls = [call for call in self.calls.get(update, []) if call.module == module]
         top = [call for call in calls if call.label == module] or calls
-        cut = next((c for c in self.cuts.get(update, []) if module in c.reaches), None)
+        cuts = [cut for cut in self.cuts.get(update, []) if module in cut.reaches]
+        cut = max(reversed(cuts), key=lambda each: each.likely, default=None)
         live = [call for call in top if call.grad_enabled and call.has_graph]
-        if cut is not None:
+        if cut is not None and cut.likely:
             entry, stop = cut.line, f"the path ends here: {cut.operation} gives a tensor no graph"
         elif not top:
             entry = ""
@@ -202,11 +252,13 @@ class Paths(TorchFunctionMode):
             entry, stop = top[0].line, f"{module} ran here under no_grad or inference_mode"
         elif not any(call.needing_grad for call in calls if call.own):
             entry, stop = top[0].line, f"{module} was frozen here: no parameter required grad"
+        elif cut is not None:
+            entry, stop = cut.line, f"the path ends here: {cut.operation} gives a tensor no graph"
         else:
             entry = (live or top)[0].line
             stop = f"what {module} returns here enters no loss that was differentiated"
-        end = [PathStep("(the path ends)", module, entry)]
-        return Path((*steps[:-1], *end) if steps else (PathStep("loss"), *end), entry, stop)
+        end = PathStep("(the path ends)", module, entry)
+        return Path((*(steps[:-1] or steps), end), entry, stop)
 
 
 def explained(
@@ -228,8 +280,34 @@ def _anomaly_mode() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Anomaly Detection has been enabled")
         mode = torch.autograd.set_detect_anomaly(True, check_nan=False)
-    with mode:
+    with mode, warnings.catch_warnings():
+        # An error that counts as a finding was reported; its forward stack is of no more use.
+        warnings.filterwarnings("ignore", message="Error detected in")
         yield
+
+
+def _users_of(leaves: set[Node], nodes: Mapping[Node, object]) -> list[Node]:
+    """The operations that take one of these leaves, as it is or transposed."""
+    users: list[Node] = []
+    wanted = set(leaves)
+    for node in reversed(list(nodes)):
+        if any(following in wanted for following, _ in node.next_functions):
+            if len(node.next_functions) == 1:
+                wanted.add(node)
+            users.append(node)
+    return users
+
+
+def _without(barred: set[Node], nodes: Mapping[Node, Node | None]) -> set[Node]:
+    """What the roots still lead to if nothing goes through the barred nodes."""
+    queue = [node for node, above in nodes.items() if above is None and node not in barred]
+    left = set(queue)
+    for node in queue:
+        for following, _ in node.next_functions:
+            if following is not None and following not in left and following not in barred:
+                left.add(following)
+                queue.append(following)
+    return left
 
 
 def _way(node: Node, nodes: Mapping[Node, Node | None]) -> list[Node]:
@@ -240,7 +318,8 @@ def _way(node: Node, nodes: Mapping[Node, Node | None]) -> list[Node]:
 
 
 def _frames(node: Node) -> list[Frame]:
-    return parse(node.metadata.get("traceback_", ()))
+    metadata: Any = node.metadata
+    return parse(metadata.get("traceback_", ()))
 
 
 def _update_of(row: str, contract: Contract) -> str:
@@ -259,7 +338,7 @@ def _tensors(values: Any) -> list[Tensor]:
 
 def _is_cut(func: Any, result: object) -> bool:
     if isinstance(result, Tensor):
-        return not result.requires_grad
+        return not result.requires_grad and result.is_floating_point()
     return getattr(func, "__name__", "") in _NUMBERS
 
 

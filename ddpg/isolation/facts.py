@@ -6,10 +6,12 @@ from collections.abc import Set as AbstractSet
 import torch
 from torch import Tensor
 
+from ddpg.isolation.internals import norms
 from ddpg.isolation.inventory import Entry
 from ddpg.isolation.ledger import Change, same_bits
 from ddpg.isolation.record import Record
 from ddpg.isolation.report import Grade, Written
+from ddpg.isolation.rows import parts_of
 
 
 class Facts:
@@ -25,7 +27,7 @@ class Facts:
         changes: what changed, in order: entry → changes.
     """
 
-    def __init__(self, record: Record, row: str, module: str) -> None:
+    def __init__(self, record: Record, row: str, module: str, trained: bool) -> None:
         self.record, self.row, self.module = record, row, module
         self.own = {id(e.tensor): e for e in record.inventory.by_owner[module]}
         self.parameters = {
@@ -40,8 +42,12 @@ class Facts:
         self.delivered: dict[int, Tensor] = {}
         self.returned: dict[int, Tensor] = {}
         accumulated: set[int] = set()
-        for each in record.passes(row):
+        # What a pass that several steps share delivers to a module is the row's that trains it.
+        shared = [p for p in record.passes() if trained and row in parts_of(p.row)]
+        for each in dict.fromkeys([*record.passes(row), *shared]):
             self.reached |= each.reached & self.own.keys()
+            if each.raised:
+                continue
             for key, gradient in each.delivered.items():
                 if key in self.own:
                     _add(self.delivered, key, gradient)
@@ -62,12 +68,16 @@ class Facts:
             # A gradient put there by hand, outside every pass, is the whole update's.
             by_hand = new and key not in stepped and self.row == record.update
             if after is not None and (key in accumulated or by_hand):
-                # What lay there before, and stayed as it was, is not this update's.
-                written[key] = after if new else self.delivered[key]
+                # What lies there from another's passes is not this row's.
+                mine = by_hand or is_nonzero(self.delivered[key])
+                written[key] = after if mine else self.delivered[key]
         for step in record.steps(self.row):
             for key in step.held & self.own.keys():
                 written.pop(key, None)
-                if key in step.gradients:
+                sources = step.sources.get(key, [])
+                # A gradient of nobody's passes was put there by hand.
+                mine = not sources or key in accumulated or self.row in {s.row for s in sources}
+                if key in step.gradients and mine:
                     written[key] = step.gradients[key]
         return written
 
@@ -143,8 +153,8 @@ def norm(tensors: Iterable[Tensor]) -> float:
     listed = list(tensors)
     if not listed:
         return 0.0
-    norms = torch._foreach_norm([each.float() for each in listed])
-    return float(torch.linalg.vector_norm(torch.stack([each.double() for each in norms])))
+    each_norm = [each.double() for each in norms([each.float() for each in listed])]
+    return float(torch.linalg.vector_norm(torch.stack(each_norm)))
 
 
 def norm_by_member(tensors: Iterable[Tensor], members: int) -> Tensor:

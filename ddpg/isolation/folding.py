@@ -102,7 +102,7 @@ def _fold(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         drawn = pygraphviz.AGraph(string=make_dot(losses).source)
-    edges = [(str(one), str(two)) for one, two in drawn.edges()]
+    edges = [(str(edge[0]), str(edge[1])) for edge in drawn.edges()]
     together = _connected(outside, edges)
     order = {first: index for index, first in enumerate(dict.fromkeys(together.values()))}
     for name, first in together.items():

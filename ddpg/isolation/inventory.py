@@ -4,8 +4,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 
 from ddpg.isolation.contract import Contract, ContractError, ModuleLike
@@ -40,7 +42,10 @@ class Inventory:
     """Every tensor of a contract's modules, as they are now."""
 
     def __init__(self, contract: Contract) -> None:
-        self.modules = {name: _resolved(name, value) for name, value in contract.modules.items()}
+        self.modules = {
+            name: _initialised(name, _resolved(name, value))
+            for name, value in contract.modules.items()
+        }
         tensors: dict[int, Tensor] = {}
         names: dict[int, dict[str, str]] = defaultdict(dict)
         buffers: set[int] = set()
@@ -113,23 +118,58 @@ def _resolved(name: str, value: ModuleLike | Callable[[], ModuleLike]) -> Module
         value = value()
     if isinstance(value, nn.Module | Tensor):
         return value
+    parts = _parts(value)
+    if parts:
+        return _together(parts)
     if isinstance(value, Mapping) and all(isinstance(each, Tensor) for each in value.values()):
         return value
     if isinstance(value, Sequence) and all(isinstance(each, Tensor) for each in value):
         return value
     if not isinstance(value, str) and isinstance(value, Iterable):
         raise ContractError(
-            f"modules[{name!r}] is a {type(value).__name__} that is not of tensors alone, or that "
-            "can be read only once: it takes a list (as list(module.parameters()))"
+            f"modules[{name!r}] is a {type(value).__name__} that is neither of tensors nor of "
+            "modules alone, or can be read only once: it takes a list (list(module.parameters()))"
         )
     raise ContractError(
         f"modules[{name!r}] is a {type(value).__name__}: it takes an nn.Module, a tensor, a list "
-        "or dict of tensors, or a function without arguments that returns one of these"
+        "or dict of these, or a function without arguments that returns one of these"
     )
+
+
+def _parts(value: object) -> dict[str, nn.Module]:
+    """The modules of a list or dict of modules; empty if it is of anything else."""
+    if isinstance(value, Mapping):
+        named = {str(name): each for name, each in value.items()}
+    elif isinstance(value, Sequence):
+        named = {str(index): each for index, each in enumerate(value)}
+    else:
+        return {}
+    modules = {name: each for name, each in named.items() if isinstance(each, nn.Module)}
+    return modules if len(modules) == len(named) else {}
+
+
+def _together(modules: Mapping[str, nn.Module]) -> nn.Module:
+    """Several modules as one, each under its name."""
+    whole = nn.Module()
+    for name, module in modules.items():
+        whole.add_module(name.replace(".", "_"), module)
+    return whole
+
+
+def _initialised(name: str, value: ModuleLike) -> ModuleLike:
+    """The value itself, once lazy layers know their shapes."""
+    lazy = [n for n, tensor, _ in _named_tensors(value) if is_lazy(tensor)]
+    if lazy:
+        raise ContractError(
+            f"modules[{name!r}] has parameters without a shape yet ({', '.join(lazy)}): "
+            "run one batch through it first"
+        )
+    return value
 
 
 def _named_tensors(value: ModuleLike) -> list[tuple[str, Tensor, bool]]:
     """(name, tensor, is a buffer) for each."""
+    named: list[Any]
     if isinstance(value, nn.Module):
         named = [(name, tensor, False) for name, tensor in value.named_parameters()]
         return named + [(name, tensor, True) for name, tensor in value.named_buffers()]
@@ -172,8 +212,8 @@ def _alias_groups(tensors: Mapping[int, Tensor]) -> list[list[int]]:
 def _extent(tensor: Tensor) -> tuple[int, int]:
     """First byte and the one after the last, within the storage."""
     reach = sum((size - 1) * step for size, step in zip(tensor.shape, tensor.stride(), strict=True))
-    start = tensor.storage_offset() * tensor.element_size()
-    return start, start + (reach + 1) * tensor.element_size()
+    start = int(tensor.storage_offset()) * tensor.element_size()
+    return start, start + (int(reach) + 1) * tensor.element_size()
 
 
 def _owners(

@@ -7,10 +7,12 @@ from ddpg.isolation import aliasing, errors, leaks, membership, modes, starving
 from ddpg.isolation.contract import Contract, Permission
 from ddpg.isolation.facts import Facts, norm, norm_by_member
 from ddpg.isolation.inventory import Inventory
+from ddpg.isolation.notes import notes_on
 from ddpg.isolation.problems import Problem
 from ddpg.isolation.record import Record
 from ddpg.isolation.report import SETUP, Cell, Finding, Grade, Report, Verdict
 
+_KEPT: Verdict = "kept"
 _WORST: tuple[Verdict, ...] = ("leaked", "moved_by_other", "starved")
 
 
@@ -30,7 +32,9 @@ def judge(
         for row in rows:
             ran[row] = ran.get(row, 0) + 1
             for module in contract.modules:
-                facts.setdefault((row, module), []).append(Facts(record, row, module))
+                facts.setdefault((row, module), []).append(
+                    Facts(record, row, module, contract.permission(row).may_train(module))
+                )
         known = {
             (row, module): facts[row, module][-1] for row in rows for module in contract.modules
         }
@@ -52,7 +56,7 @@ def judge(
     for again in repeated.values():
         if len(again) == ran.get(again[0].update, 1):
             problems.append(again[-1])
-    return _report(contract, facts, _merge(problems), stacked)
+    return _report(contract, facts, _merge(problems), notes_on(records, contract), stacked)
 
 
 def _rows(record: Record, contract: Contract) -> list[str]:
@@ -134,6 +138,7 @@ def _report(
     contract: Contract,
     facts: dict[tuple[str, str], list[Facts]],
     problems: Sequence[Problem],
+    notes: Sequence[str],
     stacked: bool,
 ) -> Report:
     cells: list[Cell] = []
@@ -154,12 +159,13 @@ def _report(
         )
         for p in problems
     ]
-    return Report(contract, cells, findings)
+    return Report(contract, cells, findings, notes)
 
 
 def _cell(permission: Permission, facts: Facts, problems: Sequence[Problem], stacked: bool) -> Cell:
     verdicts = {problem.verdict for problem in problems}
-    verdict = next((each for each in _WORST if each in verdicts), "kept")
+    found: list[Verdict] = [each for each in _WORST if each in verdicts]
+    verdict = found[0] if found else _KEPT
     gradients = list(facts.gradients().values())
     cell = Cell(
         facts.row,

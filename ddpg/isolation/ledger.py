@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ddpg.isolation.internals import sequence_number
 from ddpg.isolation.inventory import Entry
 
 _INTEGERS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
@@ -33,14 +34,13 @@ class Ledger:
         self._seen_at: dict[int, int] = {}
         self.changes: dict[int, list[Change]] = {}
         self.latest_change = -1
-        self.add(entries)
+        self.adopt(entries)
 
-    def add(self, entries: Iterable[Entry]) -> None:
-        """Take on entries that are not known yet; those known keep their last value."""
+    def adopt(self, entries: Iterable[Entry]) -> None:
+        """Look at these from now on; those known already keep their last value."""
         now = sequence_number()
-        for entry in entries:
-            key = id(entry.tensor)
-            self.entries[key] = entry
+        self.entries = {id(entry.tensor): entry for entry in entries}
+        for key, entry in self.entries.items():
             if key not in self.values:
                 self.values[key] = copy_of(entry.tensor)
                 self._seen_at[key] = now
@@ -70,14 +70,11 @@ def same_bits(left: Tensor, right: Tensor) -> bool:
 
 
 def copy_of(tensor: Tensor) -> Tensor:
-    """A copy that no mode of the caller's marks (as inference) and no graph holds."""
+    """A dense copy that no mode of the caller's marks (as inference) and no graph holds."""
     with torch.inference_mode(False), torch.no_grad():
+        if tensor.layout != torch.strided:
+            return tensor.detach().to_dense().clone()
         return tensor.detach().clone(memory_format=torch.contiguous_format)
-
-
-def sequence_number() -> int:
-    """The number that autograd gives to the next operation that this thread records."""
-    return torch._C._autograd._get_sequence_nr()
 
 
 def _bits(tensor: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """Which optimizer holds which module's parameters, against which it may."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from ddpg.isolation.contract import Contract
 from ddpg.isolation.inventory import Entry
@@ -22,11 +22,15 @@ def misheld(records: Sequence[Record], contract: Contract) -> Iterator[Problem]:
             rows = stepping.setdefault(step.optimizer, [])
             if step.row not in rows:
                 rows.append(step.row)
-    allowed = {name: _allowed(name, stepping.get(name, ()), contract) for name in held}
+    for name in held.keys() - stepping.keys():  # the rows that are named after an optimizer
+        stepping[name] = [row for row in contract.rows() if row.rpartition("/")[2] == name]
+    allowed = {name: _allowed(name, stepping[name], contract) for name in held}
     holders: dict[int, list[str]] = {}
     for name, keys in held.items():
         where = next(iter(stepping.get(name, ())), SETUP)
-        yield from _foreign(name, where, [entries[k] for k in keys if k in entries], allowed[name])
+        if where != SETUP:
+            inside = [entries[key] for key in keys if key in entries]
+            yield from _foreign(name, where, inside, allowed[name])
         places = Counter(_place(entries[key]) for key in keys if key in entries)
         for key in dict.fromkeys(keys):
             if key in entries:
@@ -36,6 +40,13 @@ def misheld(records: Sequence[Record], contract: Contract) -> Iterator[Problem]:
     for key, names in holders.items():
         owners = set(entries[key].owners)
         barred = [name for name in names if not owners & allowed[name]]
+        trainers = [row for row in contract.rows() if owners & set(contract.permission(row).trains)]
+        if len(trainers) == 1:  # one that never stepped is not that update's
+            barred += [
+                name
+                for name in names
+                if not stepping[name] and not owners & set(contract.holds.get(name, ()))
+            ]
         if len(names) > 1 and barred:
             where = next(iter(stepping.get(barred[0], ())), SETUP)
             yield from _twice(
@@ -93,11 +104,15 @@ def orphaned(record: Record, contract: Contract) -> Iterator[Problem]:
         for module in (*contract.permission(row).trains, *contract.permission(row).optional)
     }
     for module in trained:
-        before = _unheld(record.inventory.by_owner[module], record.optimizers)
-        after = _unheld(record.after.by_owner[module], record.optimizers_after)
-        lost = [entry for name, entry in after.items() if name not in before]
-        if lost:
-            names = names_in(module, lost)
+        held = {key for keys in record.optimizers.values() for key in keys}
+        still = {key for keys in record.optimizers_after.values() for key in keys}
+        before, after = record.inventory.within(module), record.after.within(module)
+        names = tuple(
+            name
+            for name, tensor in after.items()
+            if name in before and id(before[name]) in held and id(tensor) not in still
+        )
+        if names:
             yield Problem(
                 record.update,
                 module,
@@ -107,12 +122,3 @@ def orphaned(record: Record, contract: Contract) -> Iterator[Problem]:
                 "it was replaced, and the optimizers still hold what was there before",
                 names,
             )
-
-
-def _unheld(entries: Sequence[Entry], optimizers: Mapping[str, Sequence[int]]) -> dict[str, Entry]:
-    held = {key for keys in optimizers.values() for key in keys}
-    return {
-        entry.label: entry
-        for entry in entries
-        if not entry.is_buffer and id(entry.tensor) not in held
-    }

@@ -19,8 +19,10 @@ class Pass:
         terms: the same for each loss term that its graph holds: term → (reached, delivered).
         outdated: entry → the operation that saved a value which is no longer the entry's.
         calls: the forward calls that recorded operations of its graph.
+        elsewhere: (value, gradient) of tensors of no named module that gradients were taken for.
         accumulates: it writes `.grad` (and is no `autograd.grad`).
         loose: one of its losses has no graph.
+        raised: PyTorch refused it, part of the way.
     """
 
     update: str
@@ -29,8 +31,10 @@ class Pass:
     terms: dict[str, tuple[set[int], dict[int, Tensor]]] = field(default_factory=dict)
     outdated: dict[int, str] = field(default_factory=dict)
     calls: "list[Call]" = field(default_factory=list)
+    elsewhere: list[tuple[Tensor, Tensor]] = field(default_factory=list)
     accumulates: bool = True
     loose: bool = False
+    raised: bool = False
     row: str = ""
 
 

@@ -7,24 +7,26 @@ from ddpg.isolation.inventory import Inventory
 from ddpg.isolation.ledger import copy_of, same_bits
 from ddpg.isolation.record import Pass
 
+BEFORE = "before the audit"  # stands for the passes that nobody watched
+
 
 class Residue:
     """For each parameter, the passes whose gradients piled up in `.grad` since it was clear."""
 
     def __init__(self, inventory: Inventory) -> None:
-        before = Pass("before the audit")
+        before = Pass(BEFORE)
         self._piled: dict[int, list[Pass]] = {}
         self._left: dict[int, Tensor] = {}
         self._delivered: dict[int, list[Pass]] = {}
         for key, entry in inventory.entries.items():
-            gradient = entry.tensor.grad if entry.tensor.is_leaf else None
+            gradient = _gradient(entry.tensor)
             if gradient is not None and bool(gradient.any()):
                 self._piled[key], self._left[key] = [before], copy_of(gradient)
 
     def before(self, keys: set[int], inventory: Inventory) -> None:
         """Call before a pass: what was cleared since is forgotten."""
         for key in keys & self._piled.keys():
-            gradient = inventory.entries[key].tensor.grad
+            gradient = _gradient(inventory.entries[key].tensor)
             if gradient is None or not gradient.any():
                 del self._piled[key]
 
@@ -45,20 +47,27 @@ class Residue:
         It may not be what the passes left there: clipped, or put back from a copy that was taken
         after one of them. It is then the one pass whose gradient it is a multiple of.
         """
-        key, gradient = id(parameter), parameter.grad
+        key, gradient = id(parameter), _gradient(parameter)
         if gradient is None or not gradient.any():
             return []
         piled = list(self._piled.get(key, ()))
         left = self._left.get(key)
-        if left is not None and (same_bits(gradient, left) or _is_multiple(gradient, left)):
+        if left is not None and (same_bits(gradient, left) or is_multiple(gradient, left)):
             return piled
         for seen in reversed(self._delivered.get(key, [])):
-            if _is_multiple(gradient, seen.delivered[key]):
+            if is_multiple(gradient, seen.delivered[key]):
                 return [seen]
         return piled
 
 
-def _is_multiple(gradient: Tensor, other: Tensor) -> bool:
+def _gradient(parameter: Tensor) -> Tensor | None:
+    gradient = parameter.grad if parameter.is_leaf else None
+    if gradient is None or gradient.layout == torch.strided:
+        return gradient
+    return gradient.to_dense()
+
+
+def is_multiple(gradient: Tensor, other: Tensor) -> bool:
     if gradient.shape != other.shape:
         return False
     one, two = gradient.flatten().double(), other.flatten().double()

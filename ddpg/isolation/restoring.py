@@ -59,15 +59,17 @@ class Restorer:
 def _leaf(tensor: Tensor) -> Undo:
     home, value = tensor.data, copy_of(tensor)
     requires_grad, grad = tensor.requires_grad, tensor.grad if tensor.is_leaf else None
-    gradient = None if grad is None else copy_of(grad)
+    gradient = None if grad is None else grad.detach().clone()
 
     def undo() -> None:
         if tensor.data_ptr() != home.data_ptr():
             tensor.data = home
         # Through `.data`, since a version bump would spoil graphs that the caller still holds.
-        tensor.data.copy_(value)
+        with torch.inference_mode(tensor.is_inference()):
+            tensor.data.copy_(value)
         if tensor.is_leaf:
-            tensor.requires_grad_(requires_grad)
+            if tensor.requires_grad != requires_grad:
+                tensor.requires_grad_(requires_grad)
             tensor.grad = grad
         if grad is not None and gradient is not None:
             grad.data.copy_(gradient)
@@ -77,7 +79,7 @@ def _leaf(tensor: Tensor) -> Undo:
 
 def _structure(module: nn.Module) -> Undo:
     training = module.training
-    parts = (module._parameters, module._buffers, module._modules)
+    parts: list[Any] = [module._parameters, module._buffers, module._modules]
     contents = [dict(part) for part in parts]
 
     def undo() -> None:
@@ -85,7 +87,7 @@ def _structure(module: nn.Module) -> Undo:
         for part, content in zip(parts, contents, strict=True):
             if [(k, id(v)) for k, v in part.items()] != [(k, id(v)) for k, v in content.items()]:
                 part.clear()
-                part.update(content)  # pyright: ignore[reportArgumentType]  one of three types
+                part.update(content)
 
     return undo
 

@@ -30,7 +30,23 @@ def assign_rows(record: Record, contract: Contract) -> None:
             steps.append(event)
     if steps:
         _match(passes, steps)
+    elif passes and passes[-1].raised:
+        passes[-1].row = _row_of_raised(passes[-1], record, contract)
     _assign_calls(record)
+
+
+def _row_of_raised(seen: Pass, record: Record, contract: Contract) -> str:
+    """No step came after it: the part that trains what it reached, and made the fewest steps."""
+    entries = record.inventory.entries
+    reached = {owner for key in seen.reached for owner in entries[key].owners}
+    made = [step.optimizer for step in record.steps()]
+    parts = [
+        part
+        for part, permission in contract.updates[record.update].split.items()
+        if reached.intersection(permission.trains)
+    ]
+    part = min(parts, key=made.count, default=REST)
+    return f"{record.update}/{part}"
 
 
 def _assign_calls(record: Record) -> None:

@@ -1,6 +1,7 @@
 """The report as a picture: the matrix, and the graphs, laid out by Graphviz."""
 
 from html import escape
+from typing import Any
 
 import pygraphviz
 
@@ -15,7 +16,7 @@ FILLS = {
     "moved_by_other": "#e9d5f5",
 }
 _RED, _GREY, _TRAINED, _OTHER = "#c5221f", "#80868b", "#a8dab5", "#e8eaed"
-_FONT = {"fontname": "Helvetica", "fontsize": "11"}
+_FONT: dict[str, Any] = {"fontname": "Helvetica", "fontsize": "11"}
 
 
 def to_svg(report: Report, matrix: bool = True) -> str:

@@ -4,14 +4,15 @@ import linecache
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from os import sep
 from pathlib import Path
 from re import compile as pattern
 from types import FrameType
 
 import torch
 
-_AUDIT = str(Path(__file__).parent)
-_OTHERS = (str(Path(torch.__file__).parent), _AUDIT, "<frozen ")
+_AUDIT = f"{Path(__file__).parent}{sep}"
+_OTHERS = (f"{Path(torch.__file__).parent}{sep}", _AUDIT, "<frozen ")
 _FRAME = pattern(r'File "(?P<file>[^"]*)", line (?P<line>\d+), in (?P<function>.*)')
 
 
@@ -26,6 +27,11 @@ class Frame:
     @property
     def is_users(self) -> bool:
         return not self.file.startswith(_OTHERS)
+
+    @property
+    def is_installed(self) -> bool:
+        """It lies in an installed library."""
+        return f"{sep}site-packages{sep}" in self.file
 
     @property
     def is_audits(self) -> bool:
@@ -63,7 +69,7 @@ def current() -> list[Frame]:
 
 
 def users_line(frames: Sequence[Frame], depth: int | None = None) -> str:
-    """The innermost line of the user's, and the one that called it.
+    """The innermost line outside torch, and the one of the user's own program that led to it.
 
     With `depth`, the line that made the module call at that depth: 0 is a call from outside all
     modules, 1 one from inside the outermost's forward, ...
@@ -79,8 +85,13 @@ def users_line(frames: Sequence[Frame], depth: int | None = None) -> str:
     own = [index for index in range(last) if frames[index].is_audits]
     first = own[-1] + 1 if own else 0
     users = [frame for frame in frames[first : last + 1] if frame.is_users]
-    caller = f" (called at {users[-2]})" if len(users) > 1 and own else ""
-    return f"{users[-1]}{caller}"
+    place = (users[-1].file, users[-1].line)
+    callers = [
+        frame
+        for frame in users[:-1]
+        if own and not frame.is_installed and (frame.file, frame.line) != place
+    ]
+    return f"{users[-1]} (called at {callers[-1]})" if callers else str(users[-1])
 
 
 def _short(file: str) -> str:

@@ -8,9 +8,11 @@ from torch import Tensor
 from ddpg.isolation.contract import Contract, ContractError, Permission
 from ddpg.isolation.facts import Facts
 from ddpg.isolation.inventory import Entry
+from ddpg.isolation.ledger import same_bits
 from ddpg.isolation.problems import Problem, names_in, some
 from ddpg.isolation.record import Record
-from ddpg.isolation.report import Grade, Kind
+from ddpg.isolation.report import Grade, Kind, Verdict
+from ddpg.isolation.residue import is_multiple
 
 
 def untrained(facts: Facts, contract: Contract) -> Iterator[Problem]:
@@ -21,7 +23,7 @@ def untrained(facts: Facts, contract: Contract) -> Iterator[Problem]:
     held = {key for identities in record.optimizers.values() for key in identities}
     delivered, moved = facts.nonzero(facts.delivered), facts.changes.keys()
     by_hand = facts.nonzero(facts.written) - facts.delivered.keys()
-    live = delivered | by_hand
+    live = delivered | (by_hand - _taken_elsewhere(facts))
 
     def problem(kind: Kind, which: set[int], what: str) -> Problem:
         names = names_in(module, facts.entries(which))
@@ -64,6 +66,18 @@ def untrained(facts: Facts, contract: Contract) -> Iterator[Problem]:
         idle = not unmoved & stepped.keys()
         why = "no optimizer that holds it made a step" if idle else "the step did not move it"
         yield problem("moved", unmoved, f"it got a gradient, but {why}")
+
+
+def _taken_elsewhere(facts: Facts) -> set[int]:
+    """Parameters whose `.grad` is the gradient of a tensor that is no copy of theirs."""
+    taken = [pair for each in facts.record.passes() for pair in each.elsewhere]
+    found: set[int] = set()
+    for key, gradient in facts.written.items():
+        matching = [value for value, other in taken if is_multiple(gradient, other)]
+        start = facts.record.start.get(key)
+        if matching and not any(start is not None and same_bits(start, v) for v in matching):
+            found.add(key)
+    return found
 
 
 def untrained_by_term(facts: Facts, permission: Permission) -> Iterator[Problem]:
@@ -123,10 +137,11 @@ def lagging(facts: Facts, source: str) -> Iterator[Problem]:
             strayed.append(entry)
         elif now == was and was > 1e-4 * float(target.double().norm()):
             stayed.append(entry)
-    for entries, verdict, what in (
+    outcomes: tuple[tuple[list[Entry], Verdict, str], ...] = (
         (stayed, "starved", "did not come closer"),
         (strayed, "moved_by_other", "moved away"),
-    ):
+    )
+    for entries, verdict, what in outcomes:
         if entries:
             names = names_in(follower, entries)
             yield Problem(
@@ -171,13 +186,15 @@ def pairs(
     values = record.start if at_start else record.end
     for name, tensor in record.inventory.within(follower).items():
         entry = record.inventory.entries[id(tensor)]
+        if follower not in entry.owners or entry.echo or id(tensor) not in record.start:
+            continue
         if name not in sources or sources[name].shape != tensor.shape:
             raise ContractError(
                 f"{follower!r} is said to follow or equal {source!r}, which has no tensor {name!r} "
                 f"of shape {list(tensor.shape)}"
             )
         other = sources[name]
-        if other is not tensor and id(tensor) in record.start and not entry.echo:
+        if other is not tensor:
             yield entry, values.get(id(other), other)
 
 

@@ -1,6 +1,8 @@
 """What an agent keeps between updates: tensors that still carry a graph, or an inference flag."""
 
 from collections.abc import Iterator, Mapping
+from types import ModuleType
+from typing import Any
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -54,6 +56,16 @@ def _inside(value: object, where: str) -> list[tuple[str, object]]:
         return [(f"{where}[{key!r}]", each) for key, each in value.items()]
     if isinstance(value, _LOOKED_INTO) or type(value).__name__ == "deque":
         return [(f"{where}[{index}]", each) for index, each in enumerate(value)]  # pyright: ignore[reportArgumentType]
-    if hasattr(value, "__dict__") and not callable(value):
-        return [(f"{where}.{key}", each) for key, each in vars(value).items()]
-    return []
+    if type(value).__name__ == "ndarray":
+        return list(_objects(value, where))
+    if callable(value) or isinstance(value, ModuleType):
+        return []
+    slots = [name for kind in type(value).__mro__ for name in getattr(kind, "__slots__", ())]
+    names = [*getattr(value, "__dict__", {}), *(name for name in slots if hasattr(value, name))]
+    return [(f"{where}.{name}", getattr(value, name)) for name in names]
+
+
+def _objects(array: Any, where: str) -> Iterator[tuple[str, object]]:
+    """What a NumPy array of objects holds; one of numbers holds nothing to look at."""
+    if array.dtype.kind == "O":
+        yield from ((f"{where}.flat[{index}]", each) for index, each in enumerate(array.flat))

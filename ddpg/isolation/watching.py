@@ -1,6 +1,6 @@
 """Watches updates while they run, and leaves no trace in torch afterwards."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any, Protocol, Self
@@ -20,8 +20,9 @@ from torch.optim.optimizer import (
 
 from ddpg.isolation.backward import entries_among, run_pass
 from ddpg.isolation.contract import Contract, ContractError
+from ddpg.isolation.internals import Engine, engine_replaced, sequence_number
 from ddpg.isolation.inventory import Entry, Inventory, held_by, optimizers_of
-from ddpg.isolation.ledger import Change, Ledger, copy_of, same_bits, sequence_number
+from ddpg.isolation.ledger import Change, Ledger, copy_of, same_bits
 from ddpg.isolation.record import Call, Pass, Record, Step, Write
 from ddpg.isolation.residue import Residue
 from ddpg.isolation.restoring import Restorer
@@ -97,12 +98,7 @@ class Watcher:
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             stack.callback(self._restore)
-            # Both `backward` and `autograd.grad` look this name up in torch.autograd when called,
-            # so that replacing it also sees callers who imported either function by name.
-            engine = torch.autograd._engine_run_backward  # pyright: ignore[reportAttributeAccessIssue]
-            self._engine: Callable[..., Any] = engine
-            torch.autograd._engine_run_backward = self._backward  # pyright: ignore[reportAttributeAccessIssue]
-            stack.callback(setattr, torch.autograd, "_engine_run_backward", engine)
+            stack.enter_context(engine_replaced(self._wrapped))
             for handle in (
                 register_optimizer_step_pre_hook(self._before_step),
                 register_optimizer_step_post_hook(self._after_step),
@@ -180,7 +176,7 @@ class Watcher:
         }
 
     def _adopt(self) -> None:
-        self.ledger.add(_primary(self.inventory))
+        self.ledger.adopt(_primary(self.inventory))
         if self.restorer:
             self.restorer.remember(entry.tensor for entry in self.inventory.entries.values())
 
@@ -193,6 +189,10 @@ class Watcher:
         else:
             self.record.events += [Write(change, call) for change in changes]
 
+    def _wrapped(self, engine: Engine) -> Engine:
+        self._engine = engine
+        return self._backward
+
     def _backward(self, outputs: Any, *arguments: Any, **keywords: Any) -> Any:
         if self.record is None or self._inside_pass:
             return self._engine(outputs, *arguments, **keywords)
@@ -201,10 +201,14 @@ class Watcher:
         self.record.events.append(seen)
         self._inside_pass = True
         try:
-            return run_pass(self, seen, self._engine, outputs, arguments, keywords)
+            result = run_pass(self, seen, self._engine, outputs, arguments, keywords)
+        except Exception:
+            seen.raised = True
+            raise
         finally:
             self._inside_pass = False
-            self.residue.after(seen, self.inventory)
+        self.residue.after(seen, self.inventory)
+        return result
 
     def _before_step(self, optimizer: Optimizer, *_: object) -> None:
         if self.record is None or self._step is not None:
@@ -244,6 +248,9 @@ class Watcher:
             self._step = None
 
     def _name_of(self, optimizer: Optimizer) -> str:
+        self.optimizers |= optimizers_of(self.contract)  # the update may have made it anew
+        if self.restorer:
+            self.restorer.remember_optimizer(optimizer)
         for name, known in self.optimizers.items():
             if known is optimizer:
                 return name
@@ -251,8 +258,6 @@ class Watcher:
         while name in self.optimizers:
             name += "'"
         self.optimizers[name] = optimizer
-        if self.restorer:
-            self.restorer.remember_optimizer(optimizer)
         return name
 
     def _before_forward(self, module: nn.Module, _: object) -> None:

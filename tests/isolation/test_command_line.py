@@ -1,0 +1,89 @@
+"""scripts/audit.py: the exit status, the files, and one sentence for a usage error."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+FACTORIES = """
+from ddpg.isolation import trains
+from tests.isolation.agents import ActorCritic
+
+def kept():
+    agent = ActorCritic()
+    return agent.contract(), agent.updates()
+
+def broken():
+    agent = ActorCritic()
+    contract = agent.contract(updates={"actor_update": trains("actor")})
+    return contract, {"actor_update": agent.actor_update}
+
+def raising():
+    raise KeyError("mine")
+
+def wrong():
+    return 3
+
+NUMBER = 3
+"""
+
+
+def audit(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    (folder / "mine.py").write_text(FACTORIES)
+    return subprocess.run(
+        [sys.executable, str(ROOT / "scripts" / "audit.py"), *arguments],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        env={"PYTHONPATH": str(ROOT), "COLUMNS": "200"},
+        check=False,
+    )
+
+
+def test_a_kept_contract(tmp_path: Path) -> None:
+    run = audit(tmp_path, "mine:kept")
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "The contract is kept" in run.stdout
+    assert "critic_update" in run.stdout
+
+
+def test_a_broken_contract_and_its_files(tmp_path: Path) -> None:
+    run = audit(tmp_path, "mine:broken", "--json", "report.json", "--html", "report.html")
+    assert run.returncode == 1
+    assert "actor_update × critic: leaked" in run.stdout
+    written = json.loads((tmp_path / "report.json").read_text())
+    assert not written["kept"]
+    assert [finding["module"] for finding in written["findings"]] == ["critic"]
+    assert "<svg" in (tmp_path / "report.html").read_text()
+    assert sorted(path.name for path in tmp_path.glob("report*")) == ["report.html", "report.json"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["mine"], "the subject is 'mine': it takes module:factory"),
+        (["nowhere:kept"], "there is no module 'nowhere' here or on the path"),
+        (["mine:nothing"], "the module 'mine' has no function 'nothing'"),
+        (["mine:NUMBER"], "the module 'mine' has no function 'NUMBER'"),
+        (["mine:wrong"], "mine:wrong returned a int: it has to return (contract, updates)"),
+        (["mine:kept", "--rounds", "0"], "rounds is 0: it takes 1 or more"),
+        (["mine:kept", "--json", "no/folder.json"], "cannot be written: No such file"),
+        ([], "the following arguments are required"),
+    ],
+)
+def test_a_usage_error_is_one_sentence(tmp_path: Path, arguments: list[str], sentence: str) -> None:
+    run = audit(tmp_path, *arguments)
+    assert run.returncode == 2
+    assert sentence in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_an_error_of_the_users_names_the_line(tmp_path: Path) -> None:
+    run = audit(tmp_path, "mine:raising")
+    assert run.returncode == 2
+    assert "mine:raising raised KeyError at" in run.stderr
+    assert "mine.py:15" in run.stderr

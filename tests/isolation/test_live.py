@@ -1,0 +1,68 @@
+"""A live watch writes its charts every n-th update, and changes nothing."""
+
+import pytest
+import torch
+
+from ddpg.isolation import ContractError, LiveWatch
+from ddpg.isolation.ledger import same_bits
+from tests.isolation.agents import ActorCritic
+
+
+class Writer:
+    def __init__(self) -> None:
+        self.points: dict[str, list[tuple[int, float]]] = {}
+
+    def add_scalar(self, tag: str, scalar_value: float, global_step: int, /) -> None:
+        self.points.setdefault(tag, []).append((global_step, scalar_value))
+
+
+def test_charts_and_an_untouched_training() -> None:
+    watched, bare, writer = ActorCritic(), ActorCritic(), Writer()
+    live = LiveWatch(watched.contract(), writer, every=2)
+    for step in range(0, 50, 10):
+        with live.update("critic_update", step):
+            watched.critic_update()
+        with live.update("actor_update", step):
+            watched.actor_update()
+        bare.critic_update()
+        bare.actor_update()
+
+    assert all(map(same_bits, watched.actor.parameters(), bare.actor.parameters()))
+    assert all(map(same_bits, watched.critic.parameters(), bare.critic.parameters()))
+    points = writer.points
+    assert points["separation/critic_update/critic/grade"] == [(0, 3), (20, 3), (40, 3)]
+    assert points["separation/actor_update/critic/grade"] == [(0, 2), (20, 2), (40, 2)]
+    assert points["separation/critic_update/actor/grade"] == [(0, 0), (20, 0), (40, 0)]
+    assert all(value > 0 for _, value in points["separation/critic_update/critic/movement"])
+    assert all(value > 0 for _, value in points["separation/actor_update/critic/gradient_norm"])
+    assert "separation/critic_update/actor/gradient_norm" not in points
+    assert live.report is not None
+    assert live.report.kept
+
+
+def test_tensorboard_takes_the_points(tmp_path: object) -> None:
+    from torch.utils.tensorboard import SummaryWriter
+
+    agent = ActorCritic()
+    with SummaryWriter(str(tmp_path)) as writer:
+        live = LiveWatch(agent.contract(), writer)
+        with live.update("acting"):
+            agent.act()
+    assert live.report is not None
+
+
+def test_an_exception_leaves_the_watch_usable() -> None:
+    agent, writer = ActorCritic(), Writer()
+    live = LiveWatch(agent.contract(), writer, every=1)
+    with pytest.raises(KeyError), live.update("acting"):
+        raise KeyError
+    assert not writer.points
+    with live.update("acting"):
+        agent.act()
+    assert writer.points["separation/acting/actor/grade"] == [(1, 0)]
+    assert not torch.is_anomaly_enabled()
+
+
+def test_every_has_to_be_positive() -> None:
+    with pytest.raises(ContractError, match="every is 0: it takes 1 or more"):
+        LiveWatch(ActorCritic().contract(), Writer(), every=0)
