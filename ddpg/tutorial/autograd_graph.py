@@ -39,17 +39,14 @@ def autograd_graph(
         place = places.get(int(drawn))
         if place is None:
             continue
-        operation = str(drawn.attr["label"])
+        operation = type(place[1]).__name__
         name = names.get(_variable_of(place[1]), "") if operation == _LEAF else ""
         role: Role = "operation" if not name else "trained" if name in trained else "protected"
         nodes[place[0]] = (
             Node((name, *notes[name], operation), role, name) if name else Node((operation,), role)
         )
-    edges = {
-        (places[int(one)][0], places[int(two)][0])
-        for one, two in source.edges()
-        if int(one) in places and int(two) in places
-    }
+    ends = ((places.get(int(edge[0])), places.get(int(edge[1]))) for edge in source.edges())
+    edges = {(one[0], two[0]) for one, two in ends if one is not None and two is not None}
     # torchviz draws the loss itself as a tensor behind its last operation.
     nodes["loss"] = Node(("loss",), "loss")
     return Graph(nodes, frozenset(edges | {("0", "loss")}))

@@ -1,18 +1,25 @@
 """The command line of `scripts/tutorial.py`."""
 
+import argparse
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from rich.console import Console
 
-from ddpg.command_line import OneSentenceParser, fail
+from ddpg.command_line import fail
 from ddpg.tutorial import lesson, page, terminal
 from ddpg.tutorial.blocks import Figure, Section
 from ddpg.tutorial.claims import table as claims_table
 from ddpg.tutorial.exercises import checker
 
 PROGRAM = "tutorial.py"
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        fail(self.prog, message)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,8 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> OneSentenceParser:
-    parser = OneSentenceParser(
+def _parser() -> _Parser:
+    parser = _Parser(
         prog=PROGRAM,
         description="L1 → L2 and the two networks of DDPG under every gradient stop. Without an "
         "option: the lesson, as text.",
@@ -67,18 +74,16 @@ def _parser() -> OneSentenceParser:
     return parser
 
 
-def _exercise(
-    number: int, file: str | None, hint: bool, solution: bool, console: Console
-) -> int:
+def _exercise(number: int, file: str | None, hint: bool, solution: bool, console: Console) -> int:
     if solution:
-        console.print(checker.solution(number), markup=False)
+        console.print(checker.solution(number), markup=False, soft_wrap=True)
         return 0
     try:
         result = checker.check(number, Path(file) if file else None)
     except checker.ExerciseError as error:
         fail(PROGRAM, error)
     style = "green" if result.solved else "red"
-    console.print(result.text(hint), style=style, markup=False)
+    console.print(result.text(hint), style=style, markup=False, soft_wrap=True)
     return 0 if result.solved else 1
 
 
@@ -90,7 +95,6 @@ def _claims(path: Path, console: Console) -> None:
 
 
 def _graphs(sections: Sequence[Section], folder: Path) -> int:
-    folder.mkdir(parents=True, exist_ok=True)
     figures = [b for section in sections for b in section.blocks if isinstance(b, Figure)]
     for figure in figures:
         _write(folder / f"{figure.name}.svg", figure.drawing.svg().encode())
@@ -100,6 +104,7 @@ def _graphs(sections: Sequence[Section], folder: Path) -> int:
 
 def _write(path: Path, content: bytes) -> int:
     """The whole file or none."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
     part.write_bytes(content)
     part.replace(path)
@@ -110,4 +115,5 @@ def _written(write: Callable[[], int]) -> int:
     try:
         return write()
     except OSError as error:
-        fail(PROGRAM, f"{error.filename} cannot be written: {error.strerror}")
+        name = str(error.filename).removesuffix(".part")
+        fail(PROGRAM, f"{name} cannot be written: {error.strerror}")

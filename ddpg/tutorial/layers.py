@@ -1,4 +1,4 @@
-"""The smallest crossing: `hidden = L1(x)`, `y = L2(hidden)`, and only the head L2 is to be trained."""
+"""The smallest crossing: `hidden = L1(x)`, `y = L2(hidden)`; only the head L2 is to be trained."""
 
 import torch
 from torch import Tensor, nn
@@ -18,16 +18,22 @@ class Layers:
 
     Args:
         expression: the stop, as in `ddpg.stops.build`.
-        manual: `manual_scale` and `manual_every` of the stop `manual`.
+        manual_scale: see `ddpg.stops.manual.Manual`.
+        manual_every: see there.
     """
 
-    def __init__(self, expression: str, **manual: float):
+    def __init__(self, expression: str, manual_scale: float = 0.0, manual_every: int = 1):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             self.l1, self.l2 = nn.Linear(2, 2), nn.Linear(2, 1)
             self.x, self.y = torch.randn(4, 2), torch.randn(4, 1)
         self.stop = build(
-            expression, Crossing.UPSTREAM, {"L2": self.l2}, {"L1": self.l1}, **manual
+            expression,
+            Crossing.UPSTREAM,
+            {"L2": self.l2},
+            {"L1": self.l1},
+            manual_scale,
+            manual_every,
         )
         self.optimizer = torch.optim.SGD(self.stop.parameters(), lr=LEARNING_RATE)
 

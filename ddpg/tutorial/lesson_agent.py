@@ -12,14 +12,14 @@ CRITIC = (
     "optimizer really holds all three."
 )
 ACTOR = (
-    "Here the protected network stands **downstream**: the actor's only way to its loss −Q(s, μ(s)) "
-    "leads through the critic. Cut the values and the actor starves; leave the critic alone at its "
-    "parameters, its `.grad` or its optimizer, and the actor learns."
+    "Here the protected network stands **downstream**: the actor's only way to its loss "
+    "−Q(s, μ(s)) leads through the critic. Cut the values and the actor starves; leave the critic "
+    "alone at its parameters, its `.grad` or its optimizer, and the actor learns."
 )
 ACTOR_NOTES = {
     "none": "The critic is taught to flatter the actor.",
     "detach": "The wrong network: the actor gets nothing, and the critic is trained in its place.",
-    "optimizer": "The critic's gradient is computed and left lying; clear it before its own update.",
+    "optimizer": "The critic's gradient is computed and left lying; clear it before its update.",
     "manual": "The critic's gradient is a zero when the step comes.",
     "eval": "The networks have no layer with a mode; it would leak if they had one.",
     "freeze": "The values still go through the critic, its parameters are not in the graph "

@@ -106,7 +106,9 @@ def gradient_table(seen: Seen) -> Table:
 def held_words(seen: Seen) -> str:
     """What the graph still holds, in a sentence."""
     count = len(seen.graph.parameters)
-    freed = "" if seen.made == seen.held else f" (saved in all: {seen.made}; the cut let the rest go)"
+    freed = (
+        "" if seen.made == seen.held else f" (saved in all: {seen.made}; the cut let the rest go)"
+    )
     return (
         f"The graph still holds {seen.operations} operations and {count} of 4 parameters; saved "
         f"for the backward pass: {seen.held}{freed}."

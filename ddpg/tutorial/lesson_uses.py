@@ -53,9 +53,9 @@ def _manual() -> Section:
             ),
             _steps(scaled_above(LIMIT, steps=6)),
             Words(
-                f"**Apply by hand**: θ ← θ − lr·g, one step on {applied.elements:,} random elements "
-                "against `optim.SGD`. `add_` with `alpha` is the operation that SGD runs itself; "
-                "`p - lr * g` rounds the product before it subtracts."
+                f"**Apply by hand**: θ ← θ − lr·g, one step on {applied.elements:,} random "
+                "elements against `optim.SGD`. `add_` with `alpha` is the operation that SGD runs "
+                "itself; `p - lr * g` rounds the product before it subtracts."
             ),
             Code("with torch.no_grad():\n    p.add_(p.grad, alpha=-lr)"),
             Table(
@@ -74,6 +74,4 @@ def _steps(steps: list[Edited]) -> Table:
         (str(number), f"{step.before:.4f}", f"{step.after:.4f}", f"{step.moved:.4f}")
         for number, step in enumerate(steps, start=1)
     )
-    return Table(
-        ("step", "norm of L1's gradient", "after the edit", "L1 moved by (lr 0.1)"), rows
-    )
+    return Table(("step", "norm of L1's gradient", "after the edit", "L1 moved by (lr 0.1)"), rows)

@@ -67,9 +67,7 @@ def _block(block: Block) -> str:
 
 def _table(table: Table) -> str:
     head = "".join(f"<th>{_inline(column)}</th>" for column in table.columns)
-    rows = "".join(
-        f"<tr>{''.join(_cell(cell) for cell in row)}</tr>" for row in table.rows
-    )
+    rows = "".join(f"<tr>{''.join(_cell(cell) for cell in row)}</tr>" for row in table.rows)
     caption = f"<caption>{_inline(table.title)}</caption>" if table.title else ""
     return (
         f"<div class='scroll'><table>{caption}<thead><tr>{head}</tr></thead>"
@@ -85,8 +83,7 @@ def _cell(text: str) -> str:
 
 def _figure(figure: Figure) -> str:
     panels = "".join(
-        _panel(f"{figure.name}-{index}", panel)
-        for index, panel in enumerate(figure.drawing.panels)
+        _panel(f"{figure.name}-{index}", panel) for index, panel in enumerate(figure.drawing.panels)
     )
     return (
         f"<figure><div class='panels'>{panels}</div>"

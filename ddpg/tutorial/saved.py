@@ -43,7 +43,8 @@ class SavedTensors:
         self._hooks.__exit__(*error)
 
     def _pack(self, tensor: Tensor) -> _Packed:
-        packed = _Packed(tensor)
+        # Where an operation saves its own result, the tensor itself would keep its graph alive.
+        packed = _Packed(tensor.detach())
         self._packed.append(weakref.ref(packed))
         storage = tensor.untyped_storage()
         self._storages.append((storage.data_ptr(), storage.nbytes()))
