@@ -1,0 +1,119 @@
+"""The command line of `scripts/tutorial.py`."""
+
+import argparse
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from rich.console import Console
+
+from ddpg.command_line import fail
+from ddpg.tutorial import lesson, page, terminal
+from ddpg.tutorial.blocks import Figure, Section
+from ddpg.tutorial.claims import table as claims_table
+from ddpg.tutorial.exercises import checker
+
+PROGRAM = "tutorial.py"
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        fail(self.prog, message)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Show, draw, measure or check what the command line asks for.
+
+    Returns:
+        0; 1 if an exercise is not solved. Leaves with 2 on a usage error.
+    """
+    parser = _parser()
+    parsed = parser.parse_args(arguments)
+    console = Console(highlight=False)
+    if parsed.exercise is None and (parsed.file or parsed.hint or parsed.solution):
+        fail(PROGRAM, "--file, --hint and --solution need --exercise N; allowed: 1 to 5")
+    if parsed.exercise is not None:
+        return _exercise(parsed.exercise, parsed.file, parsed.hint, parsed.solution, console)
+    if parsed.claims is not None:
+        _claims(Path(parsed.claims), console)
+        return 0
+    sections = lesson.sections()
+    if parsed.graphs is None and parsed.html is None:
+        terminal.show(sections, console)
+    if parsed.graphs is not None:
+        count = _written(lambda: _graphs(sections, Path(parsed.graphs)))
+        console.print(f"{parsed.graphs}: {count} graphs, each as SVG and PNG")
+    if parsed.html is not None:
+        _written(lambda: _write(Path(parsed.html), page.page(sections).encode()))
+        console.print(f"{parsed.html}: the lesson in one page")
+    return 0
+
+
+def _parser() -> _Parser:
+    parser = _Parser(
+        prog=PROGRAM,
+        description="L1 → L2 and the two networks of DDPG under every gradient stop. Without an "
+        "option: the lesson, as text.",
+    )
+    parser.add_argument("--graphs", metavar="DIR", help="draw every graph there, as SVG and PNG")
+    parser.add_argument("--html", metavar="FILE", help="write the lesson as one page")
+    parser.add_argument(
+        "--claims",
+        nargs="?",
+        const="docs/claims.md",
+        metavar="FILE",
+        help="measure every claim, timings too (minutes), and write the table (docs/claims.md)",
+    )
+    parser.add_argument(
+        "--exercise", type=int, choices=range(1, 6), metavar="N", help="check exercise N (1 to 5)"
+    )
+    parser.add_argument("--file", metavar="FILE", help="your copy of the exercise")
+    parser.add_argument("--hint", action="store_true", help="more about what is wrong, and where")
+    parser.add_argument("--solution", action="store_true", help="the solution, as a difference")
+    return parser
+
+
+def _exercise(number: int, file: str | None, hint: bool, solution: bool, console: Console) -> int:
+    if solution:
+        console.print(checker.solution(number), markup=False, soft_wrap=True)
+        return 0
+    try:
+        result = checker.check(number, Path(file) if file else None)
+    except checker.ExerciseError as error:
+        fail(PROGRAM, error)
+    style = "green" if result.solved else "red"
+    console.print(result.text(hint), style=style, markup=False, soft_wrap=True)
+    return 0 if result.solved else 1
+
+
+def _claims(path: Path, console: Console) -> None:
+    started = time.perf_counter()
+    text = claims_table.document()
+    _written(lambda: _write(path, text.encode()))
+    console.print(f"{path}: measured in {time.perf_counter() - started:.0f} s")
+
+
+def _graphs(sections: Sequence[Section], folder: Path) -> int:
+    figures = [b for section in sections for b in section.blocks if isinstance(b, Figure)]
+    for figure in figures:
+        _write(folder / f"{figure.name}.svg", figure.drawing.svg().encode())
+        _write(folder / f"{figure.name}.png", figure.drawing.png())
+    return len(figures)
+
+
+def _write(path: Path, content: bytes) -> int:
+    """The whole file or none."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.part")
+    part.write_bytes(content)
+    part.replace(path)
+    return len(content)
+
+
+def _written(write: Callable[[], int]) -> int:
+    try:
+        return write()
+    except OSError as error:
+        name = str(error.filename).removesuffix(".part")
+        fail(PROGRAM, f"{name} cannot be written: {error.strerror}")

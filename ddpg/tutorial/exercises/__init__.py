@@ -1,0 +1,1 @@
+"""Five short files with one silent gradient bug each, and their solutions."""
