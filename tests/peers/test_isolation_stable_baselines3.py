@@ -167,7 +167,7 @@ def test_an_optimizer_rebuilt_over_everything() -> None:
     assert finding.path is not None
     assert "self.q_networks[0](" in finding.path.entry  # the library's own lines
     assert any("self.critic.q1_forward(" in step.line for step in finding.path.steps)
-    assert "no detach here" in finding.path.stop
+    assert "leave critic's parameters out of the optimizer" in finding.path.stop
     with pytest.raises(ContractBrokenError, match="train/actor"):
         report.assert_kept()
 
