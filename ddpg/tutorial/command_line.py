@@ -89,7 +89,8 @@ def _exercise(number: int, file: str | None, hint: bool, solution: bool, console
 
 def _folders(claims: str | None, graphs: str | None, html: str | None) -> list[Path]:
     """Where something is to be written."""
-    return [Path(graphs)] * bool(graphs) + [Path(file).parent for file in (claims, html) if file]
+    folders = [Path(file).parent for file in (claims, html) if file]
+    return [*folders, Path(graphs)] if graphs else folders
 
 
 def _drawn(

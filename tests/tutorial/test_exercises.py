@@ -4,11 +4,12 @@ import ast
 
 import pytest
 
+from ddpg.isolation.report import Kind, Verdict
 from ddpg.tutorial.exercises import checker
 from ddpg.tutorial.exercises.registry import EXERCISES
 
 # What the audit has to find in the shipped file: (update, module, verdict, kind).
-BUGS = {
+BUGS: dict[int, tuple[str, str, Verdict, Kind]] = {
     1: ("update", "critic", "leaked", "moved"),
     2: ("update_critic", "critic", "starved", "reached"),
     3: ("setup", "target", "leaked", "aliasing"),
