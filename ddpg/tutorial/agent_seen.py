@@ -130,7 +130,8 @@ def _graph(folded: Folded, report: Report, index: int) -> Graph:
         reached = module in folded.ways
         notes = (
             "parameters in the graph" if reached else "parameters not in the graph",
-            f".grad {gradient_text(cell)} · {'moved' if cell.movement else 'not moved'}",
+            f".grad {gradient_text(cell)}",
+            "moved" if cell.movement else "not moved",
         )
         nodes[module] = Node((module, *notes), role, module if reached else "")
     return Graph(nodes, frozenset(folded.edges))

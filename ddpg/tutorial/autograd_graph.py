@@ -33,7 +33,9 @@ def autograd_graph(
     """
     names = {id(parameter): name for name, parameter in parameters.items()}
     places = _places(loss)
-    source = pygraphviz.AGraph(string=make_dot(loss, params=dict(parameters)).source)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        source = pygraphviz.AGraph(string=make_dot(loss, params=dict(parameters)).source)
     nodes: dict[str, Node] = {}
     for drawn in source.nodes():
         place = places.get(int(drawn))

@@ -4,7 +4,7 @@ import argparse
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 from rich.console import Console
 
@@ -15,6 +15,7 @@ from ddpg.tutorial.claims import table as claims_table
 from ddpg.tutorial.exercises import checker
 
 PROGRAM = "tutorial.py"
+Result = TypeVar("Result")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -28,25 +29,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         0; 1 if an exercise is not solved. Leaves with 2 on a usage error.
     """
-    parser = _parser()
-    parsed = parser.parse_args(arguments)
+    parsed = _parser().parse_args(arguments)
     console = Console(highlight=False)
-    if parsed.exercise is None and (parsed.file or parsed.hint or parsed.solution):
-        fail(PROGRAM, "--file, --hint and --solution need --exercise N; allowed: 1 to 5")
+    outputs = [parsed.claims, parsed.graphs, parsed.html]
     if parsed.exercise is not None:
+        if any(outputs):
+            fail(PROGRAM, "--exercise goes alone; allowed beside it: --file, --hint, --solution")
         return _exercise(parsed.exercise, parsed.file, parsed.hint, parsed.solution, console)
-    if parsed.claims is not None:
+    if parsed.file or parsed.hint or parsed.solution:
+        fail(PROGRAM, "--file, --hint and --solution need --exercise N; allowed: 1 to 5")
+    for folder in _folders(parsed.claims, parsed.graphs, parsed.html):
+        # Before the work, which can take minutes.
+        _written(lambda folder=folder: folder.mkdir(parents=True, exist_ok=True))
+    if parsed.claims:
         _claims(Path(parsed.claims), console)
-        return 0
-    sections = lesson.sections()
-    if parsed.graphs is None and parsed.html is None:
-        terminal.show(sections, console)
-    if parsed.graphs is not None:
-        count = _written(lambda: _graphs(sections, Path(parsed.graphs)))
-        console.print(f"{parsed.graphs}: {count} graphs, each as SVG and PNG")
-    if parsed.html is not None:
-        _written(lambda: _write(Path(parsed.html), page.page(sections).encode()))
-        console.print(f"{parsed.html}: the lesson in one page")
+    if parsed.graphs or parsed.html:
+        _drawn(lesson.sections(), parsed.graphs, parsed.html, console)
+    if not any(outputs):
+        terminal.show(lesson.sections(), console)
     return 0
 
 
@@ -87,6 +87,23 @@ def _exercise(number: int, file: str | None, hint: bool, solution: bool, console
     return 0 if result.solved else 1
 
 
+def _folders(claims: str | None, graphs: str | None, html: str | None) -> list[Path]:
+    """Where something is to be written."""
+    folders = [Path(file).parent for file in (claims, html) if file]
+    return [*folders, Path(graphs)] if graphs else folders
+
+
+def _drawn(
+    sections: Sequence[Section], graphs: str | None, html: str | None, console: Console
+) -> None:
+    if graphs:
+        count = _written(lambda: _graphs(sections, Path(graphs)))
+        console.print(f"{graphs}: {count} graphs, each as SVG and PNG")
+    if html:
+        _written(lambda: _write(Path(html), page.page(sections).encode()))
+        console.print(f"{html}: the lesson in one page")
+
+
 def _claims(path: Path, console: Console) -> None:
     started = time.perf_counter()
     text = claims_table.document()
@@ -102,16 +119,14 @@ def _graphs(sections: Sequence[Section], folder: Path) -> int:
     return len(figures)
 
 
-def _write(path: Path, content: bytes) -> int:
+def _write(path: Path, content: bytes) -> None:
     """The whole file or none."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
     part.write_bytes(content)
     part.replace(path)
-    return len(content)
 
 
-def _written(write: Callable[[], int]) -> int:
+def _written(write: Callable[[], Result]) -> Result:
     try:
         return write()
     except OSError as error:

@@ -84,7 +84,7 @@ def see(expression: str) -> Seen:
     }
     trained = [name for name in parameters if name.startswith("L2")]
     notes = {
-        name: (_size(parameter), f".grad {kind(parameter.grad)} · {_movement(moved[name])}")
+        name: (_size(parameter), f".grad {kind(parameter.grad)}", _movement(moved[name]))
         for name, parameter in parameters.items()
     }
     graph = autograd_graph(loss, parameters, trained, notes)
@@ -119,7 +119,7 @@ def _movement(moved: float) -> str:
 
 
 def _size(parameter: Tensor) -> str:
-    return "×".join(str(size) for size in parameter.shape)
+    return str(list(parameter.shape))
 
 
 def _rounded(values: float | list[float]) -> str:

@@ -80,7 +80,7 @@ def part() -> list[Section]:
     """The problem, a section a stop, and all of them side by side."""
     names = legal(Crossing.UPSTREAM, Effect.LEAKS, Effect.PROTECTS)
     control = see("none")
-    seen = [see(name) for name in names]
+    seen = [control, *(see(name) for name in names if name != "none")]
     return [
         _problem(),
         *(_stop(each, control) for each in seen),
@@ -132,7 +132,7 @@ def _problem() -> Section:
             Words(
                 "Weights and data are the same in every table; the optimizer is SGD with lr 0.1. "
                 "In the pictures L2 is blue, L1 orange; dashed grey is what the stop took out of "
-                "the control's graph, which stands to the left."
+                "the control's graph, which is drawn first."
             ),
         ),
         level=1,
@@ -152,7 +152,9 @@ def _stop(seen: Seen, control: Seen) -> Section:
             Figure(
                 f"layers-{seen.expression}",
                 beside(control.graph, seen.graph, seen.expression),
-                f"`{seen.expression}` takes {removed or 'none'} of the control's "
+                "The control."
+                if seen is control
+                else f"`{seen.expression}` takes {removed or 'none'} of the control's "
                 f"{len(control.graph.nodes)} boxes out of the graph.",
             ),
         ),

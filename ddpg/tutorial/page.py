@@ -95,7 +95,10 @@ def _panel(name: str, panel: Panel) -> str:
     # One drawing a panel, so that they stand below each other where the screen is narrow. They
     # share one document: what Graphviz calls graph0 in each is called by the figure's name.
     svg = re.sub(r"\bid=\"([^\"]+)\"", rf'id="{name}-\1"', Drawing((panel,)).svg())
-    return svg.replace("<svg", f"<svg role='img' aria-label='{escape(panel.title)}'", 1)
+    width = re.search(r'width="(\d+pt)"', svg)
+    assert width is not None, "Graphviz says how wide its drawing is"
+    attributes = f"role='img' aria-label='{escape(panel.title)}' style='max-width: {width[1]}'"
+    return svg.replace("<svg", f"<svg {attributes}", 1)
 
 
 def _inline(text: str) -> str:

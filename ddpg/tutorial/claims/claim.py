@@ -27,10 +27,6 @@ class Part:
     holds: bool
     measured: str = ""
 
-    def __str__(self) -> str:
-        seen = f" ({self.measured})" if self.measured else ""
-        return f"{'yes' if self.holds else '**no**'}: {self.statement}{seen}"
-
 
 @dataclass(frozen=True)
 class Claim:

@@ -109,9 +109,13 @@ def numpy_is_an_error() -> list[Part]:
     with torch.no_grad():
         inside = _raises(tensor.numpy)
     return [
-        Part("`tensor.numpy()`", *_error(tensor.numpy)),
-        Part("`numpy.asarray(tensor)`", *_error(lambda: np.asarray(tensor))),
-        Part("`tensor.numpy()` inside `no_grad`", inside != "", inside or "passes, without a copy"),
+        Part("`tensor.numpy()` is an error", *_error(tensor.numpy)),
+        Part("`numpy.asarray(tensor)` is one", *_error(lambda: np.asarray(tensor))),
+        Part(
+            "`tensor.numpy()` inside `no_grad` is one",
+            inside != "",
+            inside or "passes, without a copy",
+        ),
     ]
 
 

@@ -15,10 +15,10 @@ Make = Callable[[list[dict[str, list[nn.Parameter]]]], Optimizer]
 
 OPTIMIZERS: dict[str, Make] = {
     "SGD": partial(SGD, lr=0.1),
-    "SGD, momentum 0.9": partial(SGD, lr=0.1, momentum=0.9),
-    "SGD, weight decay 0.1": partial(SGD, lr=0.1, weight_decay=0.1),
+    "SGD with momentum 0.9": partial(SGD, lr=0.1, momentum=0.9),
+    "SGD with weight decay 0.1": partial(SGD, lr=0.1, weight_decay=0.1),
     "Adam": partial(Adam, lr=1e-3),
-    "Adam, weight decay 0.1": partial(Adam, lr=1e-3, weight_decay=0.1),
+    "Adam with weight decay 0.1": partial(Adam, lr=1e-3, weight_decay=0.1),
     "AdamW": partial(AdamW, lr=1e-3),
     "RMSprop": partial(RMSprop, lr=1e-3),
 }
@@ -67,7 +67,7 @@ def excluding_equals_editing() -> list[Part]:
 def zero_is_none() -> list[Part]:
     """A zero gradient after a few real ones."""
     return [
-        Part(f"{name} does not move", moved == 0, f"moved by {moved:.2g}")
+        Part(name, moved == 0, f"moved by {moved:.2g}")
         for name, make in OPTIMIZERS.items()
         for moved in [_moved_after(make, torch.Tensor.zero_)]
     ]

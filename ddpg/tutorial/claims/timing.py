@@ -14,7 +14,7 @@ from ddpg.tutorial.claims.cutting import INPUTS, perceptron
 
 WIDTHS = (16, 64, 256, 1024)
 BATCHES = (1, 64, 256)
-ROUNDS = 101
+ROUNDS = 61
 # One measured stretch is at least this long, so that the clock's own cost does not show.
 STRETCH_SECONDS = 1e-3
 _BOOTSTRAPS = 2_000
@@ -28,7 +28,7 @@ class Comparison:
 
     Attributes:
         ratio: median over the rounds of time / time of the other.
-        low: lower end of the 95 % bootstrap interval of that median.
+        low: lower end of the 99 % bootstrap interval of that median.
         high: its upper end.
         quartiles: of the ratio over the rounds: the spread.
         noise: how far from 1 the same median came out for the other one against itself.
@@ -117,7 +117,7 @@ def _stretch(run: Callable[[], object], calls: int) -> float:
 def _interval(values: NDArray[np.float64]) -> tuple[float, float]:
     generator = np.random.default_rng(0)
     draws = generator.choice(values, size=(_BOOTSTRAPS, len(values)))
-    low, high = np.quantile(np.median(draws, axis=1), (0.025, 0.975))
+    low, high = np.quantile(np.median(draws, axis=1), (0.005, 0.995))
     return float(low), float(high)
 
 

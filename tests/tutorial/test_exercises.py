@@ -1,0 +1,78 @@
+"""Each exercise fails as shipped, its solution passes, and the first words give nothing away."""
+
+import ast
+
+import pytest
+
+from ddpg.isolation.report import Kind, Verdict
+from ddpg.tutorial.exercises import checker
+from ddpg.tutorial.exercises.registry import EXERCISES
+
+# What the audit has to find in the shipped file: (update, module, verdict, kind).
+BUGS: dict[int, tuple[str, str, Verdict, Kind]] = {
+    1: ("update", "critic", "leaked", "moved"),
+    2: ("update_critic", "critic", "starved", "reached"),
+    3: ("setup", "target", "leaked", "aliasing"),
+    4: ("update_critic", "encoder", "starved", "membership"),
+    5: ("update/actor", "critic", "leaked", "moved"),
+}
+GIVEAWAYS = ("detach", "deepcopy", "optimizer", "clone", "inputs", "alias", "storage", ".py:")
+
+
+@pytest.mark.parametrize("number", EXERCISES)
+def test_as_shipped_it_fails_for_its_own_reason(number):
+    result = checker.check(number)
+    update, module, verdict, kind = BUGS[number]
+    assert not result.solved
+    assert result.report.find(update=update, module=module, verdict=verdict, kind=kind)
+
+
+def test_the_five_bugs_differ():
+    assert len({(verdict, kind, number) for number, (_, _, verdict, kind) in BUGS.items()}) == 5
+    assert len({exercise.report for exercise in EXERCISES.values()}) == 5
+
+
+@pytest.mark.parametrize("number", EXERCISES)
+def test_the_solution_passes(number):
+    result = checker.check(number, checker.solution_file(number))
+    assert result.solved, result.text(hint=True)
+    assert EXERCISES[number].report in result.text()
+
+
+@pytest.mark.parametrize("number", EXERCISES)
+def test_the_first_words_help_and_do_not_tell(number):
+    result = checker.check(number)
+    first = result.text().partition("Not yet.")[2]
+    update, module, _, _ = BUGS[number]
+    assert module in first
+    assert update in first or update == "setup"
+    assert not [word for word in GIVEAWAYS if word in first]
+    assert EXERCISES[number].report not in first
+    assert len(result.text(hint=True)) > len(result.text())
+
+
+@pytest.mark.parametrize("number", EXERCISES)
+def test_an_exercise_is_short_and_its_solution_changes_little(number):
+    shipped = checker.exercise_file(number).read_text(encoding="utf-8")
+    assert len(shipped.splitlines()) < 60
+    assert EXERCISES[number].title in (ast.get_docstring(ast.parse(shipped)) or "")
+    changed = [
+        line
+        for line in checker.solution(number).splitlines()
+        if line[:1] in "+-" and line[:3] not in ("+++", "---")
+    ]
+    assert 0 < len(changed) <= 6
+
+
+def test_a_file_that_raises_is_one_sentence(tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text("class Agent:\n    def __init__(self):\n        self.actor = nothing\n")
+    with pytest.raises(checker.ExerciseError, match=r"mine.py raises NameError: line 3: "):
+        checker.check(1, file)
+
+
+@pytest.mark.parametrize("name", ["missing.py", "there.txt"])
+def test_a_file_that_cannot_be_read(tmp_path, name):
+    (tmp_path / "there.txt").write_text("")
+    with pytest.raises(checker.ExerciseError, match="allowed: a"):
+        checker.check(1, tmp_path / name)
