@@ -13,30 +13,17 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd.graph import Node
-from torch.overrides import TorchFunctionMode, resolve_name
+from torch.overrides import TorchFunctionMode
 
 from ddpg.isolation.contract import Contract
-from ddpg.isolation.graph import recorded_at, root_of, walk
+from ddpg.isolation.cuts import Cut, is_cut, likelihood, name_of, tensors_in
+from ddpg.isolation.graph import recorded_at, root_of, users_of, walk, way, without
 from ddpg.isolation.inventory import Entry
 from ddpg.isolation.record import Call, Pass
 from ddpg.isolation.report import Finding, Path, PathStep
 from ddpg.isolation.rows import parts_of
 from ddpg.isolation.sources import Frame, current, parse, users_line
 from ddpg.isolation.watching import Watcher
-
-# What is written to cut a graph, what cuts one in passing, and (all else) what merely has none.
-_CUTS = ("detach", "detach_", "data", "numpy", "tolist", "tensor", "as_tensor")
-_NUMBERS = ("item", "tolist", "numpy", "__float__", "__array__", "__int__", "__bool__")
-
-
-@dataclass
-class Cut:
-    """An operation that took a tensor with a graph and returned something without."""
-
-    reaches: set[str]
-    operation: str
-    line: str
-    likely: int
 
 
 @dataclass
@@ -55,10 +42,13 @@ class Seen:
 class Paths(TorchFunctionMode):
     """The explainer of a `Watcher`: paths to the modules with findings, and cuts of tensors."""
 
-    def __init__(self, contract: Contract, wanted: set[tuple[str, str]]) -> None:
+    def __init__(
+        self, contract: Contract, wanted: set[tuple[str, str]], misheld: set[tuple[str, str]]
+    ) -> None:
         super().__init__()
         self.contract = contract
         self.wanted = wanted
+        self.misheld = misheld
         self.seen: list[Seen] = []
         self.cuts: dict[str, list[Cut]] = {}
         self.calls: dict[str, list[Call]] = {}
@@ -67,8 +57,8 @@ class Paths(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
         if self._record() is not None:
-            graphed = [each for each in _tensors(args) if each.grad_fn is not None]
-            if graphed and _is_cut(func, result):
+            graphed = [each for each in tensors_in(args) if each.grad_fn is not None]
+            if graphed and is_cut(func, result):
                 self._cut(func, graphed)
         return result
 
@@ -111,7 +101,7 @@ class Paths(TorchFunctionMode):
         record = self._record()
         if record is not None:
             call.line = users_line(current(), call.depth)
-            call.has_graph = any(each.grad_fn is not None for each in _tensors((output,)))
+            call.has_graph = any(each.grad_fn is not None for each in tensors_in((output,)))
             self.calls.setdefault(record.update, []).append(call)
 
     def path_of(self, finding: Finding) -> Path | None:
@@ -144,7 +134,7 @@ class Paths(TorchFunctionMode):
 
     def _steps(self, leaf: Node, nodes: Mapping[Node, Node | None], entry: Entry) -> list[PathStep]:
         steps = [PathStep(f"parameter {entry.label}", entry.owners[0])]
-        for node in _way(leaf, nodes)[1:]:
+        for node in way(leaf, nodes)[1:]:
             call = self._call_at(node)
             line = users_line(_frames(node))
             steps.append(PathStep(node.name(), call.label if call else "", line))
@@ -152,12 +142,12 @@ class Paths(TorchFunctionMode):
 
     def _entry(self, leaf: Node, nodes: Mapping[Node, Node | None], owner: str) -> str:
         """The line that called the module; for bare tensors, the operation that used them."""
-        way = _way(leaf, nodes)
-        for node in reversed(way[1:]):
+        steps = way(leaf, nodes)
+        for node in reversed(steps[1:]):
             call = self._call_at(node, owner)
             if call is not None:
                 return users_line(_frames(node), call.depth)
-        return users_line(_frames(way[1])) if len(way) > 1 else ""
+        return users_line(_frames(steps[1])) if len(steps) > 1 else ""
 
     def _behind(
         self, nodes: Mapping[Node, Node | None], leaves: Mapping[Node, int], owner: str
@@ -165,9 +155,9 @@ class Paths(TorchFunctionMode):
         """Modules that the loss reaches through `owner`, and those that it reaches around it."""
         entries = self._record().inventory.entries
         inside = [node for node in nodes if self._call_at(node, owner) is not None]
-        inside += _users_of({n for n, k in leaves.items() if owner in entries[k].owners}, nodes)
+        inside += users_of({n for n, k in leaves.items() if owner in entries[k].owners}, nodes)
         below = walk(inside)
-        outside = _without(set(inside), nodes)
+        outside = without(set(inside), nodes)
 
         def owners(among: Container[Node]) -> set[str]:
             keys = [key for node, key in leaves.items() if node in among]
@@ -184,10 +174,8 @@ class Paths(TorchFunctionMode):
             for key in self.watcher.entries_below(walk([root] if root else [])):
                 reaches |= set(record.inventory.entries[key].owners)
         if reaches:
-            name = _name(func)
-            last = name.rpartition(".")[2]
-            likely = 2 if last in _CUTS else 1 if last in _NUMBERS else 0
-            cut = Cut(reaches, name, users_line(current()), likely)
+            name = name_of(func)
+            cut = Cut(reaches, name, users_line(current()), likelihood(name))
             self.cuts.setdefault(record.update, []).append(cut)
 
     def _stop(self, finding: Finding, seen: Seen) -> str:
@@ -196,6 +184,8 @@ class Paths(TorchFunctionMode):
         twins = self._twins(module)
         if twins:
             return f"{module} shares storage with {twins[0]}: make it a copy (copy.deepcopy)"
+        if (finding.update, module) in self.misheld:
+            return f"leave {module}'s parameters out of the optimizer that applied the gradient"
         if finding.loss:
             permission = permission.terms.get(finding.loss, permission)
         trained = [each for each in seen.behind[module] if permission.may_train(each)]
@@ -216,7 +206,7 @@ class Paths(TorchFunctionMode):
             f"freeze {module} (requires_grad_(False)) around {place}, or pass backward(inputs=...) "
             f"the parameters of {names} alone{left}"
         )
-        if seen.around[module].issuperset(trained):
+        if seen.around[module].issuperset(trained) and module not in permission.through:
             return (
                 f"if {names} is not to learn through {module}, detach what it returned at {place}; "
                 f"if it is, {whole}"
@@ -266,7 +256,8 @@ def explained(
 ) -> list[Finding]:
     """The findings with their paths; `run` runs the updates under the watcher it is given."""
     wanted = {(_update_of(f.update, contract), f.module) for f in findings}
-    paths = Paths(contract, wanted)
+    misheld = {(f.update, f.module) for f in findings if f.kind == "membership"}
+    paths = Paths(contract, wanted, misheld)
     with _anomaly_mode():
         watcher = Watcher(contract, dry_run=True, explainer=paths)
         paths.watcher = watcher
@@ -286,37 +277,6 @@ def _anomaly_mode() -> Iterator[None]:
         yield
 
 
-def _users_of(leaves: set[Node], nodes: Mapping[Node, object]) -> list[Node]:
-    """The operations that take one of these leaves, as it is or transposed."""
-    users: list[Node] = []
-    wanted = set(leaves)
-    for node in reversed(list(nodes)):
-        if any(following in wanted for following, _ in node.next_functions):
-            if len(node.next_functions) == 1:
-                wanted.add(node)
-            users.append(node)
-    return users
-
-
-def _without(barred: set[Node], nodes: Mapping[Node, Node | None]) -> set[Node]:
-    """What the roots still lead to if nothing goes through the barred nodes."""
-    queue = [node for node, above in nodes.items() if above is None and node not in barred]
-    left = set(queue)
-    for node in queue:
-        for following, _ in node.next_functions:
-            if following is not None and following not in left and following not in barred:
-                left.add(following)
-                queue.append(following)
-    return left
-
-
-def _way(node: Node, nodes: Mapping[Node, Node | None]) -> list[Node]:
-    way = [node]
-    while (above := nodes[way[-1]]) is not None:
-        way.append(above)
-    return way
-
-
 def _frames(node: Node) -> list[Frame]:
     metadata: Any = node.metadata
     return parse(metadata.get("traceback_", ()))
@@ -324,24 +284,3 @@ def _frames(node: Node) -> list[Frame]:
 
 def _update_of(row: str, contract: Contract) -> str:
     return row if row in contract.updates else row.rpartition("/")[0]
-
-
-def _tensors(values: Any) -> list[Tensor]:
-    found: list[Tensor] = []
-    for value in values.values() if isinstance(values, Mapping) else values:
-        if isinstance(value, Tensor):
-            found.append(value)
-        elif isinstance(value, list | tuple | dict):
-            found += _tensors(value)
-    return found
-
-
-def _is_cut(func: Any, result: object) -> bool:
-    if isinstance(result, Tensor):
-        return not result.requires_grad and result.is_floating_point()
-    return getattr(func, "__name__", "") in _NUMBERS
-
-
-def _name(func: Any) -> str:
-    name = (resolve_name(func) or getattr(func, "__name__", str(func))).removeprefix("torch.")
-    return name.removesuffix(".__get__")

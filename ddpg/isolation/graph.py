@@ -1,6 +1,6 @@
 """Walks over the autograd graph: which leaves a loss reaches, and which saved tensors it needs."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -58,3 +58,34 @@ def saved_tensors(node: Node) -> Iterator[Tensor]:
 def _saved_names(kind: type[Any]) -> tuple[str, ...]:
     saved = [name for name in dir(kind) if name.startswith("_saved_") and "_sym_" not in name]
     return (*saved, "saved_tensors") if hasattr(kind, "saved_tensors") else tuple(saved)
+
+
+def users_of(leaves: set[Node], nodes: Mapping[Node, object]) -> list[Node]:
+    """The operations that take one of these leaves, as it is or transposed."""
+    users: list[Node] = []
+    wanted = set(leaves)
+    for node in reversed(list(nodes)):
+        if any(following in wanted for following, _ in node.next_functions):
+            if len(node.next_functions) == 1:
+                wanted.add(node)
+            users.append(node)
+    return users
+
+
+def without(barred: set[Node], nodes: Mapping[Node, Node | None]) -> set[Node]:
+    """What the roots still lead to if nothing goes through the barred nodes."""
+    queue = [node for node, above in nodes.items() if above is None and node not in barred]
+    left = set(queue)
+    for node in queue:
+        for following, _ in node.next_functions:
+            if following is not None and following not in left and following not in barred:
+                left.add(following)
+                queue.append(following)
+    return left
+
+
+def way(node: Node, nodes: Mapping[Node, Node | None]) -> list[Node]:
+    way = [node]
+    while (above := nodes[way[-1]]) is not None:
+        way.append(above)
+    return way

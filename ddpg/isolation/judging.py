@@ -27,6 +27,7 @@ def judge(
     facts: dict[tuple[str, str], list[Facts]] = {}
     seen: list[list[Problem]] = []
     ran: dict[str, int] = {}
+    idle: dict[tuple[str, str], int] = {}
     for record in records:
         rows = _rows(record, contract)
         for row in rows:
@@ -39,6 +40,10 @@ def judge(
             (row, module): facts[row, module][-1] for row in rows for module in contract.modules
         }
         seen.append(list(_of_record(record, contract, known)))
+        for row in rows:
+            for follower, source in contract.permission(row).follows.items():
+                if starving.idle(known[row, follower], source):
+                    idle[row, follower] = idle.get((row, follower), 0) + 1
     problems = list(aliasing.aliased(setup, contract, SETUP))
     if records:
         for target, source in contract.equal_at_start.items():
@@ -54,8 +59,12 @@ def judge(
             if each.must_repeat:
                 repeated.setdefault(each.key, []).append(each)
     for again in repeated.values():
-        if len(again) == ran.get(again[0].update, 1):
-            problems.append(again[-1])
+        last = again[-1]
+        could = ran.get(last.update, 1)
+        if last.module in contract.permission(last.update).follows:
+            could -= idle.get((last.update, last.module), 0)
+        if len(again) == could:
+            problems.append(last)
     return _report(contract, facts, _merge(problems), notes_on(records, contract), stacked)
 
 

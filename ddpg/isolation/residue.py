@@ -16,12 +16,13 @@ class Residue:
     def __init__(self, inventory: Inventory) -> None:
         before = Pass(BEFORE)
         self._piled: dict[int, list[Pass]] = {}
-        self._left: dict[int, Tensor] = {}
+        self._left: dict[int, list[tuple[Tensor, list[Pass]]]] = {}
         self._delivered: dict[int, list[Pass]] = {}
         for key, entry in inventory.entries.items():
             gradient = _gradient(entry.tensor)
             if gradient is not None and bool(gradient.any()):
-                self._piled[key], self._left[key] = [before], copy_of(gradient)
+                self._piled[key] = [before]
+                self._left[key] = [(copy_of(gradient), [before])]
 
     def before(self, keys: set[int], inventory: Inventory) -> None:
         """Call before a pass: what was cleared since is forgotten."""
@@ -29,6 +30,7 @@ class Residue:
             gradient = _gradient(inventory.entries[key].tensor)
             if gradient is None or not gradient.any():
                 del self._piled[key]
+                self._left.pop(key, None)
 
     def after(self, seen: Pass, inventory: Inventory) -> None:
         """Call after a pass; what `autograd.grad` returned may be put into `.grad` by hand."""
@@ -39,20 +41,24 @@ class Residue:
             gradient = inventory.entries[key].tensor.grad
             if gradient is not None:
                 self._piled.setdefault(key, []).append(seen)
-                self._left[key] = copy_of(gradient)
+                left = (copy_of(gradient), list(self._piled[key]))
+                self._left.setdefault(key, []).append(left)
 
     def sources(self, parameter: Tensor) -> list[Pass]:
         """The passes that `.grad` came from, as a step finds it.
 
         It may not be what the passes left there: clipped, or put back from a copy that was taken
-        after one of them. It is then the one pass whose gradient it is a multiple of.
+        after one of them. It is then those up to the value that it equals, else the one pass whose
+        gradient it is a multiple of.
         """
         key, gradient = id(parameter), _gradient(parameter)
         if gradient is None or not gradient.any():
             return []
         piled = list(self._piled.get(key, ()))
-        left = self._left.get(key)
-        if left is not None and (same_bits(gradient, left) or is_multiple(gradient, left)):
+        for left, passes in reversed(self._left.get(key, [])):
+            if same_bits(gradient, left):
+                return list(passes)
+        if any(is_multiple(gradient, left) for left, _ in self._left.get(key, [])[-1:]):
             return piled
         for seen in reversed(self._delivered.get(key, [])):
             if is_multiple(gradient, seen.delivered[key]):
@@ -68,8 +74,8 @@ def _gradient(parameter: Tensor) -> Tensor | None:
 
 
 def is_multiple(gradient: Tensor, other: Tensor) -> bool:
-    if gradient.shape != other.shape:
-        return False
+    if gradient.shape != other.shape or gradient.numel() == 1:
+        return same_bits(gradient, other)  # any number is a multiple of any other
     one, two = gradient.flatten().double(), other.flatten().double()
     product = torch.dot(one, two).abs()
     return bool(product >= (1 - 1e-9) * one.norm() * two.norm()) and bool(two.any())

@@ -100,4 +100,4 @@ def _plain(text: str) -> str:
 
 
 def _html(text: str) -> str:
-    return escape(text) or " "
+    return escape(text).replace("\\", "\\\\") or " "

@@ -35,7 +35,8 @@ def untrained(facts: Facts, contract: Contract) -> Iterator[Problem]:
             kind,
             f"{row} was to train {module}: {what}{whole}",
             names,
-            must_repeat=True,
+            # What no optimizer holds is starved, whatever an earlier round did.
+            must_repeat=kind != "membership",
         )
 
     if not keys:
@@ -135,7 +136,7 @@ def lagging(facts: Facts, source: str) -> Iterator[Problem]:
         was, now = _distance(before, target), _distance(after, target)
         if now > was:
             strayed.append(entry)
-        elif now == was and was > 1e-4 * float(target.double().norm()):
+        elif now == was and _differs(record, entry, follower, source):
             stayed.append(entry)
     outcomes: tuple[tuple[list[Entry], Verdict, str], ...] = (
         (stayed, "starved", "did not come closer"),
@@ -153,6 +154,23 @@ def lagging(facts: Facts, source: str) -> Iterator[Problem]:
                 names,
                 must_repeat=verdict == "starved",
             )
+
+
+def idle(facts: Facts, source: str) -> bool:
+    """The follower was equal to its source when the update began, so that it could not lag."""
+    tensors = pairs(facts.record, facts.module, source)
+    return not any(_differs(facts.record, entry, facts.module, source) for entry, _ in tensors)
+
+
+def _differs(record: Record, entry: Entry, follower: str, source: str) -> bool:
+    """Whether it differed from its source at both ends of the update, by what a sync would see."""
+    other = record.inventory.within(source)[entry.names[follower]]
+    key = id(entry.tensor)
+    for values in (record.start, record.end):
+        target = values.get(id(other), other).double()
+        if _distance(values[key], target) <= 1e-4 * float(target.norm()):
+            return False
+    return True
 
 
 def unequal(record: Record, target: str, source: str) -> Iterator[Problem]:

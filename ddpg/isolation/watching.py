@@ -1,9 +1,8 @@
 """Watches updates while they run, and leaves no trace in torch afterwards."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -18,11 +17,13 @@ from torch.optim.optimizer import (
     register_optimizer_step_pre_hook,
 )
 
+from ddpg.isolation import looking
 from ddpg.isolation.backward import entries_among, run_pass
 from ddpg.isolation.contract import Contract, ContractError
+from ddpg.isolation.explainer import Explainer
 from ddpg.isolation.internals import Engine, engine_replaced, sequence_number
 from ddpg.isolation.inventory import Entry, Inventory, held_by, optimizers_of
-from ddpg.isolation.ledger import Change, Ledger, copy_of, same_bits
+from ddpg.isolation.ledger import Change, Ledger, copy_of
 from ddpg.isolation.record import Call, Pass, Record, Step, Write
 from ddpg.isolation.residue import Residue
 from ddpg.isolation.restoring import Restorer
@@ -30,22 +31,6 @@ from ddpg.isolation.rows import assign_rows
 from ddpg.isolation.stored import examine
 
 _watching: list["Watcher"] = []
-
-
-class Explainer(Protocol):
-    """Is shown what a `Watcher` sees, while it is still there."""
-
-    def walked(
-        self,
-        seen: Pass,
-        outputs: Sequence[object],
-        nodes: dict[Node, Node | None],
-        leaves: dict[Node, int],
-    ) -> None:
-        """The graph of a backward pass (node → the node it was met from), before it runs."""
-
-    def called(self, call: Call, output: object) -> None:
-        """A forward call of a named module, with what it returned."""
 
 
 def term(name: str, loss: Tensor) -> Tensor:
@@ -86,7 +71,7 @@ class Watcher:
         if self.restorer:
             for optimizer in self.optimizers.values():
                 self.restorer.remember_optimizer(optimizer)
-        self.ledger = Ledger(_primary(self.inventory))
+        self.ledger = Ledger(looking.primary(self.inventory))
         self.residue = Residue(self.inventory)
         self.record: Record | None = None
         self._step: Step | None = None
@@ -144,12 +129,12 @@ class Watcher:
         self.optimizers |= optimizers_of(self.contract)
         self._adopt()
         self.ledger.look()
-        self._labels = _labels(self.inventory)
+        self._labels = looking.labels(self.inventory)
         self.terms.clear()
         record = Record(name, self.inventory, self._held())
         record.start = dict(self.ledger.values)
-        record.gradients_before = _gradients(self.inventory)
-        record.required = _required(self.inventory)
+        record.gradients_before = looking.gradients(self.inventory)
+        record.required = looking.required(self.inventory)
         self.record = record
         self._calls = []
         return record
@@ -157,13 +142,13 @@ class Watcher:
     def _end(self, record: Record) -> None:
         self._note(self.ledger.look())
         record.end = dict(self.ledger.values)
-        record.gradients_after = _gradients(self.inventory)
-        record.required_after = _required(self.inventory)
+        record.gradients_after = looking.gradients(self.inventory)
+        record.required_after = looking.required(self.inventory)
         record.after = Inventory(self.contract)
         self.optimizers |= optimizers_of(self.contract)
         record.optimizers_after = self._held()
         record.stored = examine(self.contract.keeps)
-        record.events += [Write(change) for change in _replaced(record)]
+        record.events += [Write(change) for change in looking.replaced(record)]
         assign_rows(record, self.contract)
         self.terms.clear()
         self.record, self._step = None, None
@@ -176,7 +161,7 @@ class Watcher:
         }
 
     def _adopt(self) -> None:
-        self.ledger.adopt(_primary(self.inventory))
+        self.ledger.adopt(looking.primary(self.inventory))
         if self.restorer:
             self.restorer.remember(entry.tensor for entry in self.inventory.entries.values())
 
@@ -304,48 +289,3 @@ class Watcher:
         keys = [id(tensor) for tensor in tensors if id(tensor) in self.ledger.entries]
         if keys:
             self._note(self.ledger.look(keys), call)
-
-
-def _replaced(record: Record) -> list[Change]:
-    """What an update changed by putting another tensor in a module's place."""
-    assert record.after is not None
-    now = record.after.signature()
-    changes: list[Change] = []
-    for name, key in record.inventory.signature().items():
-        if name in now and now[name] != key and key in record.start:
-            entry = replace(record.after.entries[now[name]], owners=(name[0],), echo=False)
-            if not same_bits(entry.tensor, record.start[key]):
-                changes.append(
-                    Change(entry, record.start[key], copy_of(entry.tensor), sequence_number())
-                )
-    return changes
-
-
-def _primary(inventory: Inventory) -> list[Entry]:
-    return [entry for entry in inventory.entries.values() if not entry.echo]
-
-
-def _gradients(inventory: Inventory) -> dict[int, Tensor]:
-    return {
-        key: copy_of(entry.tensor.grad)
-        for key, entry in inventory.entries.items()
-        if entry.tensor.is_leaf and entry.tensor.grad is not None
-    }
-
-
-def _required(inventory: Inventory) -> dict[int, bool]:
-    return {
-        key: entry.tensor.requires_grad
-        for key, entry in inventory.entries.items()
-        if not entry.is_buffer
-    }
-
-
-def _labels(inventory: Inventory) -> dict[int, str]:
-    """Submodule → its name under the smallest named module that holds it."""
-    labels: dict[int, str] = {}
-    modules = {n: m for n, m in inventory.modules.items() if isinstance(m, nn.Module)}
-    for name in sorted(modules, key=lambda n: -len(inventory.within(n))):
-        for inner, module in modules[name].named_modules():
-            labels[id(module)] = f"{name}.{inner}" if inner else name
-    return labels

@@ -100,6 +100,14 @@ def test_names_are_escaped() -> None:
     assert "&lt;b&gt;&amp;" in page
 
 
+def test_names_in_the_matrix_of_a_picture_are_escaped() -> None:
+    contract = Contract(modules={HOSTILE: nn.Linear(1, 1)}, updates={"update": trains()})
+    with watch(contract) as watching, watching.update("update"):
+        pass
+    svg = ElementTree.fromstring(watching.report.to_svg())
+    assert HOSTILE in {text.text for text in svg.iter()}
+
+
 def test_a_watched_report_has_a_matrix_and_no_graph() -> None:
     agent = ActorCritic()
     with watch(agent.contract()) as watching, watching.update("acting"):

@@ -199,6 +199,43 @@ def test_a_zero_gradient_moves_by_momentum_and_by_decay(
     assert report["other_update", "actor"].movers == (mover,)
 
 
+def test_a_gradient_put_back_from_a_copy_is_not_the_later_one(agent: ActorCritic) -> None:
+    def train(by_reference: bool) -> None:
+        agent.critic_optimizer.zero_grad()
+        agent.actor_optimizer.zero_grad()
+        agent.critic_loss().backward()
+        harvested = [p.grad for p in agent.critic.parameters() if p.grad is not None]
+        if not by_reference:
+            harvested = [gradient.clone() for gradient in harvested]
+        agent.actor_loss().backward()
+        for parameter, gradient in zip(agent.critic.parameters(), harvested, strict=True):
+            parameter.grad = gradient
+        agent.critic_optimizer.step()
+        agent.actor_optimizer.step()
+
+    parts = split(critic=trains("critic"), actor=trains("actor", through="critic"))
+    contract = agent.contract(updates={"train": parts})
+    assert audit(contract, {"train": lambda: train(by_reference=False)}).kept
+    assert found(audit(contract, {"train": lambda: train(by_reference=True)})) == {
+        ("train/actor", "critic", "leaked", 3, "moved")
+    }
+
+
+@pytest.mark.parametrize("order", [("critic_update", "sync"), ("sync", "critic_update")])
+def test_a_sync_that_does_nothing_is_seen_in_either_order(
+    agent: ActorCritic, order: tuple[str, str]
+) -> None:
+    updates = {"critic_update": agent.critic_update, "sync": agent.act}
+    contract = agent.contract(
+        updates={"critic_update": trains("critic"), "sync": follows(critic_target="critic")}
+    )
+    report = audit(contract, {name: updates[name] for name in order})
+    assert found(report) == {("sync", "critic_target", "starved", 0, "moved")}
+    mended = {**updates, "sync": agent.sync}
+    report = audit(contract, {name: mended[name] for name in order})
+    assert not report.find(module="critic_target")
+
+
 def test_polyak_into_the_source(agent: ActorCritic) -> None:
     agent.critic_update()
 
