@@ -12,7 +12,9 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from statistics import median
+from typing import Any
 
 _RANDOM_STEPS = 1_000
 _WARM_STEPS = 500
@@ -80,7 +82,7 @@ class _Clock:
         return (self.last - self.first) / (self.times[self.last] - self.times[self.first])
 
 
-def _ours(members: int, steps: int) -> float:
+def _ours(members: int, steps: int, **settings: Any) -> float:
     from ddpg.config import Config
     from ddpg.training import train
 
@@ -93,6 +95,7 @@ def _ours(members: int, steps: int) -> float:
             evaluation_every=0,
             checkpoint_every=0,
             runs=runs,
+            **settings,
         )
         train(config, lambda progress: clock.tick(progress.step))
     return members * clock.speed()
@@ -136,6 +139,7 @@ def _stable_baselines3(_: int, steps: int) -> float:
 SUBJECTS: dict[str, tuple[int, Callable[[int, int], float]]] = {
     "stable_baselines3": (1, _stable_baselines3),
     "ddpg": (1, _ours),
+    "ddpg-unaudited": (1, partial(_ours, separation_every=0)),
     "ddpg-8-members": (8, _ours),
 }
 """Name -> members, and what runs them for some timed steps and returns agent-steps per second."""

@@ -7,6 +7,7 @@ the moment that its `manifest-<step>.json`, which names its files, has its name.
 
 import json
 import os
+import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -155,6 +156,10 @@ def _write(path: Path, write: Callable[[Path], object]) -> None:
 def _read(path: Path) -> Any:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(
+            f"{path} cannot be read: it is damaged, or holds more than tensors and plain values"
+        ) from error
     except (OSError, RuntimeError, EOFError, ValueError, KeyError) as error:
         reason = " ".join(str(error).split())
         raise CheckpointError(f"{path} cannot be read: {reason}") from error

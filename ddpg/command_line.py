@@ -17,16 +17,24 @@ from ddpg.run_folder import RunFolder
 class OneSentenceParser(ArgumentParser):
     """A parser whose errors are one sentence and exit status 2."""
 
-    def error(self, message: str, ex: Exception | None = None) -> NoReturn:  # noqa: ARG002
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:  # noqa: ARG002 (theirs)
+        fail(self.prog, message)
+
+
+class _ConfigParser(OneSentenceParser):
+    """Says of a setting that is not allowed what is."""
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         setting = re.search(r'Parser key "(\w+)"', message)
         value = re.search(r"(?:Got|Given) value: (.*)", message)
+        unknown = re.search(
+            r"unrecognized arguments: --(\w+)|Option '(\w+)' is not accepted", message
+        )
         if setting and value and setting[1] in get_type_hints(Config):
             message = value_error(setting[1], yaml.safe_load(value[1]))
-        elif unknown := re.search(
-            r"unrecognized arguments: --(\w+)|Option '(\w+)' is not accepted", message
-        ):
+        elif unknown:
             message = unknown_setting(unknown[1] or unknown[2])
-        fail(self.prog, message)
+        super().error(message, ex)
 
 
 def fail(program: str, message: object) -> NoReturn:
@@ -51,8 +59,8 @@ def parse_config(arguments: Sequence[str] | None = None) -> Config:
     return Config.from_dict(_settings(parsed))
 
 
-def _parser() -> OneSentenceParser:
-    parser = OneSentenceParser(
+def _parser() -> ArgumentParser:
+    parser = _ConfigParser(
         prog="train.py", description="Train DDPG, and see which parameters each loss reached."
     )
     parser.add_argument("--config", action="config", help="YAML file of settings")

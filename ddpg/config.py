@@ -62,7 +62,7 @@ class Config:
     final_bound: float | None = _setting(
         None, "half-width of the last layers' initial weights; null: 1/sqrt(inputs)", gt=0
     )
-    actor_learning_rate: float = _setting(1e-3, "Adam's step size for the actor", gt=0, le=1)
+    actor_learning_rate: float = _setting(5e-4, "Adam's step size for the actor", gt=0, le=1)
     critic_learning_rate: float = _setting(1e-3, "Adam's step size for the critic", gt=0, le=1)
     critic_weight_decay: float = _setting(0.0, "L2 penalty on the critic's weights", ge=0, le=1)
 
@@ -156,7 +156,7 @@ class Config:
             )
         if self.resume and self.name is None:
             raise ConfigError("resume is true without a name; allowed: with the name of a run")
-        if self.name is not None and Path(self.name).name != self.name:
+        if self.name in ("", "..") or (self.name and Path(self.name).name != self.name):
             raise ConfigError(
                 f"name is {self.name!r}; allowed: the name of one folder, without separators"
             )

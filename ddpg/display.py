@@ -1,6 +1,6 @@
 """What a person sees at the terminal: the progress of a run, and tables."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -18,10 +18,10 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
 
+from ddpg.benchmark import Speed
+from ddpg.benchmark_audit import Cost
 from ddpg.evaluation import Evaluation
 from ddpg.training import Progress
-
-_SHOWN_MEMBERS = 4
 
 
 class _SpeedColumn(ProgressColumn):
@@ -34,7 +34,7 @@ def progress_display() -> Iterator[Bar]:
     """A progress bar on standard error; feed it with `show`."""
     bar = Bar(
         MofNCompleteColumn(),
-        BarColumn(bar_width=None),
+        BarColumn(bar_width=10),
         _SpeedColumn(),
         TimeRemainingColumn(),
         TextColumn("{task.fields[returns]}"),
@@ -44,7 +44,8 @@ def progress_display() -> Iterator[Bar]:
     try:
         yield bar
     finally:
-        bar.stop()
+        if bar.tasks:
+            bar.stop()
 
 
 def show(bar: Bar, progress: Progress) -> None:
@@ -67,13 +68,12 @@ def show(bar: Bar, progress: Progress) -> None:
 
 
 def returns_text(returns: NDArray[np.float64] | None) -> str:
-    """The members' returns in a few words."""
+    """The members' median return, and their range."""
     if returns is None:
         return "–"
-    shown = " ".join(f"{value:.0f}" for value in returns[:_SHOWN_MEMBERS])
-    return (
-        shown if len(returns) <= _SHOWN_MEMBERS else f"{shown} … (median {np.median(returns):.0f})"
-    )
+    if len(returns) == 1:
+        return f"{returns[0]:.0f}"
+    return f"{np.median(returns):.0f} ({returns.min():.0f} … {returns.max():.0f})"
 
 
 def evaluation_table(evaluation: Evaluation) -> Table:
@@ -91,4 +91,26 @@ def evaluation_table(evaluation: Evaluation) -> Table:
         )
     table.add_section()
     table.add_row("all", f"{evaluation.mean:.2f}", f"{evaluation.iqm:.2f}", "of the members' means")
+    return table
+
+
+def speed_table(speeds: Sequence[Speed]) -> Table:
+    """Agent-steps per second, a row a subject."""
+    table = Table("subject", "members", "agent-steps/s: median (range)", "ratio")
+    for speed in speeds:
+        middle, low, high = np.median(speed.repeats), min(speed.repeats), max(speed.repeats)
+        table.add_row(
+            speed.subject,
+            str(speed.members),
+            f"{middle:,.0f} ({low:,.0f} … {high:,.0f})",
+            f"{speed.ratio:.2f}",
+        )
+    return table
+
+
+def audit_cost_table(costs: Sequence[Cost]) -> Table:
+    """What an audit costs, a row a kind."""
+    table = Table("turn", "milliseconds", "bare updates")
+    for cost in costs:
+        table.add_row(cost.name, f"{cost.milliseconds:.1f}", f"{cost.bare_updates:.1f}")
     return table

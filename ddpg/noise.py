@@ -1,7 +1,7 @@
 """Exploration noise, in units of the action's half-range, with a linear schedule of its scale."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,6 +63,18 @@ class OrnsteinUhlenbeckNoise:
 
     def reset(self, members: NDArray[np.bool_]) -> None:
         self.state[members] = 0.0
+
+
+def make_noise(
+    kind: Literal["gaussian", "ornstein_uhlenbeck"],
+    generators: Sequence[np.random.Generator],
+    action_dim: int,
+    theta: float,
+) -> Noise:
+    """The noise that the setting `noise` names; `theta` is for Ornstein-Uhlenbeck alone."""
+    if kind == "gaussian":
+        return GaussianNoise(generators, action_dim)
+    return OrnsteinUhlenbeckNoise(generators, action_dim, theta)
 
 
 def scheduled_sigma(step: int, first: float, last: float, steps: int) -> float:

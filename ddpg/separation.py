@@ -1,13 +1,14 @@
 """The audit of our own agent: what each update reached, wrote and moved, a value a member."""
 
 from functools import partial
+from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ddpg.agent import DDPG
-from ddpg.isolation import Cell, Contract, audit, trains
+from ddpg.isolation import Cell, Contract, Report, audit, trains
 from ddpg.replay import Batch
 
 
@@ -57,12 +58,18 @@ def measure(agent: DDPG, promised: Contract, batch: Batch) -> Separation:
         for cell in report.cells
         for quantity, value in _quantities(cell, agent.config.members).items()
     }
-    broken = [
-        f"{cell.update} × {cell.module} {cell.verdict}"
-        for cell in report.cells
-        if cell.verdict != "kept"
-    ]
-    return Separation(values, ", ".join(broken) or "separation kept")
+    return Separation(values, _verdict(report))
+
+
+def _verdict(report: Report) -> str:
+    """`separation kept`, or each update with what it broke and where."""
+    broken = [cell for cell in report.cells if cell.verdict != "kept"]
+    if not broken:
+        return "separation kept"
+    return "; ".join(
+        f"{update} {verdict}: {', '.join(cell.module for cell in cells)}"
+        for (update, verdict), cells in groupby(broken, lambda cell: (cell.update, cell.verdict))
+    )
 
 
 def tags(promised: Contract) -> list[str]:

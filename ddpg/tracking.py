@@ -19,10 +19,18 @@ VALUE_TARGET = "value/target"
 SEPARATION = "separation"
 SPEED = "speed/environment_steps_per_second"
 
-UPDATE_TAGS = (LOSS_CRITIC, LOSS_ACTOR, VALUE_Q, VALUE_TARGET)
-"""In the order of `agent.Metrics`."""
+UPDATE_TAGS = {
+    "critic_loss": LOSS_CRITIC,
+    "actor_loss": LOSS_ACTOR,
+    "q": VALUE_Q,
+    "target": VALUE_TARGET,
+}
+"""Field of `agent.Metrics` -> tag."""
 
-_TAGS = (RETURN_EVALUATION, RETURN_TRAINING, EPISODE_LENGTH, *UPDATE_TAGS)
+_COMPARED = ("stop", "actor_stop", "bootstrap_actor", "manual_scale", "env")
+"""What the hparams tab compares: it shows five settings; the text tab has all of them."""
+
+_TAGS = (RETURN_EVALUATION, RETURN_TRAINING, EPISODE_LENGTH, *UPDATE_TAGS.values())
 
 
 class Tracker:
@@ -57,8 +65,8 @@ class Tracker:
         ]
         self._row: dict[str, NDArray[np.floating]] = {}
         if resumed_at is None:
-            for member, writer in enumerate(self.writers):
-                _describe(writer, config, member, separation)
+            for writer in self.writers:
+                _describe(writer, config, separation)
 
     def add(self, tag: str, values: NDArray[np.floating]) -> None:
         """Keep `values` `[member]` for the coming `write`; NaN stands for no value."""
@@ -89,8 +97,8 @@ class Tracker:
             writer.close()
 
 
-def _describe(writer: Any, config: Config, member: int, separation: list[str]) -> None:
-    """The custom-scalars layout and the hparams of one member's TensorBoard run."""
+def _describe(writer: Any, config: Config, separation: list[str]) -> None:
+    """The custom-scalars layout, the hparams and the settings of one TensorBoard run."""
     from torch.utils.tensorboard.summary import hparams
 
     def charts(update: str) -> dict[str, list[Any]]:
@@ -116,10 +124,7 @@ def _describe(writer: Any, config: Config, member: int, separation: list[str]) -
             },
         }
     )
-    settings = {
-        name: value if isinstance(value, int | float | str) else str(value)
-        for name, value in config.to_dict().items()
-    }
-    settings["seed"] = config.seed + member
+    writer.add_text("config", f"```\n{config.to_yaml()}```")
+    settings = {name: str(value) for name, value in config.to_dict().items() if name in _COMPARED}
     for summary in hparams(settings, {RETURN_EVALUATION: 0.0}):
         writer.file_writer.add_summary(summary)

@@ -10,12 +10,14 @@ import torch
 from numpy.typing import NDArray
 
 from ddpg import separation, tracking
-from ddpg.agent import DDPG, Metrics
+from ddpg.agent import DDPG
 from ddpg.checkpoint import Checkpoints
 from ddpg.config import Config, ConfigError
 from ddpg.environments import Environments
 from ddpg.evaluation import TRAINING_FIRST_SEED, Evaluator
-from ddpg.noise import GaussianNoise, Noise, OrnsteinUhlenbeckNoise, scheduled_sigma
+from ddpg.interrupt import InterruptFlag
+from ddpg.metrics_window import MetricsWindow
+from ddpg.noise import make_noise, scheduled_sigma
 from ddpg.random_streams import RandomStreams
 from ddpg.replay import Batch, ReplayBuffer
 from ddpg.run_folder import RunFolder
@@ -55,7 +57,8 @@ class TrainingResult:
 def train(config: Config, report: Callable[[Progress], None] | None = None) -> TrainingResult:
     """Train `config.members` agents and write the run folder.
 
-    Ctrl-C (KeyboardInterrupt) writes a checkpoint and returns with `finished` False.
+    Ctrl-C finishes the step, writes a checkpoint and returns with `finished` False; a second one
+    raises KeyboardInterrupt.
 
     Args:
         config: all settings.
@@ -96,17 +99,16 @@ class Trainer:
         self.replay = ReplayBuffer(self.streams.replay, config.replay_capacity, *dims, self.device)
         self.contract = separation.contract(self.agent)
         self.verdict = ""
-        self.noise = make_noise(config, self.streams, self.environments.action_dim)
+        self.noise = make_noise(
+            config.noise, self.streams.noise, self.environments.action_dim, config.noise_theta
+        )
+        self.interrupt = InterruptFlag()
         self.step = 0
         self.updates = 0
         self.episode_return = np.zeros(config.members)
         self.episode_length = np.zeros(config.members)
         self.returns: NDArray[np.float64] | None = None
-        # Losses wait here, on the device, for the next point: reading each would stall a GPU.
-        self.window = torch.zeros(
-            len(Metrics._fields), config.log_every, config.members, device=self.device
-        )
-        self.window_length = 0
+        self.window = MetricsWindow(config.log_every, config.members, self.device)
         # Last of all, so that nothing is written for a run that cannot begin.
         self.folder = (RunFolder.existing if config.resume else RunFolder.create)(config)
         self.checkpoints = Checkpoints(self.folder.checkpoints)
@@ -122,12 +124,10 @@ class Trainer:
     def run(self) -> TrainingResult:
         """Train up to `config.steps`."""
         self.environments.reset(self._episode_seeds())
-        finished = True
-        try:
+        with self.interrupt:
             self._loop()
-        except KeyboardInterrupt:
-            finished = False
-        self._save()
+            self._save()
+        finished = self.step >= self.config.steps
         return TrainingResult(self.folder.path, self.step, finished, self.returns, self.agent)
 
     def close(self) -> None:
@@ -140,7 +140,7 @@ class Trainer:
         config = self.config
         began, began_step = time.perf_counter(), self.step
         self._report()
-        while self.step < config.steps:
+        while self.step < config.steps and not self.interrupt.raised:
             self._environment_step()
             if self.step > config.random_steps:
                 self._update()
@@ -203,8 +203,7 @@ class Trainer:
         if every and self.updates % every == 0:
             self._audit(batch)
         metrics = self.agent.update(batch)
-        torch.stack(metrics, out=self.window[:, self.window_length])
-        self.window_length += 1
+        self.window.append(metrics)
         self.updates += 1
 
     def _audit(self, batch: Batch) -> None:
@@ -214,36 +213,27 @@ class Trainer:
             self.tracker.add(f"{tracking.SEPARATION}/{tag}", value)
 
     def _log_window(self) -> None:
-        """The mean of each loss and value since the last point.
-
-        Raises:
-            DivergenceError: one of them is NaN or infinite.
-        """
-        window = self.window[:, : self.window_length].cpu().numpy()
-        self._require_finite(window)
-        if self.window_length:
-            for tag, values in zip(tracking.UPDATE_TAGS, window, strict=True):
-                self.tracker.add(tag, values.mean(axis=0, dtype=np.float64))
-        self.window_length = 0
+        """The mean of each loss and value since the last point."""
+        self._require_finite()
+        for field, values in self.window.means().items():
+            self.tracker.add(tracking.UPDATE_TAGS[field], values)
+        self.window.clear()
         self._report()
 
-    def _require_finite(self, window: NDArray[np.float32]) -> None:
-        """Raise a DivergenceError that names the first value of `window` that is not finite."""
-        broken = np.argwhere(~np.isfinite(window.transpose(1, 2, 0)))
-        if len(broken) == 0:
+    def _require_finite(self) -> None:
+        """Raise a DivergenceError if a loss or value of the window is NaN or infinite."""
+        broken = self.window.first_broken()
+        if broken is None:
             return
-        update, member, term = (int(index) for index in broken[0])
-        step = self.step - window.shape[1] + update + 1
+        step = self.step - len(self.window) + broken.update + 1
         kept = self.checkpoints.latest_step()
+        which = (
+            "there is no checkpoint" if kept is None else f"the last checkpoint is of step {kept}"
+        )
         raise DivergenceError(
-            f"{tracking.UPDATE_TAGS[term]} of the member with seed {self.seeds[member]} is "
-            f"{window[term, update, member]} at environment step {step}; "
-            + (
-                "there is no checkpoint"
-                if kept is None
-                else f"the last checkpoint is of step {kept}"
-            )
-            + f" in {self.checkpoints.folder}"
+            f"{tracking.UPDATE_TAGS[broken.term]} of the member with seed "
+            f"{self.seeds[broken.member]} is {broken.value} at environment step {step}; {which} in "
+            f"{self.checkpoints.folder}"
         )
 
     def _evaluate(self) -> None:
@@ -265,7 +255,7 @@ class Trainer:
         ]
 
     def _save(self) -> None:
-        self._require_finite(self.window[:, : self.window_length].cpu().numpy())
+        self._require_finite()
         state = {
             "step": self.step,
             "updates": self.updates,
@@ -302,10 +292,3 @@ def resolve_device(name: str) -> torch.device:
     if name not in present:
         raise ConfigError(f"device is {name!r}; allowed here: auto, {', '.join(present)}")
     return torch.device(name)
-
-
-def make_noise(config: Config, streams: RandomStreams, action_dim: int) -> Noise:
-    """The exploration noise that the setting `noise` names."""
-    if config.noise == "gaussian":
-        return GaussianNoise(streams.noise, action_dim)
-    return OrnsteinUhlenbeckNoise(streams.noise, action_dim, config.noise_theta)

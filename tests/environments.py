@@ -61,8 +61,8 @@ def register() -> None:
     for name, options in cases.items():
         identifier = f"ddpg-tests/{name}-v0"
         if identifier not in gymnasium.registry:
-            gymnasium.register(identifier, entry_point=Counting, kwargs=options)
-    gymnasium.registry["ddpg-tests/NaN-v0"].entry_point = BecomesNaN
+            kind = "BecomesNaN" if name == "NaN" else "Counting"
+            gymnasium.register(identifier, f"{__name__}:{kind}", kwargs=options)
 
 
 class BecomesNaN(Counting):

@@ -1,10 +1,10 @@
 """One update of ours equals one update of Stable-Baselines3's DDPG."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
+import stable_baselines3
 import torch
-from stable_baselines3 import DDPG as PeerDDPG
 from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.type_aliases import ReplayBufferSamples
 from torch import Tensor, nn
@@ -31,7 +31,7 @@ def pairs(ours: nn.Module, theirs: nn.Module) -> Iterator[tuple[str, Tensor, Ten
         yield f"{index}.bias", left.bias[0, 0], right.bias
 
 
-def networks(agent: DDPG, model: PeerDDPG) -> list[tuple[str, nn.Module, nn.Module]]:
+def networks(agent: DDPG, model: stable_baselines3.DDPG) -> list[tuple[str, nn.Module, nn.Module]]:
     return [
         ("actor", agent.actor, model.actor),
         ("critic", agent.critic, model.critic),
@@ -40,8 +40,8 @@ def networks(agent: DDPG, model: PeerDDPG) -> list[tuple[str, nn.Module, nn.Modu
     ]
 
 
-def peer() -> PeerDDPG:
-    model = PeerDDPG(
+def peer() -> stable_baselines3.DDPG:
+    model = stable_baselines3.DDPG(
         "MlpPolicy",
         "Pendulum-v1",
         learning_rate=1e-3,
@@ -55,7 +55,7 @@ def peer() -> PeerDDPG:
     return model
 
 
-def ours(stop: str, actor_stop: str, model: PeerDDPG) -> DDPG:
+def ours(stop: str, actor_stop: str, model: stable_baselines3.DDPG) -> DDPG:
     """Our agent with the peer's weights."""
     config = Config(stop=stop, actor_stop=actor_stop)
     agent = DDPG(config, 3, 1, [torch.Generator()], torch.device("cpu"))
@@ -84,7 +84,7 @@ def batches(count: int) -> list[Batch]:
     ]
 
 
-def keep_gradients(optimizer: torch.optim.Optimizer, parameters: list[Tensor]) -> list[Tensor]:
+def keep_gradients(optimizer: torch.optim.Optimizer, parameters: Sequence[Tensor]) -> list[Tensor]:
     """A list that every step of `optimizer` fills with the gradients that it steps on."""
     kept: list[Tensor] = []
 
@@ -95,7 +95,7 @@ def keep_gradients(optimizer: torch.optim.Optimizer, parameters: list[Tensor]) -
     return kept
 
 
-def train_peer(model: PeerDDPG, batch: Batch) -> None:
+def train_peer(model: stable_baselines3.DDPG, batch: Batch) -> None:
     """One update of the peer's on `batch`."""
     samples = ReplayBufferSamples(
         batch.observation[0],
@@ -139,10 +139,11 @@ def test_the_gradients_equal_the_peers():
     kept = {}
     for name, module, other in networks(agent, model)[:2]:
         mine = [p for layer in layers(module) for p in (layer.weight, layer.bias)]
-        theirs = list(other.parameters())
+        optimizer = other.optimizer
+        assert isinstance(optimizer, torch.optim.Optimizer)
         kept[name] = (
             keep_gradients(optimizers[name], mine),
-            keep_gradients(other.optimizer, theirs),
+            keep_gradients(optimizer, list(other.parameters())),
         )
     batch = batches(1)[0]
     agent.update(batch)

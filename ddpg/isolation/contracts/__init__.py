@@ -1,0 +1,1 @@
+"""Ready contracts for other libraries' agents. Nothing here imports those libraries."""

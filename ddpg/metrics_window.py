@@ -1,0 +1,66 @@
+"""The losses and values of the updates since the last point, kept where they were computed."""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ddpg.agent import Metrics
+
+
+class Broken(NamedTuple):
+    """The first value of a window that is NaN or infinite."""
+
+    update: int
+    """Counted from the window's first update, 0."""
+    member: int
+    term: str
+    """A field of `Metrics`."""
+    value: float
+
+
+class MetricsWindow:
+    """Up to `length` updates' metrics, on the device: reading each of them would stall a GPU.
+
+    Args:
+        length: updates that fit in.
+        members: independent agents.
+        device: where the metrics are.
+    """
+
+    def __init__(self, length: int, members: int, device: torch.device):
+        self._values = torch.zeros(len(Metrics._fields), length, members, device=device)
+        self._used = 0
+
+    def __len__(self) -> int:
+        """Updates in the window."""
+        return self._used
+
+    def append(self, metrics: Metrics) -> None:
+        """Take the metrics of one update."""
+        torch.stack(metrics, out=self._values[:, self._used])
+        self._used += 1
+
+    def clear(self) -> None:
+        """Begin a new window."""
+        self._used = 0
+
+    def means(self) -> dict[str, NDArray[np.float64]]:
+        """Mean of each field of `Metrics` over the window `[member]`; empty if the window is."""
+        if not self._used:
+            return {}
+        means = self._read().mean(axis=1, dtype=np.float64)
+        return dict(zip(Metrics._fields, means, strict=True))
+
+    def first_broken(self) -> Broken | None:
+        """The first value that is not finite, in the order of the updates."""
+        values = self._read()
+        broken = np.argwhere(~np.isfinite(values.transpose(1, 2, 0)))
+        if len(broken) == 0:
+            return None
+        update, member, term = (int(index) for index in broken[0])
+        return Broken(update, member, Metrics._fields[term], float(values[term, update, member]))
+
+    def _read(self) -> NDArray[np.float32]:
+        return self._values[:, : self._used].cpu().numpy()

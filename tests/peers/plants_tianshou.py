@@ -1,0 +1,156 @@
+"""Small Tianshou algorithms, and leaks to plant in them from outside."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from typing import Any
+from unittest import mock
+
+import gymnasium
+import numpy as np
+import torch
+from tianshou.algorithm.modelfree.ddpg import DDPG, ContinuousDeterministicPolicy
+from tianshou.algorithm.modelfree.sac import SAC, AutoAlpha, SACPolicy
+from tianshou.algorithm.modelfree.td3 import TD3
+from tianshou.algorithm.optim import AdamOptimizerFactory
+from tianshou.data import Batch, ReplayBuffer
+from tianshou.utils.lagged_network import EvalModeModuleWrapper
+from tianshou.utils.net.common import Net
+from tianshou.utils.net.continuous import (
+    ContinuousActorDeterministic,
+    ContinuousActorProbabilistic,
+    ContinuousCritic,
+)
+from torch import Tensor, nn
+from torch.optim import Adam
+
+Algorithm = Any  # one of these three; they share no type that has all that is planted here
+ALGORITHMS = [DDPG, TD3, SAC]
+SPACE = gymnasium.spaces.Box(-1.0, 1.0, (2,))
+
+
+def net(norm: bool = False, **options: Any) -> Net:
+    layer = nn.BatchNorm1d if norm else None
+    return Net(state_shape=3, hidden_sizes=(16, 16), norm_layer=layer, **options)
+
+
+def new_critic(norm: bool = False) -> ContinuousCritic:
+    return ContinuousCritic(preprocess_net=net(norm, action_shape=2, concat=True))
+
+
+def made(algorithm: Any = DDPG, norm: bool = False) -> Algorithm:
+    torch.manual_seed(0)
+    optimizer = AdamOptimizerFactory(lr=1e-3)
+    common: dict[str, Any] = {"policy_optim": optimizer, "critic_optim": optimizer}
+    if algorithm is SAC:
+        stochastic = ContinuousActorProbabilistic(
+            preprocess_net=net(norm), action_shape=2, unbounded=True, conditioned_sigma=True
+        )
+        return SAC(
+            policy=SACPolicy(actor=stochastic, action_space=SPACE),
+            critic=new_critic(norm),
+            alpha=AutoAlpha(target_entropy=-2.0, log_alpha=0.0, optim=optimizer),
+            **common,
+        )
+    actor = ContinuousActorDeterministic(preprocess_net=net(norm), action_shape=2)
+    policy = ContinuousDeterministicPolicy(actor=actor, action_space=SPACE)
+    return algorithm(policy=policy, critic=new_critic(norm), **common)
+
+
+@contextmanager
+def optimizer_over_everything(algorithm: Algorithm) -> Iterator[None]:
+    before = algorithm.policy_optim._optim
+    parameters = [*algorithm.policy.parameters(), *algorithm.critic.parameters()]
+    algorithm.policy_optim._optim = Adam(parameters, lr=1e-3)
+    yield
+    algorithm.policy_optim._optim = before
+
+
+@contextmanager
+def targets_in_torch(algorithm: Algorithm, grad: bool) -> Iterator[None]:
+    """The bootstrap target without the round trip over NumPy, and with or without a graph."""
+
+    def preprocess(batch: Any, buffer: ReplayBuffer, indices: np.ndarray) -> Any:
+        following = Batch(obs=buffer[indices].obs_next, info=[None] * len(indices))
+        with torch.set_grad_enabled(grad):
+            action = algorithm._target_q_compute_action(following)
+            value = algorithm._target_q_compute_value(following, action).flatten()
+        batch.returns = torch.as_tensor(batch.rew, dtype=torch.float32) + 0.99 * value
+        return batch
+
+    with mock.patch.object(algorithm, "_preprocess_batch", preprocess):
+        yield
+
+
+@contextmanager
+def target_that_is_the_critic(algorithm: Algorithm) -> Iterator[None]:
+    before = algorithm.critic_old
+    algorithm.critic_old = EvalModeModuleWrapper(algorithm.critic)
+    yield
+    algorithm.critic_old = before
+
+
+@contextmanager
+def critic_replaced(algorithm: Algorithm, with_the_rest: bool) -> Iterator[None]:
+    """A new critic is put in; its optimizer and the pair that is synced are made anew, or not."""
+    critic, optimizer = algorithm.critic, algorithm.critic_optim._optim
+    pair = algorithm._lagged_networks._lagged_network_pairs[0]
+    assert pair.source is critic
+    algorithm.critic = new_critic()
+    if with_the_rest:
+        pair.source = algorithm.critic
+        algorithm.critic_optim._optim = Adam(algorithm.critic.parameters(), lr=1e-3)
+    yield
+    algorithm.critic = pair.source = critic
+    algorithm.critic_optim._optim = optimizer
+
+
+@contextmanager
+def pairs_swapped(algorithm: Algorithm) -> Iterator[None]:
+    pairs = algorithm._lagged_networks._lagged_network_pairs
+    for pair in pairs:
+        pair.target, pair.source = pair.source, pair.target
+    yield
+    for pair in pairs:
+        pair.target, pair.source = pair.source, pair.target
+
+
+@contextmanager
+def target_copied(algorithm: Algorithm) -> Iterator[None]:
+    """As after unpickling a part: the target in use is not the one that is synced."""
+    before = algorithm.critic_old
+    algorithm.critic_old = deepcopy(before)
+    yield
+    algorithm.critic_old = before
+
+
+@contextmanager
+def freezing(algorithm: Algorithm, parameters: Any) -> Iterator[None]:
+    """The actor's pass through the critic, frozen for its time: Spinning Up's idiom.
+
+    The critic's optimizer is built over the same `parameters` first. An iterator is exhausted then.
+    """
+    before, forward = algorithm.critic_optim._optim, algorithm.critic.forward
+    algorithm.critic_optim._optim = Adam(parameters, lr=1e-3)
+
+    def frozen_forward(obs: Any, act: Any = None) -> Tensor:
+        if not (isinstance(act, Tensor) and act.requires_grad):
+            return forward(obs, act)
+        for parameter in parameters:
+            parameter.requires_grad_(False)
+        values = forward(obs, act)
+        for parameter in parameters:
+            parameter.requires_grad_(True)
+        return values
+
+    with mock.patch.object(algorithm.critic, "forward", frozen_forward):
+        yield
+    algorithm.critic_optim._optim = before
+
+
+@contextmanager
+def temperature_attached() -> Iterator[None]:
+    """Without the `.detach()` in `AutoAlpha.value`."""
+    attached = property(lambda alpha: alpha._log_alpha.exp())
+    with mock.patch.object(AutoAlpha, "value", attached):
+        yield

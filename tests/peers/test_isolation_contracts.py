@@ -1,0 +1,15 @@
+"""The ready contracts import their libraries only when one is used."""
+
+import subprocess
+import sys
+
+LIBRARIES = ("stable_baselines3", "torchrl", "tensordict", "tianshou", "gymnasium")
+
+
+def test_the_contracts_import_no_library() -> None:
+    code = (
+        "import sys; from ddpg.isolation.contracts import stable_baselines3, tianshou, torchrl; "
+        f"print(sorted(set({LIBRARIES!r}) & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
