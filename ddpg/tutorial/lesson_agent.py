@@ -16,12 +16,24 @@ ACTOR = (
     "−Q(s, μ(s)) leads through the critic. Cut the values and the actor starves; leave the critic "
     "alone at its parameters, its `.grad` or its optimizer, and the actor learns."
 )
+CRITIC_NOTES = {
+    "none": "The loss moves its own target: all three networks are in the critic's optimizer.",
+    "detach": "The target is cut off as a whole: behind it nothing is reached.",
+    "no_grad": "The same graph, without the detour of recording it first.",
+    "inference": "The same graph again. The clone is what lets the target enter the loss.",
+    "optimizer": "Both targets get a gradient that nobody asked for, and nobody applies.",
+    "manual": "Their gradients are zeros when the step comes. Adam has no momentum for them yet.",
+    "eval": "The control, number by number.",
+    "freeze": "No parameter of the targets requires grad, and nothing else in them does.",
+    "inputs": "The path is there, and the backward pass was not asked to write along it.",
+    "substitute": "The targets run on detached copies of their parameters.",
+}
 ACTOR_NOTES = {
     "none": "The critic is taught to flatter the actor.",
     "detach": "The wrong network: the actor gets nothing, and the critic is trained in its place.",
     "optimizer": "The critic's gradient is computed and left lying; clear it before its update.",
     "manual": "The critic's gradient is a zero when the step comes.",
-    "eval": "The networks have no layer with a mode; it would leak if they had one.",
+    "eval": "The control, number by number.",
     "freeze": "The values still go through the critic, its parameters are not in the graph "
     "(drawn unfilled), and nothing is computed for them.",
     "inputs": "Only the actor's leaves accumulate.",
@@ -77,11 +89,10 @@ def _stop(row: Row, name: str, control: AgentSeen) -> Section:
     except ConfigError as error:
         _, _, reason = str(error).partition(": ")
         return Section(title, (Words(f"Not possible: {reason}."),))
-    note = ACTOR_NOTES[name] if row == "actor_update" else ""
+    note = (ACTOR_NOTES if row == "actor_update" else CRITIC_NOTES)[name]
     figure = Figure(
         f"{row.replace('_', '-')}-{name}",
         drawing(control, seen),
         f"The {row.replace('_', ' ')} under `{name}`, folded to networks.",
     )
-    words = (Words(note),) if note else ()
-    return Section(title, (*words, network_table(seen), figure))
+    return Section(title, (Words(note), network_table(seen), figure))

@@ -121,7 +121,7 @@ def test_claims_are_written_with_timings(tmp_path, monkeypatch):
 def test_a_ratio_within_the_noise_cannot_be_told():
     def verdict(ratio, low, high, noise):
         return timing.Comparison(
-            "crossing", 1, 1, ratio, low, high, (low, high), noise, (1, 1)
+            "crossing", 1, 1, ratio, low, high, (low, high), noise, (1, 1), (0, 0)
         ).verdict
 
     assert verdict(0.9, 0.8, 0.95, 0.01) == "faster"

@@ -47,7 +47,7 @@ def gradients_live_in_parameters() -> list[Part]:
         )
     )
     return parts + [
-        Part(f"`step` moves by −lr·grad and nothing else: {name}", *_moves_by_gradient(make))
+        Part(f"{name} moves by −lr·grad alone", *_moves_by_gradient(make))
         for name, make in OPTIMIZERS.items()
     ]
 

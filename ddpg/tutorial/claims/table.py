@@ -94,7 +94,7 @@ def _timed_parts(comparisons: Sequence[Comparison]) -> list[Part]:
 def _timing_section(claim: Claim, comparisons: Sequence[Comparison]) -> str:
     columns = (
         "what", "width", "batch", "ratio", "99 % interval", "quartiles", "same twice",
-        "µs", "verdict",
+        "µs", "bytes saved", "verdict",
     )  # fmt: skip
     rows = tuple(
         (
@@ -106,6 +106,7 @@ def _timing_section(claim: Claim, comparisons: Sequence[Comparison]) -> str:
             f"{each.quartiles[0]:.3f} … {each.quartiles[1]:.3f}",
             f"±{each.noise:.3f}",
             f"{each.microseconds[0]:.0f} / {each.microseconds[1]:.0f}",
+            f"{each.saved[0]:,} / {each.saved[1]:,}",
             each.verdict,
         )
         for each in comparisons

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ddpg.stops import Crossing, Stop, build
-from ddpg.tutorial.claims.cutting import INPUTS, perceptron
+from ddpg.tutorial.claims.cutting import INPUTS, perceptron, saved_upstream
 
 WIDTHS = (16, 64, 256, 1024)
 BATCHES = (1, 64, 256)
@@ -27,6 +27,8 @@ class Comparison:
     """One thing against another at one size, in pairs from the same rounds.
 
     Attributes:
+        what: what was timed.
+        saved: bytes that each saves for a backward pass while L1 runs.
         ratio: median over the rounds of time / time of the other.
         low: lower end of the 99 % bootstrap interval of that median.
         high: its upper end.
@@ -44,6 +46,7 @@ class Comparison:
     quartiles: tuple[float, float]
     noise: float
     microseconds: tuple[float, float]
+    saved: tuple[int, int]
 
     @property
     def verdict(self) -> str:
@@ -89,6 +92,7 @@ def _compared(what: str, width: int, batch: int, runs: Runs, one: str, other: st
         (float(np.quantile(ratios, 0.25)), float(np.quantile(ratios, 0.75))),
         abs(float(np.median(seconds["again"] / seconds[other])) - 1),
         (float(np.median(seconds[one])) * 1e6, float(np.median(seconds[other])) * 1e6),
+        (saved_upstream(one, width, batch).bytes, saved_upstream(other, width, batch).bytes),
     )
 
 
