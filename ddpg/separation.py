@@ -83,11 +83,12 @@ def tags(promised: Contract) -> list[str]:
 
 
 def _quantities(cell: Cell, members: int) -> dict[str, NDArray[np.float64]]:
-    absent = np.full(members, np.nan)
+    by_name = {
+        "grade": cell.grades,
+        "gradient_norm": cell.gradient_norms,
+        "movement": cell.movements,
+    }
     return {
-        "grade": absent if cell.grades is None else cell.grades.double().numpy(),
-        "gradient_norm": (
-            absent if cell.gradient_norms is None else cell.gradient_norms.double().numpy()
-        ),
-        "movement": absent if cell.movements is None else cell.movements.double().numpy(),
+        name: np.full(members, np.nan) if value is None else value.cpu().double().numpy()
+        for name, value in by_name.items()
     }
