@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.progress import Progress as Bar
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from ddpg.benchmark import Speed
@@ -26,19 +27,20 @@ from ddpg.training import Progress
 
 class _SpeedColumn(ProgressColumn):
     def render(self, task: Task) -> Text:
-        return Text(f"{task.speed:,.0f} steps/s" if task.speed else "– steps/s")
+        return Text(f"{task.speed:,.0f} steps/s" if task.speed else "")
 
 
 @contextmanager
 def progress_display() -> Iterator[Bar]:
     """A progress bar on standard error; feed it with `show`."""
+    whole = partial(Column, no_wrap=True)
     bar = Bar(
-        MofNCompleteColumn(),
-        BarColumn(bar_width=10),
-        _SpeedColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[returns]}"),
-        TextColumn("{task.fields[separation]}"),
+        MofNCompleteColumn(table_column=whole(min_width=15)),
+        BarColumn(bar_width=6, table_column=whole(min_width=6)),
+        _SpeedColumn(table_column=whole(min_width=11)),
+        TimeRemainingColumn(table_column=whole(min_width=7)),
+        TextColumn("return {task.fields[returns]}", table_column=whole(min_width=12)),
+        TextColumn("{task.fields[separation]}", table_column=whole(overflow="ellipsis")),
         console=Console(stderr=True),
     )
     try:
@@ -50,7 +52,7 @@ def progress_display() -> Iterator[Bar]:
 
 def show(bar: Bar, progress: Progress) -> None:
     """Bring the progress bar up to date."""
-    returns = f"return {returns_text(progress.returns)}"
+    returns = _range_text(progress.returns)
     bar.start()
     # A resumed run begins in the middle, which must not count as speed.
     task = (
@@ -65,6 +67,13 @@ def show(bar: Bar, progress: Progress) -> None:
         returns=returns,
         separation=progress.separation,
     )
+
+
+def _range_text(returns: NDArray[np.float64] | None) -> str:
+    """The members' returns, short enough for a line of 80 columns."""
+    if returns is None or len(returns) == 1:
+        return returns_text(returns)
+    return f"{returns.min():.0f} … {returns.max():.0f}"
 
 
 def returns_text(returns: NDArray[np.float64] | None) -> str:
