@@ -184,8 +184,8 @@ def _side_by_side(seen: list[Seen]) -> Section:
         (
             Table(columns, rows),
             Words(
-                "Every stop that leaves L1 where it is gives L2 the control's gradient to the bit: they "
-                "differ in what they cost and in what they leave behind, not in what is learned. "
+                "Every stop that leaves L1 where it is gives L2 the control's gradient to the bit: "
+                "they differ in what they cost and what they leave behind, not in what is learned. "
                 f"`chain_rule` is missing: {_not_defined('chain_rule')}."
             ),
         ),

@@ -109,7 +109,7 @@ def test_claims_are_written_with_timings(tmp_path, monkeypatch):
     assert command_line.main(["--claims", str(file)]) == 0
     text = file.read_text(encoding="utf-8")
     assert text.count("| `test_") == len(CLAIMS)
-    assert "crossing: faster at most of 1 sizes" in text
+    assert "crossing: faster at more than half of 1 sizes" in text
     timed = [line for line in text.splitlines() if line.startswith(("| crossing", "| update"))]
     assert len(timed) == 4
     assert all(

@@ -64,6 +64,48 @@ def test_an_exercise_is_short_and_its_solution_changes_little(number):
     assert 0 < len(changed) <= 6
 
 
+@pytest.mark.parametrize(
+    ("number", "old", "new"),
+    [
+        (1, "* advantage)", "* advantage.detach())"),
+        (2, "mse_loss(target, value.detach())", "mse_loss(target.detach(), value)"),
+        (
+            3,
+            "self.target = network.to(device)",
+            "self.target = __import__('copy').deepcopy(network)",
+        ),
+        (5, "[parameter.grad for", "[parameter.grad.clone() for"),
+    ],
+)
+def test_other_ways_to_mend_pass_too(number, old, new, tmp_path):
+    shipped = checker.exercise_file(number).read_text(encoding="utf-8")
+    assert shipped.count(old) == 1
+    mine = tmp_path / "mine.py"
+    mine.write_text(shipped.replace(old, new), encoding="utf-8")
+    result = checker.check(number, mine)
+    assert result.solved, result.text(hint=True)
+
+
+@pytest.mark.parametrize(
+    ("number", "old", "new"),
+    [
+        # Cut too much: nobody is trained.
+        (1, "reward - self.critic(observation)", "(reward - self.critic(observation)).detach()"),
+        (2, "mse_loss(target, value.detach())", "mse_loss(target, value)"),
+        # A target that is apart and never follows.
+        (3, "target.lerp_(online, TAU)", "pass"),
+        (4, "self.critic_optimizer.step()", "pass"),
+        (5, "parameter.grad = gradient", "parameter.grad = None"),
+    ],
+)
+def test_what_mends_nothing_stays_red(number, old, new, tmp_path):
+    shipped = checker.exercise_file(number).read_text(encoding="utf-8")
+    assert shipped.count(old) == 1
+    mine = tmp_path / "mine.py"
+    mine.write_text(shipped.replace(old, new), encoding="utf-8")
+    assert not checker.check(number, mine).solved
+
+
 def test_a_file_that_raises_is_one_sentence(tmp_path):
     file = tmp_path / "mine.py"
     file.write_text("class Agent:\n    def __init__(self):\n        self.actor = nothing\n")

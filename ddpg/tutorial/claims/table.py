@@ -83,7 +83,7 @@ def _timed_parts(comparisons: Sequence[Comparison]) -> list[Part]:
         ]
         parts.append(
             Part(
-                f"{what}: faster at most of {len(there)} sizes",
+                f"{what}: faster at more than half of {len(there)} sizes",
                 2 * sum(each.verdict == "faster" for each in there) > len(there),
                 ", ".join(counts),
             )

@@ -153,7 +153,7 @@ EXERCISES: dict[int, Exercise] = {
             "What was put aside were the very tensors in .grad, and the actor's backward pass "
             "accumulated into them, in place: the critic's step applied the sum of both losses. "
             "Keep the critic's parameters out of the actor's pass: by inputs, as here, or by "
-            "freezing them, as in the report.",
+            "freezing them, as in the report; or put clones aside.",
         ),
     )
 }
