@@ -1,6 +1,7 @@
 """TensorBoard is read back: the tags, the layout, the settings, one unbroken curve."""
 
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,8 @@ def test_a_resumed_curve_has_no_doubled_point(tmp_path):
     # The run died after step 50 without its last checkpoint, so it goes on from step 40.
     for file in (tmp_path / "mine" / "checkpoints").glob("*50.*"):
         file.unlink()
+    # TensorBoard orders event files by the second in which they were made.
+    time.sleep(1.1)
     result = run(tmp_path, steps=80, name="mine", checkpoint_every=20, resume=True)
     points = [p.step for p in events(result.folder / "seed-0").Scalars("loss/critic")]
     assert points == [30, 40, 50, 60, 70, 80]

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 from ddpg.isolation import Contract, ContractBrokenError, trains
 from ddpg.isolation.pytest_plugin import Isolation, isolation
 from tests.isolation.agents import ActorCritic

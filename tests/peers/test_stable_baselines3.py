@@ -57,7 +57,7 @@ def peer() -> stable_baselines3.DDPG:
 
 def ours(stop: str, actor_stop: str, model: stable_baselines3.DDPG) -> DDPG:
     """Our agent with the peer's weights."""
-    config = Config(stop=stop, actor_stop=actor_stop)
+    config = Config(stop=stop, actor_stop=actor_stop, actor_learning_rate=1e-3)
     agent = DDPG(config, 3, 1, [torch.Generator()], torch.device("cpu"))
     with torch.no_grad():
         for _, module, other in networks(agent, model):
