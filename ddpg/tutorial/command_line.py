@@ -1,14 +1,13 @@
 """The command line of `scripts/tutorial.py`."""
 
-import argparse
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import TypeVar
 
 from rich.console import Console
 
-from ddpg.command_line import fail
+from ddpg.command_line import OneSentenceParser, fail
 from ddpg.tutorial import lesson, page, terminal
 from ddpg.tutorial.blocks import Figure, Section
 from ddpg.tutorial.claims import table as claims_table
@@ -16,11 +15,6 @@ from ddpg.tutorial.exercises import checker
 
 PROGRAM = "tutorial.py"
 Result = TypeVar("Result")
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        fail(self.prog, message)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,8 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> _Parser:
-    parser = _Parser(
+def _parser() -> OneSentenceParser:
+    parser = OneSentenceParser(
         prog=PROGRAM,
         description="L1 → L2 and the two networks of DDPG under every gradient stop. Without an "
         "option: the lesson, as text.",

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.slow
-
 from ddpg.isolation import Contract, ContractBrokenError, trains
 from ddpg.isolation.pytest_plugin import Isolation, isolation
 from tests.isolation.agents import ActorCritic
+
+pytestmark = pytest.mark.slow
 
 __all__ = ["isolation"]  # the fixture, whether or not the entry point is installed
 
