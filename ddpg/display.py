@@ -15,7 +15,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.progress import Progress as Bar
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from ddpg.benchmark import Speed
@@ -33,12 +33,13 @@ class _SpeedColumn(ProgressColumn):
 def progress_display() -> Iterator[Bar]:
     """A progress bar on standard error; feed it with `show`."""
     bar = Bar(
-        MofNCompleteColumn(),
-        BarColumn(bar_width=10),
-        _SpeedColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[returns]}"),
-        TextColumn("{task.fields[separation]}"),
+        MofNCompleteColumn(table_column=Column(no_wrap=True)),
+        BarColumn(bar_width=10, table_column=Column(no_wrap=True)),
+        _SpeedColumn(table_column=Column(no_wrap=True)),
+        TimeRemainingColumn(table_column=Column(no_wrap=True)),
+        TextColumn("{task.fields[returns]}", table_column=Column(no_wrap=True)),
+        # A verdict that names many modules takes more lines, and no room from the numbers.
+        TextColumn("{task.fields[separation]}", table_column=Column(no_wrap=False)),
         console=Console(stderr=True),
     )
     try:
