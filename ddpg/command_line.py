@@ -3,15 +3,18 @@
 import dataclasses
 import re
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn, get_type_hints
+from typing import Any, NoReturn, get_type_hints
 
 import yaml
 from jsonargparse import ActionYesNo, ArgumentParser, Namespace
 
 from ddpg.config import Config, help_text, unknown_setting, value_error
 from ddpg.run_folder import RunFolder
+from ddpg.stops import StopWarning
 
 
 class OneSentenceParser(ArgumentParser):
@@ -31,9 +34,11 @@ class _ConfigParser(OneSentenceParser):
             r"unrecognized arguments: --(\w+)|Option '(\w+)' is not accepted", message
         )
         if setting and value and setting[1] in get_type_hints(Config):
-            message = value_error(setting[1], yaml.safe_load(value[1]))
+            message = value_error(setting[1], _plain(value[1]))
         elif unknown:
             message = unknown_setting(unknown[1] or unknown[2])
+        elif message.startswith("Unexpected config"):
+            message = "config holds no settings; allowed: a YAML file that maps names to values"
         super().error(message, ex)
 
 
@@ -41,6 +46,23 @@ def fail(program: str, message: object) -> NoReturn:
     """Leave with exit status 2 and one line on standard error."""
     print(f"{program}: error: {' '.join(str(message).split())}", file=sys.stderr)
     raise SystemExit(2)
+
+
+@contextmanager
+def one_sentence_warnings(program: str) -> Iterator[None]:
+    """Inside, what a stop warns of is one line on standard error, and told once."""
+
+    def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+        if issubclass(category, StopWarning):
+            print(f"{program}: warning: {message}", file=sys.stderr)
+        else:
+            usual(message, category, *place, **more)
+
+    with warnings.catch_warnings():
+        # The command line, the run's folder and the agent each check the same setting.
+        warnings.simplefilter("once", StopWarning)
+        usual, warnings.showwarning = warnings.showwarning, show
+        yield
 
 
 def parse_config(arguments: Sequence[str] | None = None) -> Config:
@@ -74,6 +96,14 @@ def _parser() -> ArgumentParser:
         else:
             parser.add_argument(flag, type=hint, default=default, help=text)
     return parser
+
+
+def _plain(text: str) -> object:
+    """The value that `text` is in YAML, or the text itself where it is none."""
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
 
 
 def _settings(parsed: Namespace) -> dict[str, object]:

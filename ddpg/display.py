@@ -40,7 +40,8 @@ def progress_display() -> Iterator[Bar]:
         _SpeedColumn(table_column=whole(min_width=11)),
         TimeRemainingColumn(table_column=whole(min_width=7)),
         TextColumn("return {task.fields[returns]}", table_column=whole(min_width=12)),
-        TextColumn("{task.fields[separation]}", table_column=whole(overflow="ellipsis")),
+        # A verdict that names many modules takes more lines, and no room from the numbers.
+        TextColumn("{task.fields[separation]}"),
         console=Console(stderr=True),
     )
     try:

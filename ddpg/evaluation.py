@@ -150,7 +150,7 @@ def evaluate(run: str | Path, episodes: int = 100, first_seed: int = FIRST_SEED)
     evaluator.close()
     means = returns.mean(axis=1)
     return Evaluation(
-        run=folder.path.name,
+        run=folder.path.resolve().name,
         env=config.env,
         step=step,
         episodes=episodes,

@@ -62,7 +62,7 @@ def train(config: Config, report: Callable[[Progress], None] | None = None) -> T
 
     Args:
         config: all settings.
-        report: called at each point of the losses and at each evaluation.
+        report: called at the start, each point of the losses, each evaluation, and the end.
 
     Raises:
         ConfigError: the settings cannot be used, or the run's folder is taken.
@@ -81,7 +81,7 @@ class Trainer:
 
     Args:
         config: all settings.
-        report: called at each point of the losses and at each evaluation.
+        report: see `train`.
     """
 
     def __init__(self, config: Config, report: Callable[[Progress], None]):
@@ -128,6 +128,8 @@ class Trainer:
             self._loop()
             self._save()
         finished = self.step >= self.config.steps
+        if finished:
+            self._report()
         return TrainingResult(self.folder.path, self.step, finished, self.returns, self.agent)
 
     def close(self) -> None:

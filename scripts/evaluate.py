@@ -26,14 +26,14 @@ def main() -> int:
     parser.add_argument("--member", type=int, default=0, help="whose video, from 0")
     arguments = parser.parse_args()
     try:
-        evaluation = evaluate(arguments.run, arguments.episodes, arguments.seed)
-        if arguments.json:
-            text = json.dumps(evaluation.to_dict(), indent=2) + "\n"
-            arguments.json.write_text(text, encoding="utf-8")
-        Console().print(evaluation_table(evaluation))
         if arguments.video:
             total = record(arguments.run, arguments.video, arguments.member, arguments.seed)
             print(f"{arguments.video}: return {total:.2f}")
+        evaluation = evaluate(arguments.run, arguments.episodes, arguments.seed)
+        Console().print(evaluation_table(evaluation))
+        if arguments.json:
+            text = json.dumps(evaluation.to_dict(), indent=2) + "\n"
+            arguments.json.write_text(text, encoding="utf-8")
     except (ConfigError, CheckpointError) as error:
         fail("evaluate.py", error)
     except OSError as error:

@@ -1,11 +1,11 @@
 """Train DDPG: `python scripts/train.py --stop detach`. See `--help` for every setting."""
 
+import shlex
 import sys
-
-from rich.console import Console
+from pathlib import Path
 
 from ddpg.checkpoint import CheckpointError
-from ddpg.command_line import fail, parse_config
+from ddpg.command_line import fail, one_sentence_warnings, parse_config
 from ddpg.config import ConfigError
 from ddpg.display import progress_display, returns_text, show
 from ddpg.training import DivergenceError, train
@@ -14,25 +14,28 @@ from ddpg.training import DivergenceError, train
 def main() -> int:
     """Exit status: 0 done, 1 diverged, 2 a usage error, 130 interrupted."""
     try:
-        config = parse_config()
-        with progress_display() as bar:
+        with one_sentence_warnings("train.py"), progress_display() as bar:
+            config = parse_config()
             result = train(config, lambda progress: show(bar, progress))
     except (ConfigError, CheckpointError) as error:
         fail("train.py", error)
     except DivergenceError as error:
         print(f"train.py: stopped: {error}", file=sys.stderr)
         return 1
-    folder, console = result.folder, Console(highlight=False, soft_wrap=True)
-    if not result.finished:
-        console.print(
-            f"Stopped at step {result.step:,}. Go on with: python scripts/train.py --resume "
-            f"--runs {folder.parent} --name {folder.name}"
-        )
+    except KeyboardInterrupt:
+        print("train.py: interrupted: nothing is saved since the last checkpoint", file=sys.stderr)
         return 130
-    console.print(
+    folder, script = result.folder, Path(sys.argv[0])
+    if not result.finished:
+        place = ["--runs", str(folder.parent), "--name", folder.name, "--steps", str(config.steps)]
+        again = shlex.join(["python", str(script), "--resume", *place])
+        print(f"Stopped at step {result.step:,}. Go on with: {again}")
+        return 130
+    quoted = shlex.quote(str(folder))
+    print(
         f"{folder}: return {returns_text(result.returns)} after {result.step:,} steps. "
-        f"Curves: tensorboard --logdir {folder}. "
-        f"Score: python scripts/evaluate.py {folder}"
+        f"Curves: tensorboard --logdir {quoted}. "
+        f"Score: python {shlex.quote(str(script.with_name('evaluate.py')))} {quoted}"
     )
     return 0
 

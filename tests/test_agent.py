@@ -7,7 +7,14 @@ from torch import Tensor
 from ddpg.agent import DDPG
 from ddpg.config import Config
 from ddpg.replay import Batch
-from tests.parts import make_agent, random_batch
+from tests.parts import (
+    ACTION_DIM,
+    OBSERVATION_DIM,
+    make_agent,
+    random_batch,
+    same_bits,
+    snapshot,
+)
 
 
 def member_of(batch: Batch, member: int) -> Batch:
@@ -139,6 +146,43 @@ def test_weight_decay_moves_the_trained_module_alone():
     assert not torch.equal(
         agent.critic.output.get_parameter("weight"), plain.critic.output.get_parameter("weight")
     )
+
+
+def test_the_settings_reach_networks_and_optimizers():
+    agent = make_agent(
+        final_bound=1e-3,
+        action_layer=1,
+        actor_learning_rate=0.02,
+        critic_learning_rate=0.03,
+        critic_weight_decay=0.1,
+    )
+    for network in (agent.actor, agent.critic):
+        for parameter in network.output.parameters():
+            assert 0 < parameter.abs().max() <= 1e-3
+    widths = [layer.get_parameter("weight").shape[1] for layer in agent.critic.hidden]
+    assert widths == [OBSERVATION_DIM, 16 + ACTION_DIM]
+    for optimizer, rate, decay in (
+        (agent.actor_optimizer, 0.02, 0.0),
+        (agent.critic_optimizer, 0.03, 0.1),
+    ):
+        assert [(g["lr"], g["weight_decay"]) for g in optimizer.param_groups] == [(rate, decay)]
+
+
+@pytest.mark.parametrize("crossing", ["stop", "actor_stop"])
+def test_the_settings_of_manual_reach_both_crossings(crossing):
+    protected = "critic_target" if crossing == "stop" else "critic"
+    for settings, expected in (
+        ({"manual_scale": 0.5}, [True, True]),
+        ({"manual_every": 2}, [False, True]),
+    ):
+        agent = make_agent(**{crossing: "manual"}, **settings)
+        update = agent.update_critic if crossing == "stop" else agent.update_actor
+        moved = []
+        for seed in range(2):
+            before = snapshot(agent.modules[protected])
+            update(random_batch(1, seed))
+            moved.append(not same_bits(before, snapshot(agent.modules[protected])))
+        assert moved == expected, settings
 
 
 def test_a_state_brings_back_weights_moments_and_counts():

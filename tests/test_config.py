@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from ddpg.config import Config, ConfigError, help_text
@@ -12,6 +13,8 @@ from ddpg.config import Config, ConfigError, help_text
 CONFIGS = {file.stem: file for file in (Path(__file__).parent.parent / "configs").glob("*.yaml")}
 
 
+# A busy machine is no failure of the code.
+@hypothesis_settings(deadline=None)
 @given(
     gamma=st.floats(0, 1),
     tau=st.floats(0, 1, exclude_min=True),

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -35,7 +36,7 @@ def test_train_then_evaluate_then_resume(tmp_path):
         "seed-0",
     ]
     assert "tensorboard --logdir runs/Pendulum-v1-detach-0" in trained.stdout
-    assert "evaluate.py runs/Pendulum-v1-detach-0" in trained.stdout
+    assert f"{SCRIPTS / 'evaluate.py'} runs/Pendulum-v1-detach-0" in trained.stdout
     scored = script(
         "evaluate.py",
         *(run, "--episodes", 2, "--json", "score.json", "--video", "it.gif"),
@@ -52,26 +53,45 @@ def test_train_then_evaluate_then_resume(tmp_path):
 
 @pytest.mark.slow
 def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path):
-    command = [sys.executable, str(SCRIPTS / "train.py"), "--name", "mine", "--steps", "1000000"]
+    command = [sys.executable, str(SCRIPTS / "train.py"), "--name", "my run"]
+    never = ["--random_steps", "1000000", "--evaluation_every", "0"]
+    begun = script("train.py", "--name", "my run", "--steps", 30, *SMALL, *never, cwd=tmp_path)
+    assert begun.returncode == 0, begun.stderr
     process = subprocess.Popen(
-        [*command, *SMALL, "--random_steps", "1000000", "--evaluation_every", "0"],
+        [*command, "--resume", "--steps", "1000000"],
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
-    metrics = tmp_path / "runs" / "mine" / "metrics.csv"
+    metrics = tmp_path / "runs" / "my run" / "metrics.csv"
     deadline = time.monotonic() + 60
-    while not (metrics.is_file() and len(metrics.read_text().splitlines()) > 1):
+    while len(metrics.read_text().splitlines()) <= 1:
         assert time.monotonic() < deadline
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
     assert "Traceback" not in errors
-    assert "Go on with: python scripts/train.py --resume --runs runs --name mine" in output
     assert len(output.splitlines()) == 1
-    assert list((tmp_path / "runs" / "mine" / "checkpoints").glob("manifest-*.json"))
+    # To the length that was asked for last, which config.yaml of the first start does not tell.
+    assert shlex.split(output.partition("Go on with: ")[2]) == [
+        *("python", str(SCRIPTS / "train.py"), "--resume"),
+        *("--runs", "runs", "--name", "my run", "--steps", "1000000"),
+    ]
+    assert len(list((tmp_path / "runs" / "my run" / "checkpoints").glob("manifest-*.json"))) == 2
+
+
+@pytest.mark.slow
+def test_a_stop_that_cannot_train_is_warned_of_once_in_one_line(tmp_path):
+    arguments = ["--actor_stop", "detach", "--steps", 40, *SMALL, "--evaluation_every", 0]
+    result = script("train.py", *arguments, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    warned = [line for line in result.stderr.splitlines() if "cannot train" in line]
+    assert len(warned) == 1
+    assert warned[0].startswith("train.py: warning: stop 'detach' cannot train downstream")
+    assert "StopWarning" not in result.stderr
+    assert "40/40" in result.stderr
 
 
 @pytest.mark.slow
@@ -80,6 +100,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path):
     [
         (["--gamma", "1.5"], "gamma is 1.5; allowed: a number ≥ 0 and ≤ 1"),
         (["--gamma", "high"], "gamma is 'high'; allowed: a number"),
+        (["--gamma", "["], "gamma is '['; allowed: a number"),
         (["--gama", "1"], "there is no setting 'gama', did you mean 'gamma'?"),
         (["--noise", "pink"], "noise is 'pink'; allowed: gaussian or"),
         (["--stop", "detatch"], "did you mean 'detach'?"),
@@ -92,12 +113,14 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path):
         (["--config", "none.yaml"], "none.yaml"),
         (["--config", "unknown.yaml"], "there is no setting 'gama'"),
         (["--config", "broken.yaml"], "broken.yaml"),
+        (["--config", "empty.yaml"], "config holds no settings"),
         (["--runs", "unknown.yaml"], "where no folder can be made"),
     ],
 )
 def test_a_wrong_command_line_gets_one_sentence_and_writes_nothing(tmp_path, arguments, sentence):
     (tmp_path / "unknown.yaml").write_text("gama: 0.9\n")
     (tmp_path / "broken.yaml").write_text("a: [\n")
+    (tmp_path / "empty.yaml").write_text("")
     before = sorted(tmp_path.iterdir())
     result = script("train.py", *arguments, cwd=tmp_path)
     assert result.returncode == 2
@@ -112,6 +135,7 @@ def test_a_wrong_command_line_gets_one_sentence_and_writes_nothing(tmp_path, arg
 def test_evaluate_refuses_in_one_sentence(tmp_path):
     for arguments, sentence in (
         (["none"], "none is no run"),
+        (["none", "--video", "it.avi", "--json", "it.json"], "video is 'it.avi'; allowed: a name"),
         (["none", "--episodes", "few"], "episodes"),
         ([], "run"),
     ):

@@ -186,13 +186,17 @@ def test_an_interrupted_run_is_saved_and_goes_on(tmp_path):
 
 
 def test_a_second_interrupt_and_another_thread_are_as_usual(tmp_path):
-    before = signal.getsignal(signal.SIGINT)
-    with InterruptFlag() as flag:
-        signal.raise_signal(signal.SIGINT)
-        assert flag.raised
-        with pytest.raises(KeyboardInterrupt):
+    # A shell that starts the tests in the background has them ignore Ctrl-C.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with InterruptFlag() as flag:
             signal.raise_signal(signal.SIGINT)
-    assert signal.getsignal(signal.SIGINT) is before
+            assert flag.raised
+            with pytest.raises(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGINT)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
     steps = []
     thread = threading.Thread(target=lambda: steps.append(run(tmp_path).step))
     thread.start()
@@ -216,6 +220,15 @@ def test_a_run_that_cannot_begin_writes_nothing(tmp_path):
     with pytest.raises(ConfigError):
         run(tmp_path, device="cuda:99")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_threads_are_the_ones_that_were_asked_for(tmp_path):
+    before = torch.get_num_threads()
+    try:
+        run(tmp_path, steps=10, threads=before + 1)
+        assert torch.get_num_threads() == before + 1
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_the_device_is_resolved_or_refused():

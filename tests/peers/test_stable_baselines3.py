@@ -56,8 +56,16 @@ def peer() -> stable_baselines3.DDPG:
 
 
 def ours(stop: str, actor_stop: str, model: stable_baselines3.DDPG) -> DDPG:
-    """Our agent with the peer's weights."""
-    config = Config(stop=stop, actor_stop=actor_stop, actor_learning_rate=1e-3)
+    """Our agent with the peer's weights and settings."""
+    config = Config(
+        stop=stop,
+        actor_stop=actor_stop,
+        gamma=0.98,
+        tau=0.005,
+        hidden=(64, 64),
+        actor_learning_rate=1e-3,
+        critic_learning_rate=1e-3,
+    )
     agent = DDPG(config, 3, 1, [torch.Generator()], torch.device("cpu"))
     with torch.no_grad():
         for _, module, other in networks(agent, model):
