@@ -41,7 +41,7 @@ def progress_display() -> Iterator[Bar]:
         TimeRemainingColumn(table_column=whole(min_width=7)),
         TextColumn("return {task.fields[returns]}", table_column=whole(min_width=12)),
         # A verdict that names many modules takes more lines, and no room from the numbers.
-        TextColumn("{task.fields[separation]}"),
+        TextColumn("{task.fields[separation]}", table_column=Column(no_wrap=False)),
         console=Console(stderr=True),
     )
     try:
