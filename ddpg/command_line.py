@@ -37,6 +37,8 @@ class _ConfigParser(OneSentenceParser):
             message = value_error(setting[1], _plain(value[1]))
         elif unknown:
             message = unknown_setting(unknown[1] or unknown[2])
+        elif message.startswith("Problems parsing config:"):
+            message = message.replace("Problems parsing config:", "config is no YAML file:")
         elif message.startswith("Unexpected config"):
             message = "config holds no settings; allowed: a YAML file that maps names to values"
         super().error(message, ex)
@@ -52,15 +54,19 @@ def fail(program: str, message: object) -> NoReturn:
 def one_sentence_warnings(program: str) -> Iterator[None]:
     """Inside, what a stop warns of is one line on standard error, and told once."""
 
+    told: set[str] = set()
+
     def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
-        if issubclass(category, StopWarning):
-            print(f"{program}: warning: {message}", file=sys.stderr)
-        else:
+        if not issubclass(category, StopWarning):
             usual(message, category, *place, **more)
+        elif str(message) not in told:
+            # The command line, the run's folder and the agent each check the same setting.
+            told.add(str(message))
+            print(f"{program}: warning: {message}", file=sys.stderr)
 
     with warnings.catch_warnings():
-        # The command line, the run's folder and the agent each check the same setting.
-        warnings.simplefilter("once", StopWarning)
+        # Not `once`: what it remembers is forgotten whenever anybody changes a filter.
+        warnings.simplefilter("always", StopWarning)
         usual, warnings.showwarning = warnings.showwarning, show
         yield
 

@@ -112,7 +112,7 @@ def test_a_stop_that_cannot_train_is_warned_of_once_in_one_line(tmp_path):
         (["--resume", "--name", "none"], "is no run"),
         (["--config", "none.yaml"], "none.yaml"),
         (["--config", "unknown.yaml"], "there is no setting 'gama'"),
-        (["--config", "broken.yaml"], "broken.yaml"),
+        (["--config", "broken.yaml"], "config is no YAML file: while parsing"),
         (["--config", "empty.yaml"], "config holds no settings"),
         (["--runs", "unknown.yaml"], "where no folder can be made"),
     ],

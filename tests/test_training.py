@@ -241,7 +241,13 @@ def test_the_device_is_resolved_or_refused():
 @pytest.mark.slow
 def test_pendulum_is_learned(tmp_path):
     result = run(
-        tmp_path, members=2, steps=8_000, random_steps=1_000, hidden=(64, 64), log_every=500
+        tmp_path,
+        members=2,
+        steps=8_000,
+        random_steps=1_000,
+        hidden=(64, 64),
+        log_every=500,
+        actor_learning_rate=1e-3,
     )
     evaluator = Evaluator("Pendulum-v1", {}, 20, 10_000)
     returns = evaluator.returns(
