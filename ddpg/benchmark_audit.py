@@ -69,10 +69,7 @@ def _turns(stop: str) -> dict[str, Callable[[], object]]:
         terminated=torch.zeros(1, _BATCH, 1),
     )
     contract = separation.contract(agent)
-    updates = {
-        "critic_update": partial(agent.update_critic, batch),
-        "actor_update": partial(agent.update_actor, batch),
-    }
+    updates = separation.updates(agent, batch)
     return {
         "update": partial(agent.update, batch),
         "light": partial(separation.measure, agent, contract, batch),

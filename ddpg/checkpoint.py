@@ -40,12 +40,11 @@ class Checkpoints:
     """The checkpoints of one run.
 
     Args:
-        folder: where they are; it is made if need be.
+        folder: where they are; the first `save` makes it.
     """
 
     def __init__(self, folder: Path):
         self.folder = folder
-        folder.mkdir(exist_ok=True)
 
     def save(self, step: int, state: dict[str, Any], replay: ReplayBuffer) -> None:
         """Write a checkpoint at environment step `step`, then drop all but the two newest.
@@ -55,6 +54,7 @@ class Checkpoints:
             state: tensors, numbers, strings, and lists and dicts of them.
             replay: what it gained since the last checkpoint goes into a piece of its own.
         """
+        self.folder.mkdir(exist_ok=True)
         pieces = self._pieces(self.latest_step())
         first = max(pieces[-1].last if pieces else 0, replay.added - replay.capacity)
         if first < replay.added:

@@ -1,5 +1,6 @@
 """The audit of our own agent: what each update reached, wrote and moved, a value a member."""
 
+from collections.abc import Callable
 from functools import partial
 from itertools import groupby
 from typing import NamedTuple
@@ -41,18 +42,17 @@ def contract(agent: DDPG) -> Contract:
     )
 
 
+def updates(agent: DDPG, batch: Batch) -> dict[str, Callable[[], object]]:
+    """The updates that `contract` names, on `batch`."""
+    return {
+        "critic_update": partial(agent.update_critic, batch),
+        "actor_update": partial(agent.update_actor, batch),
+    }
+
+
 def measure(agent: DDPG, promised: Contract, batch: Batch) -> Separation:
     """Audit one critic and one actor update on `batch`, and put everything back to the bit."""
-    report = audit(
-        promised,
-        {
-            "critic_update": partial(agent.update_critic, batch),
-            "actor_update": partial(agent.update_actor, batch),
-        },
-        rounds=1,
-        level="light",
-        stacked=True,
-    )
+    report = audit(promised, updates(agent, batch), rounds=1, level="light", stacked=True)
     values = {
         f"{cell.update}/{cell.module}/{quantity}": value
         for cell in report.cells

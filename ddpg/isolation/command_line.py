@@ -22,16 +22,23 @@ class UsageError(ValueError):
     """Something on the command line that cannot be audited: one sentence."""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(
+    find: Callable[[str], Subject], subjects: str, arguments: Sequence[str] | None = None
+) -> int:
     """Audit what the command line names.
+
+    Args:
+        find: what the subject's name stands for; raises UsageError.
+        subjects: the help on such names.
+        arguments: those of the process, if left out.
 
     Returns:
         0 if the contract is kept, 1 if it is broken. Leaves with 2 on a usage error.
     """
-    parser = _parser()
+    parser = _parser(subjects)
     parsed = parser.parse_args(arguments)
     try:
-        contract, updates = _subject(parsed.subject)
+        contract, updates = find(parsed.subject)
         report = audit(contract, updates, rounds=parsed.rounds)
     except (UsageError, ContractError) as error:
         _fail(parser, str(error))
@@ -46,17 +53,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return KEPT if report.kept else BROKEN
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(subjects: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="audit.py",
         description="Say what each update reached, wrote and moved, against its contract.",
         epilog="Exit status: 0 the contract is kept, 1 it is broken, 2 a usage error.",
     )
-    parser.add_argument(
-        "subject",
-        metavar="module:factory",
-        help="a function without arguments that returns (contract, updates)",
-    )
+    parser.add_argument("subject", help=subjects)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the report as JSON")
     parser.add_argument("--html", type=Path, metavar="FILE", help="write the report as a page")
     parser.add_argument(
@@ -65,8 +68,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _subject(text: str) -> Subject:
-    """The contract and the updates that `module:factory` returns."""
+def factory_subject(text: str) -> Subject:
+    """The contract and the updates that `module:factory` returns.
+
+    Raises:
+        UsageError: there is no such function, or it returns something else.
+        Exception: what the user's module or function raised.
+    """
     module_name, colon, factory_name = text.partition(":")
     if not (module_name and colon and factory_name):
         raise UsageError(f"the subject is {text!r}: it takes module:factory")

@@ -19,7 +19,8 @@ class Facts:
 
     Attributes:
         own: the module's entries.
-        trainable: those to be trained: parameters that require grad (all of them, if none does).
+        trainable: those to be trained: parameters that require grad, or did when the audit began
+            (all of them, if none does).
         reached: those that the graphs of the row's losses have a path to.
         delivered: the gradients that the row's backward passes delivered, summed.
         written: `.grad` as the row's step found it, or as the update left it.
@@ -27,7 +28,9 @@ class Facts:
         changes: what changed, in order: entry → changes.
     """
 
-    def __init__(self, record: Record, row: str, module: str, trained: bool) -> None:
+    def __init__(
+        self, record: Record, row: str, module: str, trained: bool, at_first: Mapping[int, bool]
+    ) -> None:
         self.record, self.row, self.module = record, row, module
         self.own = {id(e.tensor): e for e in record.inventory.by_owner[module]}
         self.parameters = {
@@ -36,7 +39,7 @@ class Facts:
         self.trainable = {
             key
             for key in self.parameters
-            if record.required[key] or record.required_after.get(key, False)
+            if record.required[key] or record.required_after.get(key) or at_first.get(key)
         } or set(self.parameters)
         self.reached: set[int] = set()
         self.delivered: dict[int, Tensor] = {}

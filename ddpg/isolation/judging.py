@@ -11,6 +11,7 @@ from ddpg.isolation.notes import notes_on
 from ddpg.isolation.problems import Problem
 from ddpg.isolation.record import Record
 from ddpg.isolation.report import SETUP, Cell, Finding, Grade, Report, Verdict
+from ddpg.isolation.rounds import Rounds
 
 _KEPT: Verdict = "kept"
 _WORST: tuple[Verdict, ...] = ("leaked", "moved_by_other", "starved")
@@ -23,27 +24,33 @@ def judge(
     stored_at_setup: dict[str, str],
     stacked: bool = False,
 ) -> Report:
-    """The verdicts over all records of an audit; a starved module is so in every round."""
+    """The verdicts over all records of an audit.
+
+    Args:
+        setup: the modules as they were before any update ran.
+        stored_at_setup: what was wrong then with what is kept between updates, by its name.
+        stacked: every parameter is `[member, ...]`.
+
+    Raises:
+        ContractError: a follower's source has no tensor of the same name and shape.
+    """
     facts: dict[tuple[str, str], list[Facts]] = {}
-    seen: list[list[Problem]] = []
-    ran: dict[str, int] = {}
-    idle: dict[tuple[str, str], int] = {}
+    rounds = Rounds(contract)
     for record in records:
-        rows = _rows(record, contract)
-        for row in rows:
-            ran[row] = ran.get(row, 0) + 1
-            for module in contract.modules:
-                facts.setdefault((row, module), []).append(
-                    Facts(record, row, module, contract.permission(row).may_train(module))
-                )
         known = {
-            (row, module): facts[row, module][-1] for row in rows for module in contract.modules
+            (row, module): Facts(
+                record,
+                row,
+                module,
+                contract.permission(row).may_train(module),
+                records[0].required,
+            )
+            for row in _rows(record, contract)
+            for module in contract.modules
         }
-        seen.append(list(_of_record(record, contract, known)))
-        for row in rows:
-            for follower, source in contract.permission(row).follows.items():
-                if starving.idle(known[row, follower], source):
-                    idle[row, follower] = idle.get((row, follower), 0) + 1
+        for where, each in known.items():
+            facts.setdefault(where, []).append(each)
+        rounds.add(known, _merge(list(_of_record(record, contract, known))))
     problems = list(aliasing.aliased(setup, contract, SETUP))
     if records:
         for target, source in contract.equal_at_start.items():
@@ -51,21 +58,9 @@ def judge(
         problems += membership.misheld(records, contract)
     problems += _stored(records, stored_at_setup)
     problems += _ties_changed(setup, records, contract)
-    repeated: dict[tuple[str, str, str, str, str | None], list[Problem]] = {}
-    for found in seen:
-        merged = _merge(found)
-        problems += [each for each in merged if not each.must_repeat]
-        for each in merged:
-            if each.must_repeat:
-                repeated.setdefault(each.key, []).append(each)
-    for again in repeated.values():
-        last = again[-1]
-        could = ran.get(last.update, 1)
-        if last.module in contract.permission(last.update).follows:
-            could -= idle.get((last.update, last.module), 0)
-        if len(again) == could:
-            problems.append(last)
-    return _report(contract, facts, _merge(problems), notes_on(records, contract), stacked)
+    problems += rounds.problems()
+    notes = [*notes_on(records, contract), *rounds.notes()]
+    return _report(contract, facts, _merge(problems), notes, stacked)
 
 
 def _rows(record: Record, contract: Contract) -> list[str]:

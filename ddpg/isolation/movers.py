@@ -78,20 +78,24 @@ def _source_of(record: Record, change: Change, follows: Mapping[str, str]) -> tu
             continue
         if other.tensor.shape != entry.tensor.shape or not _same_name(other, entry):
             continue
-        for target in _values(record, id(other.tensor)):
+        for target in _values(record, id(other.tensor), change):
             fraction = _fraction(step, target, change.before)
             if fraction:
                 return other.owners[0], fraction
     return "", 0.0
 
 
-def _values(record: Record, key: int) -> list[Tensor]:
-    """Every value that an entry had while the update ran."""
-    changes = [write.change for write in record.writes()]
-    changes += [change for step in record.steps() for change in step.changes]
-    values = [record.start.get(key), record.end.get(key)]
-    values += [change.after for change in changes if id(change.entry.tensor) == key]
-    return [value for value in values if value is not None]
+def _values(record: Record, key: int, seen: Change) -> list[Tensor]:
+    """Every value of an entry while the update ran; first what it was when `seen` was seen."""
+    values = [record.start.get(key)]
+    current: Tensor | None = None
+    for change in record.changes():
+        if change is seen:
+            current = values[-1]
+        if id(change.entry.tensor) == key:
+            values.append(change.after)
+    values.append(record.end.get(key))
+    return [value for value in (current, *values) if value is not None]
 
 
 def _same_name(one: Entry, two: Entry) -> bool:

@@ -2,16 +2,22 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 from ddpg.isolation.inventory import Entry
 from ddpg.isolation.report import Grade, Kind, Verdict
 
+When = Literal["any", "every", "last"]
+
 
 @dataclass(frozen=True)
 class Problem:
-    """See `Finding`. `must_repeat`: it counts only if every round of the update shows it.
+    """See `Finding`.
 
-    `grade` is the cell's where it is None.
+    Attributes:
+        grade: the cell's where it is None.
+        rounds: it counts if any round of the update shows it, only if every one does (or could),
+            or also if the last one does.
     """
 
     update: str
@@ -22,7 +28,7 @@ class Problem:
     tensors: tuple[str, ...] = ()
     loss: str | None = None
     grade: Grade | None = None
-    must_repeat: bool = False
+    rounds: When = "any"
 
     @property
     def key(self) -> tuple[str, str, str, str, str | None]:

@@ -135,6 +135,14 @@ class Record:
             return next((call for call in within if call.module == module), None)
         return within[-1] if within else None
 
+    def changes(self) -> Iterator[Change]:
+        """Everything that changed, in the order in which it was seen."""
+        for event in self.events:
+            if isinstance(event, Step):
+                yield from event.changes
+            elif isinstance(event, Write):
+                yield event.change
+
     def passes(self, row: str | None = None) -> Iterator[Pass]:
         return (e for e in self.events if isinstance(e, Pass) and row in (None, e.row))
 

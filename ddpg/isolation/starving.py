@@ -3,13 +3,14 @@
 import math
 from collections.abc import Iterator
 
+import torch
 from torch import Tensor
 
 from ddpg.isolation.contract import Contract, ContractError, Permission
 from ddpg.isolation.facts import Facts
 from ddpg.isolation.inventory import Entry
 from ddpg.isolation.ledger import same_bits
-from ddpg.isolation.problems import Problem, names_in, some
+from ddpg.isolation.problems import Problem, When, names_in, some
 from ddpg.isolation.record import Record
 from ddpg.isolation.report import Grade, Kind, Verdict
 from ddpg.isolation.residue import is_multiple
@@ -25,7 +26,7 @@ def untrained(facts: Facts, contract: Contract) -> Iterator[Problem]:
     by_hand = facts.nonzero(facts.written) - facts.delivered.keys()
     live = delivered | (by_hand - _taken_elsewhere(facts))
 
-    def problem(kind: Kind, which: set[int], what: str) -> Problem:
+    def problem(kind: Kind, which: set[int], what: str, rounds: When = "every") -> Problem:
         names = names_in(module, facts.entries(which))
         whole = "" if which == keys else f" (of {module}: {some(names)})"
         return Problem(
@@ -35,18 +36,21 @@ def untrained(facts: Facts, contract: Contract) -> Iterator[Problem]:
             kind,
             f"{row} was to train {module}: {what}{whole}",
             names,
-            # What no optimizer holds is starved, whatever an earlier round did.
-            must_repeat=kind != "membership",
+            rounds=rounds,
         )
 
     if not keys:
         yield problem("reached", set(), "it has no parameter of its own to train")
         return
     cut = keys - facts.reached - live
-    if cut:
-        frozen = not any(record.required[key] for key in cut)
-        why = "its parameters do not require grad" if frozen else "no loss has a path to it"
-        yield problem("reached", cut, why)
+    frozen = {key for key in cut if not record.required[key]}
+    if frozen:
+        # Left frozen by an earlier round, it stays so; a delayed update makes no pass at all.
+        lasting = any(record.passes(row))
+        why = "its parameters do not require grad"
+        yield problem("reached", frozen, why, "last" if lasting else "every")
+    if cut - frozen:
+        yield problem("reached", cut - frozen, "no loss has a path to it")
     unasked = (keys & facts.reached) - facts.delivered.keys() - live
     if unasked:
         yield problem("reached", unasked, "a loss has a path to it, but delivered no gradient")
@@ -61,7 +65,8 @@ def untrained(facts: Facts, contract: Contract) -> Iterator[Problem]:
     if contract.optimizers or record.optimizers:
         outside = unmoved - held
         if outside:
-            yield problem("membership", outside, f"no optimizer holds it{_stale(record)}")
+            # Starved from here on, whatever an earlier round did.
+            yield problem("membership", outside, f"no optimizer holds it{_stale(record)}", "any")
         unmoved -= outside
     if unmoved:
         idle = not unmoved & stepped.keys()
@@ -107,7 +112,7 @@ def untrained_by_term(facts: Facts, permission: Permission) -> Iterator[Problem]
             names_in(module, facts.entries(facts.trainable)),
             loss=name,
             grade=grade,
-            must_repeat=True,
+            rounds="every",
         )
 
 
@@ -134,7 +139,7 @@ def lagging(facts: Facts, source: str) -> Iterator[Problem]:
         if not before.is_floating_point():
             continue
         was, now = _distance(before, target), _distance(after, target)
-        if now > was:
+        if now > was + _rounding(target):
             strayed.append(entry)
         elif now == was and _differs(record, entry, follower, source):
             stayed.append(entry)
@@ -152,7 +157,7 @@ def lagging(facts: Facts, source: str) -> Iterator[Problem]:
                 "moved",
                 f"{row}: {follower} was to follow {source}, and {what} ({some(names)})",
                 names,
-                must_repeat=verdict == "starved",
+                rounds="every" if verdict == "starved" else "any",
             )
 
 
@@ -214,6 +219,11 @@ def pairs(
         other = sources[name]
         if other is not tensor:
             yield entry, values.get(id(other), other)
+
+
+def _rounding(target: Tensor) -> float:
+    """How far (1 − tau)·x + tau·x may be from x, in its own precision."""
+    return 4 * torch.finfo(target.dtype).eps * float(target.double().norm())
 
 
 def _distance(one: Tensor, other: Tensor) -> float:

@@ -67,7 +67,8 @@ def test_a_broken_contract_and_its_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["mine"], "the subject is 'mine': it takes module:factory"),
+        (["mine"], "mine is no run: it has no config.yaml; allowed: the folder of a run, or"),
+        ([":kept"], "the subject is ':kept': it takes module:factory"),
         (["nowhere:kept"], "there is no module 'nowhere' here or on the path"),
         (["mine:nothing"], "the module 'mine' has no function 'nothing'"),
         (["mine:NUMBER"], "the module 'mine' has no function 'NUMBER'"),

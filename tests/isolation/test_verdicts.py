@@ -236,6 +236,58 @@ def test_a_sync_that_does_nothing_is_seen_in_either_order(
     assert not report.find(module="critic_target")
 
 
+def test_a_sync_that_never_had_anything_to_do_is_noted(agent: ActorCritic) -> None:
+    contract = agent.contract()
+    report = audit(contract, {"sync": agent.act}, rounds=1)
+    assert report.kept
+    assert any("critic_target equalled critic whenever it ran" in note for note in report.notes)
+    agent.critic_update()
+    agent.actor_update()
+    assert not audit(contract, {"sync": agent.sync}, rounds=1).notes
+
+
+@pytest.mark.parametrize("delayed", [False, True])
+def test_what_an_earlier_round_left_frozen_is_starved(agent: ActorCritic, delayed: bool) -> None:
+    critic_runs: list[int] = []
+
+    def critic_update() -> None:
+        critic_runs.append(0)
+        if not delayed or len(critic_runs) % 2:
+            agent.critic_update()
+
+    def actor_update() -> None:
+        agent.actor_update()
+        agent.critic[0].requires_grad_(False)
+
+    report = audit(agent.contract(), {"critic_update": critic_update, "actor_update": actor_update})
+    left = ("actor_update", "critic", "leaked", 2, "modes")
+    starved = ("critic_update", "critic", "starved", 3, "reached")
+    assert found(report) == ({left} if delayed else {left, starved})
+
+
+def test_the_declared_source_of_a_polyak_average_comes_first(agent: ActorCritic) -> None:
+    twin = copy.deepcopy(agent.critic_target)  # stays equal to it, and is written first
+
+    def train() -> None:
+        agent.critic_update()
+        with torch.no_grad():
+            for target in (twin, agent.critic_target):
+                for one, other in zip(target.parameters(), agent.critic.parameters(), strict=True):
+                    one.lerp_(other, 0.01)
+        agent.critic_update()
+
+    agent.critic_update()
+    contract = Contract(
+        modules={"twin": twin, "critic": agent.critic, "critic_target": agent.critic_target},
+        optimizers={"critic": agent.critic_optimizer},
+        updates={"train": trains("critic", follows={"critic_target": "critic", "twin": "critic"})},
+    )
+    report = audit(contract, train)
+    assert report.kept
+    assert report["train", "critic_target"].movers == ("Polyak from critic (tau 0.01)",)
+    assert report["train", "twin"].movers == ("Polyak from critic (tau 0.01)",)
+
+
 def test_polyak_into_the_source(agent: ActorCritic) -> None:
     agent.critic_update()
 

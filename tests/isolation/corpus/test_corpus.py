@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ddpg.isolation import Contract, audit
-from tests.isolation.corpus.case import Filed, collect
+from tests.isolation.corpus.case import Example, Filed, Updates, collect
 from tests.isolation.corpus.outcome import outcome
 
 CORPUS = collect()
@@ -20,6 +20,23 @@ FALSE_ALARMS = [filed for filed in CORPUS if filed.case.false_alarm]
 pytestmark = pytest.mark.filterwarnings(
     "ignore:optimizer contains a parameter group with duplicate"
 )
+
+ORDER_MATTERS = {
+    "d/toggle_unfreezes": "the update that runs first leaves the modes changed",
+    "h/sync_makes_the_target_the_model": "nothing has moved yet when the sync runs first",
+    "k/experience_keeps_graphs": "there is no experience before the rollout",
+    "k/states_made_in_inference_mode": "there are no states before the rollout",
+}
+
+
+def reversed_order(example: Example) -> Example:
+    """The same updates, the last one first."""
+
+    def turned() -> tuple[Contract, Updates]:
+        contract, updates = example()
+        return contract, dict(reversed(list(updates.items())))
+
+    return turned
 
 
 def each_of(corpus: list[Filed]) -> pytest.MarkDecorator:
@@ -57,6 +74,21 @@ def test_the_mended_twin_is_clean(filed: Filed) -> None:
 @each_of(FALSE_ALARMS)
 def test_a_false_alarm_is_clean(filed: Filed) -> None:
     assert not outcome(filed.example("example")).false
+
+
+@each_of([filed for filed in BROKEN if filed.name not in ORDER_MATTERS])
+def test_the_order_of_the_updates_hides_nothing(filed: Filed) -> None:
+    result = outcome(reversed_order(filed.example("broken")), filed.case.expected)
+    assert not result.missed
+    assert not result.false
+    assert not outcome(reversed_order(filed.example("mended"))).false
+
+
+@each_of(FALSE_ALARMS)
+def test_a_false_alarm_is_clean_in_any_order_and_in_one_round(filed: Filed) -> None:
+    example = filed.example("example")
+    assert not outcome(reversed_order(example)).false
+    assert audit(*example(), rounds=1).kept
 
 
 @each_of(CORPUS)

@@ -1,0 +1,78 @@
+"""A run of ours under the audit: its agent and replay, as the newest checkpoint has them."""
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from ddpg import separation
+from ddpg.agent import DDPG
+from ddpg.checkpoint import CheckpointError, Checkpoints
+from ddpg.config import ConfigError
+from ddpg.isolation import follows, nothing
+from ddpg.isolation.command_line import Subject, UsageError, factory_subject
+from ddpg.random_streams import RandomStreams
+from ddpg.replay import ReplayBuffer
+from ddpg.run_folder import RunFolder
+
+SUBJECTS = (
+    "the folder of a run, or module:factory, a function without arguments that returns "
+    "(contract, updates)"
+)
+
+
+def subject(text: str) -> Subject:
+    """What is to be audited: `text` is one of `SUBJECTS`.
+
+    Raises:
+        UsageError: it is neither, or cannot be read.
+    """
+    if ":" in text and not Path(text).is_dir():
+        return factory_subject(text)
+    try:
+        return run_subject(Path(text))
+    except (ConfigError, CheckpointError) as error:
+        raise UsageError(f"{error}; allowed: the folder of a run, or module:factory") from error
+
+
+def run_subject(path: Path) -> Subject:
+    """What a run promises, and its updates, its sync and its acting on the batch it drew next.
+
+    Nothing in the folder is written to; what the run did on an accelerator is audited on the CPU.
+
+    Args:
+        path: the run's folder.
+
+    Raises:
+        ConfigError: there is no run.
+        CheckpointError: there is no checkpoint, it cannot be read, or its replay is empty.
+    """
+    folder = RunFolder(path)
+    config = folder.load_config()
+    checkpoints = Checkpoints(folder.checkpoints)
+    weights = checkpoints.load_state()["agent"]["actor"]
+    dims = (weights["hidden.0.weight"].shape[1], weights["output.weight"].shape[2])
+    streams = RandomStreams.from_seeds([config.seed + member for member in range(config.members)])
+    replay = ReplayBuffer(streams.replay, config.replay_capacity, *dims, torch.device("cpu"))
+    state = checkpoints.load(replay)
+    if not len(replay):
+        raise CheckpointError(f"{checkpoints.folder} holds a replay without a transition")
+    agent = DDPG(config, *dims, streams.weights, torch.device("cpu"))
+    agent.load_state_dict(state["agent"])
+    streams.load_state_dict(state["streams"])
+    batch = replay.sample(config.batch_size)
+    promised = separation.contract(agent)
+    whole = replace(
+        promised,
+        updates={
+            **promised.updates,
+            "sync": follows(actor_target="actor", critic_target="critic"),
+            "acting": nothing(),
+        },
+    )
+    return whole, {
+        **separation.updates(agent, batch),
+        "sync": agent.update_targets,
+        "acting": partial(agent.act, batch.observation),
+    }
