@@ -1,13 +1,14 @@
-"""What an audit costs, in bare updates of a [256, 256] DDPG at batch 256.
+"""What an audit costs: in bare updates of a [256, 256] DDPG at batch 256, and in a training.
 
-Bare updates and audits take turns in one process, so that a busy machine slows all of them.
+What is compared takes turns in one process, so that a busy machine slows all of it.
 """
 
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from statistics import median
+from statistics import median, quantiles
 
 import torch
 
@@ -16,7 +17,10 @@ from ddpg.agent import DDPG
 from ddpg.config import Config
 from ddpg.isolation import audit
 from ddpg.replay import Batch
+from ddpg.training import Trainer
 
+_SLICE = 10
+"""Environment steps of one turn of a training."""
 _OBSERVATION_DIM, _ACTION_DIM, _BATCH = 17, 6, 256
 
 
@@ -29,6 +33,71 @@ class Cost:
     """Median."""
     bare_updates: float
     """The same in medians of a bare update."""
+
+
+@dataclass(frozen=True)
+class Slowdown:
+    """How much longer a training takes with audits, by one clock."""
+
+    clock: str
+    without: float
+    """Median milliseconds of a step without audits."""
+    quartiles: tuple[float, float, float]
+    """Of the windows' ratios, with audits over without."""
+    ratio: float
+    """Of the medians of the windows."""
+
+
+def training_slowdown(windows: int) -> list[Slowdown]:
+    """Time a default training with audits beside one without, by the wall and by the processor.
+
+    A window is `separation_every` environment steps with an update each, so that one audit falls
+    into it; the two trainings take turns of `_SLICE` steps. Nothing else differs between them, and
+    they go through the same weights.
+
+    Args:
+        windows: how many windows of each are compared, at least 2.
+    """
+    every = Config().separation_every
+    clocks = {"wall": time.perf_counter, "processor": time.process_time}
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as runs:
+        pair = [_trainer(runs, separation_every) for separation_every in (every, 0)]
+        first = pair[0].config.random_steps + every
+        for trainer in pair:
+            trainer.begin()
+            trainer.advance(first)
+        taken = {clock: torch.zeros(len(pair), windows) for clock in clocks}
+        for window in range(windows):
+            start = first + window * every
+            for last in range(start + _SLICE, start + every + 1, _SLICE):
+                # Each goes first in every other window.
+                for which in (0, 1) if window % 2 else (1, 0):
+                    before = {name: clock() for name, clock in clocks.items()}
+                    pair[which].advance(last)
+                    for name, clock in clocks.items():
+                        taken[name][which, window] += clock() - before[name]
+        for trainer in pair:
+            trainer.close()
+    return [_slowdown(name, *times.tolist(), every) for name, times in taken.items()]
+
+
+def _slowdown(clock: str, audited: list[float], without: list[float], every: int) -> Slowdown:
+    ratios = [one / other for one, other in zip(audited, without, strict=True)]
+    low, middle, high = quantiles(ratios, method="inclusive")
+    base = median(without)
+    return Slowdown(clock, 1e3 * base / every, (low, middle, high), median(audited) / base)
+
+
+def _trainer(runs: str, separation_every: int) -> Trainer:
+    config = Config(
+        steps=10**9,
+        separation_every=separation_every,
+        evaluation_every=0,
+        checkpoint_every=0,
+        runs=runs,
+    )
+    return Trainer(config, report=lambda _: None)
 
 
 def audit_costs(turns: int) -> list[Cost]:

@@ -20,7 +20,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from ddpg.benchmark import Speed
-from ddpg.benchmark_audit import Cost
+from ddpg.benchmark_audit import Cost, Slowdown
 from ddpg.evaluation import Evaluation
 from ddpg.training import Progress
 
@@ -123,4 +123,13 @@ def audit_cost_table(costs: Sequence[Cost]) -> Table:
     table = Table("turn", "milliseconds", "bare updates")
     for cost in costs:
         table.add_row(cost.name, f"{cost.milliseconds:.1f}", f"{cost.bare_updates:.1f}")
+    return table
+
+
+def slowdown_table(slowdowns: Sequence[Slowdown]) -> Table:
+    """How much longer a training takes with audits, a row a clock."""
+    table = Table("clock", "ms a step without", "ratio of medians", "ratio of windows: quartiles")
+    for each in slowdowns:
+        quartiles = " ".join(f"{quartile:.4f}" for quartile in each.quartiles)
+        table.add_row(each.clock, f"{each.without:.2f}", f"{each.ratio:.4f}", quartiles)
     return table

@@ -122,27 +122,30 @@ class Trainer:
         )
 
     def run(self) -> TrainingResult:
-        """Train up to `config.steps`."""
-        self.environments.reset(self._episode_seeds())
+        """Train up to `config.steps`, and write a checkpoint."""
+        self.begin()
         with self.interrupt:
-            self._loop()
+            self.advance(self.config.steps)
             self._save()
         finished = self.step >= self.config.steps
         if finished:
             self._report()
         return TrainingResult(self.folder.path, self.step, finished, self.returns, self.agent)
 
-    def close(self) -> None:
-        """Free environments and files."""
-        self.environments.close()
-        self.evaluator.close()
-        self.tracker.close()
+    def begin(self) -> None:
+        """Start every environment's first episode."""
+        self.environments.reset(self._episode_seeds())
 
-    def _loop(self) -> None:
+    def advance(self, last: int) -> None:
+        """Train up to environment step `last`, or until interrupted.
+
+        Raises:
+            DivergenceError: a loss or value became NaN or infinite.
+        """
         config = self.config
         began, began_step = time.perf_counter(), self.step
         self._report()
-        while self.step < config.steps and not self.interrupt.raised:
+        while self.step < last and not self.interrupt.raised:
             self._environment_step()
             if self.step > config.random_steps:
                 self._update()
@@ -157,6 +160,12 @@ class Trainer:
             self.tracker.write(self.step)
             if config.checkpoint_every and self.step % config.checkpoint_every == 0:
                 self._save()
+
+    def close(self) -> None:
+        """Free environments and files."""
+        self.environments.close()
+        self.evaluator.close()
+        self.tracker.close()
 
     def _environment_step(self) -> None:
         """Act, step, and store one transition of each member."""

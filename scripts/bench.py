@@ -6,9 +6,9 @@ from pathlib import Path
 from rich.console import Console
 
 from ddpg.benchmark import SUBJECTS, compare, to_json
-from ddpg.benchmark_audit import audit_costs
+from ddpg.benchmark_audit import audit_costs, training_slowdown
 from ddpg.command_line import OneSentenceParser, fail
-from ddpg.display import audit_cost_table, speed_table
+from ddpg.display import audit_cost_table, slowdown_table, speed_table
 
 _STEP = 500
 
@@ -29,6 +29,7 @@ def main() -> int:
         fail("bench.py", f"steps is {arguments.steps}; allowed: a multiple of {_STEP}")
     if arguments.audit:
         Console().print(audit_cost_table(audit_costs(20 * arguments.repeats)))
+        Console().print(slowdown_table(training_slowdown(4 * arguments.repeats)))
         return 0
     try:
         speeds = compare(list(SUBJECTS), arguments.repeats, arguments.steps)
