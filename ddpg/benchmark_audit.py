@@ -79,7 +79,10 @@ def training_slowdown(windows: int) -> list[Slowdown]:
                         taken[name][which, window] += clock() - before[name]
         for trainer in pair:
             trainer.close()
-    return [_slowdown(name, *times.tolist(), every) for name, times in taken.items()]
+    return [
+        _slowdown(name, times[0].tolist(), times[1].tolist(), every)
+        for name, times in taken.items()
+    ]
 
 
 def _slowdown(clock: str, audited: list[float], without: list[float], every: int) -> Slowdown:
