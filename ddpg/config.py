@@ -62,8 +62,11 @@ class Config:
     final_bound: float | None = _setting(
         None, "half-width of the last layers' initial weights; null: 1/sqrt(inputs)", gt=0
     )
-    actor_learning_rate: float = _setting(5e-4, "Adam's step size for the actor", gt=0, le=1)
-    critic_learning_rate: float = _setting(1e-3, "Adam's step size for the critic", gt=0, le=1)
+    optimizer: Literal["adam", "sgd"] = _setting(
+        "adam", "optimizer of actor and critic; sgd: without momentum"
+    )
+    actor_learning_rate: float = _setting(5e-4, "optimizer's step size, actor", gt=0, le=1)
+    critic_learning_rate: float = _setting(1e-3, "optimizer's step size, critic", gt=0, le=1)
     critic_weight_decay: float = _setting(0.0, "L2 penalty on the critic's weights", ge=0, le=1)
 
     replay_capacity: int = _setting(

@@ -72,6 +72,7 @@ WRONG = [
     ({"hidden": 64}, "hidden is 64; allowed: a list"),
     ({"action_layer": 3}, "action_layer is 3; allowed: 0 to 2"),
     ({"final_bound": 0.0}, "final_bound is 0.0; allowed: null, or a number > 0"),
+    ({"optimizer": "rmsprop"}, "optimizer is 'rmsprop'; allowed: adam or sgd"),
     ({"actor_learning_rate": 0}, "actor_learning_rate is 0"),
     ({"critic_learning_rate": 2}, "critic_learning_rate is 2"),
     ({"critic_weight_decay": -1}, "critic_weight_decay is -1"),
