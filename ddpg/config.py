@@ -47,8 +47,8 @@ class Config:
     manual_scale: float | dict[str, float] = _setting(
         0.0, "stop manual: factor on protected gradients, one number or {module: number}"
     )
-    manual_every: int = _setting(
-        1, "stop manual: period of the update that lets them through; 1: none", "updates", ge=1
+    manual_every: PositiveInt | dict[str, PositiveInt] = _setting(
+        1, "stop manual: period of the update that lets them through; 1: none", "updates"
     )
     bootstrap_actor: Literal["target", "live"] = _setting(
         "target", "the actor that chooses the action of the bootstrap"
@@ -129,18 +129,20 @@ class Config:
                 check(getattr(self, name), crossing)
             except StopError as error:
                 raise ConfigError(f"{name}: {error}") from error
-        if isinstance(self.manual_scale, dict):
-            self._check_manual_scale(self.manual_scale)
+        for name in ("manual_scale", "manual_every"):
+            value = getattr(self, name)
+            if isinstance(value, dict):
+                self._check_manual_modules(name, value)
 
-    def _check_manual_scale(self, scale: Mapping[str, float]) -> None:
+    def _check_manual_modules(self, name: str, value: Mapping[str, float]) -> None:
         protected = set()
         if "manual" in self.stop:
             protected |= {"critic_target", _BOOTSTRAP_NAMES[self.bootstrap_actor]}
         if "manual" in self.actor_stop:
             protected |= {"critic"}
-        if set(scale) != protected:
+        if set(value) != protected:
             raise ConfigError(
-                f"manual_scale names {sorted(scale)}; allowed: a number, or one for each module "
+                f"{name} names {sorted(value)}; allowed: a number, or one for each module "
                 f"that a stop 'manual' protects here, {sorted(protected)}"
             )
 
@@ -238,6 +240,7 @@ def _type_words(hint: Any) -> str:
         float | None: "null, or a number",
         str | None: "null, or text",
         float | dict[str, float]: "a number, or {module: number}",
+        PositiveInt | dict[str, PositiveInt]: "a whole number ≥ 1, or {module: such a number}",
         dict[str, bool | int | float | str]: "{name: true or false, number, or text}",
         tuple[PositiveInt, ...]: "a list of whole numbers ≥ 1",
     }[hint]

@@ -213,6 +213,17 @@ def test_the_settings_of_manual_reach_both_crossings(crossing):
         assert moved == expected, settings
 
 
+def test_a_leak_into_the_live_actor_alone_is_dosed_by_its_own_period():
+    every = {"actor": 2, "critic_target": 1}
+    agent = make_agent(stop="manual", bootstrap_actor="live", manual_every=every, optimizer="sgd")
+    moved = []
+    for seed in range(4):
+        before = {name: snapshot(module) for name, module in agent.modules.items()}
+        agent.update_critic(random_batch(1, seed))
+        moved.append([n for n, m in agent.modules.items() if not same_bits(before[n], snapshot(m))])
+    assert moved == [["critic"], ["actor", "critic"]] * 2
+
+
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
 def test_a_state_brings_back_weights_moments_and_counts(optimizer):
     agent, other = (

@@ -179,6 +179,21 @@ class TestManual:
         assert gradient_kind(first.parameters()) == "zero"
         assert gradient_kind(second.parameters()) == "nonzero"
 
+    def test_a_period_a_module(self):
+        first, second, head = nn.Linear(2, 2), nn.Linear(2, 2), nn.Linear(2, 1)
+        protected = {"first": first, "second": second}
+        every = {"first": 2, "second": 1}
+        stop = build("manual", UPSTREAM, {"head": head}, protected, manual_every=every)
+        kinds = []
+        for _ in range(4):
+            stop.clear_gradients()
+            values = stop.through(lambda x: second(first(x)), torch.ones(3, 2))
+            stop.backward(head(values).mean())
+            stop.edit_gradients()
+            kinds.append([gradient_kind(module.parameters()) for module in protected.values()])
+            assert gradient_kind(head.parameters()) == "nonzero"
+        assert kinds == [["zero", "zero"], ["nonzero", "zero"]] * 2
+
     def test_a_zero_is_not_nothing_under_weight_decay(self):
         layers, cut = Layers("manual", UPSTREAM), Layers("detach", UPSTREAM)
         before = weights(layers.first)
@@ -200,6 +215,8 @@ class TestManual:
             Layers("manual", UPSTREAM, manual_scale={"M": 1.0})
         with pytest.raises(StopError, match="manual_every is 0; allowed: 1 or more"):
             Layers("manual", UPSTREAM, manual_every=0)
+        with pytest.raises(StopError, match=r"manual_every names \['M'\].*\['L'\]"):
+            Layers("manual", UPSTREAM, manual_every={"M": 2})
 
 
 class TestChainRule:
