@@ -182,17 +182,19 @@ class TestManual:
     def test_a_period_a_module(self):
         first, second, head = nn.Linear(2, 2), nn.Linear(2, 2), nn.Linear(2, 1)
         protected = {"first": first, "second": second}
-        every = {"first": 2, "second": 1}
+        every = {"first": 2, "second": 3}
         stop = build("manual", UPSTREAM, {"head": head}, protected, manual_every=every)
-        kinds = []
-        for _ in range(4):
+        whole = []
+        for _ in range(6):
             stop.clear_gradients()
             values = stop.through(lambda x: second(first(x)), torch.ones(3, 2))
             stop.backward(head(values).mean())
             stop.edit_gradients()
-            kinds.append([gradient_kind(module.parameters()) for module in protected.values()])
+            kinds = {name: gradient_kind(module.parameters()) for name, module in protected.items()}
+            assert set(kinds.values()) <= {"zero", "nonzero"}
+            whole.append([name for name, kind in kinds.items() if kind == "nonzero"])
             assert gradient_kind(head.parameters()) == "nonzero"
-        assert kinds == [["zero", "zero"], ["nonzero", "zero"]] * 2
+        assert whole == [[], ["first"], ["second"], ["first"], [], ["first", "second"]]
 
     def test_a_zero_is_not_nothing_under_weight_decay(self):
         layers, cut = Layers("manual", UPSTREAM), Layers("detach", UPSTREAM)
