@@ -1,15 +1,21 @@
 """Gymnasium environments: one a member, actions in [−1, 1], a step is one transition."""
 
 from collections.abc import Callable, Mapping
+from importlib import import_module
+from inspect import signature
 from typing import Any, NamedTuple
 
 import gymnasium
 import numpy as np
+from gymnasium.envs.registration import load_env_creator
 from gymnasium.spaces import Box
-from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from gymnasium.vector import AutoresetMode, VectorEnv
 from numpy.typing import NDArray
 
+from ddpg import pendulum
 from ddpg.config import ConfigError
+
+pendulum.register()
 
 
 class ActionScale:
@@ -61,7 +67,8 @@ class Environments:
     """One environment a member, stepped together.
 
     With `AutoresetMode.SAME_STEP` an episode that ends begins anew in the same step, so that each
-    step is one transition. `observation` is what the actors see next.
+    step is one transition. `observation` is what the actors see next. An environment with a vector
+    entry point that has this mode is stepped by it, any other one by Gymnasium's `SyncVectorEnv`.
 
     Args:
         name: Gymnasium id, or `module:id`.
@@ -73,16 +80,8 @@ class Environments:
     """
 
     def __init__(self, name: str, members: int, options: Mapping[str, Any]):
-        self.vector: SyncVectorEnv = _made(
-            name,
-            lambda: gymnasium.make_vec(
-                name,
-                num_envs=members,
-                vectorization_mode="sync",
-                vector_kwargs={"autoreset_mode": AutoresetMode.SAME_STEP},
-                **options,
-            ),
-        )
+        # Gymnasium declares one seed for all; its vector environments take one a member as well.
+        self.vector: Any = _made(name, lambda: _make_vector(name, members, options))
         self.observation_dim = observation_dim(self.vector.single_observation_space)
         self.scale = action_scale(self.vector.single_action_space)
         self.action_dim = len(self.scale.low)
@@ -149,6 +148,22 @@ def action_scale(space: gymnasium.Space[Any]) -> ActionScale:
             "DDPG is for continuous actions"
         )
     return ActionScale(space)
+
+
+def _make_vector(name: str, members: int, options: Mapping[str, Any]) -> VectorEnv:
+    mode: dict[str, Any] = {"autoreset_mode": AutoresetMode.SAME_STEP}
+    module, _, identifier = name.rpartition(":")
+    if module:
+        import_module(module)
+    # What is not registered under this very name, `make_vec` completes or refuses.
+    spec = gymnasium.registry.get(identifier)
+    if spec and spec.vector_entry_point:
+        entry_point = spec.vector_entry_point
+        creator = load_env_creator(entry_point) if isinstance(entry_point, str) else entry_point
+        # Options of the wrappers of single environments, such as render_mode, stay with those.
+        if {*mode, *options} <= signature(creator).parameters.keys():
+            return gymnasium.make_vec(name, members, "vector_entry_point", **mode, **options)
+    return gymnasium.make_vec(name, members, "sync", vector_kwargs=mode, **options)
 
 
 def _made(name: str, maker: Callable[[], Any]) -> Any:
