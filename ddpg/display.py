@@ -25,7 +25,9 @@ from ddpg.evaluation import Evaluation
 from ddpg.training import Progress
 
 
-class _SpeedColumn(ProgressColumn):
+class SpeedColumn(ProgressColumn):
+    """Steps per second."""
+
     def render(self, task: Task) -> Text:
         return Text(f"{task.speed:,.0f} steps/s" if task.speed else "")
 
@@ -37,7 +39,7 @@ def progress_display() -> Iterator[Bar]:
     bar = Bar(
         MofNCompleteColumn(table_column=whole(min_width=15)),
         BarColumn(bar_width=6, table_column=whole(min_width=6)),
-        _SpeedColumn(table_column=whole(min_width=11)),
+        SpeedColumn(table_column=whole(min_width=11)),
         TimeRemainingColumn(table_column=whole(min_width=7)),
         TextColumn("return {task.fields[returns]}", table_column=whole(min_width=12)),
         # A verdict that names many modules takes more lines, and no room from the numbers.

@@ -1,0 +1,1 @@
+"""The comparison: every stop, many seeds, one command, one report."""
