@@ -9,7 +9,7 @@ from ddpg.isolation import Cell
 from ddpg.tutorial.autograd_graph import autograd_graph
 from ddpg.tutorial.drawing import Graph
 from ddpg.tutorial.layers import UPDATE, Layers, audited
-from ddpg.tutorial.saved import Amount, SavedTensors
+from ddpg.saved_tensors import Amount, SavedTensors
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from ddpg.tutorial.inference_uses import uses
 from ddpg.tutorial.layers import Layers
 from ddpg.tutorial.layers_seen import gradient_text, see
 from ddpg.tutorial.lesson_layers import gradient_table, held_words
-from ddpg.tutorial.saved import SavedTensors
+from ddpg.saved_tensors import SavedTensors
 
 PROTECTING = legal(Crossing.UPSTREAM, Effect.PROTECTS)
 LEAKING = legal(Crossing.UPSTREAM, Effect.LEAKS)

@@ -8,7 +8,7 @@ from ddpg.tutorial.claims.claim import Part
 from ddpg.tutorial.claims.cutting import INPUTS, perceptron
 from ddpg.tutorial.inference_uses import uses
 from ddpg.tutorial.layers import Layers
-from ddpg.tutorial.saved import SavedTensors
+from ddpg.saved_tensors import SavedTensors
 
 
 def inference_tracks_nothing_downstream() -> list[Part]:

@@ -1,0 +1,1 @@
+"""The comparison: many runs read back, their statistics, and one report of them all."""
