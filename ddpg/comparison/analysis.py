@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddpg.comparison.cost import Cost, subject
+from ddpg.comparison.reach import reached
 from ddpg.comparison.statistics import (
     Band,
     Estimate,
@@ -18,7 +19,7 @@ from ddpg.comparison.statistics import (
 from ddpg.comparison.variants import Curve, Section, Variant
 from ddpg.tracking import RETURN_DISCOUNTED, RETURN_EVALUATION, SEPARATION, VALUE_Q_START
 
-GRADES = ("nothing", "zero gradient", "gradient", "moved")
+_GRADES = ("nothing", "wrote zero", "wrote", "moved")
 """By the audit's grade: how far a loss's touch went."""
 
 
@@ -32,17 +33,12 @@ class Score:
     area: Estimate
     improvement: Estimate | None
     """Probability of a better final score than the control's; None for the control itself."""
+    over_protected: Estimate | None
+    """The same over the curve of the stops that protect; None for that curve."""
     value: Band | None
     """Q(s₀, μ(s₀)); None if the runs did not log it."""
     discounted: Band | None
     """The discounted return of the same episodes."""
-
-    @property
-    def gap(self) -> float | None:
-        """Q minus measured return at the last evaluation: how much the critic flatters."""
-        if self.value is None or self.discounted is None:
-            return None
-        return float(self.value.value[-1] - self.discounted.value[-1])
 
 
 @dataclass(frozen=True)
@@ -55,10 +51,30 @@ class Touch:
     """Of the audits of the members, those that had that grade."""
     audits: int
     """How many of them there were."""
+    reached: bool
+    """Whether the graph of the update's loss has a path to the module."""
 
     @property
     def words(self) -> str:
-        return GRADES[self.grade]
+        """`nothing`, `reached`, `wrote zero`, `wrote`, or `moved`."""
+        return "reached" if self.reached and self.grade == 0 else _GRADES[self.grade]
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """Everything that a section's page shows in figures."""
+
+    section: Section
+    scores: list[Score]
+    """One a curve, in the section's order."""
+    touches: dict[str, dict[tuple[str, str], Touch]]
+    """Variant's label -> `(update, module)` -> how far the update went into it."""
+    prices: dict[str, "Price"]
+    """Variant's label -> what the section's update costs; only of those that were measured."""
+
+    def score(self, variant: Variant) -> Score:
+        """Of the curve that the variant is one of."""
+        return next(score for score in self.scores if variant in score.curve.variants)
 
 
 @dataclass(frozen=True)
@@ -72,16 +88,30 @@ class Price:
     repeats: int
 
 
-def scores(section: Section) -> list[Score]:
-    """One a curve, in the section's order."""
+def analyse(section: Section, costs: list[Cost]) -> Analysis:
+    """Reckon all figures of a section."""
+    priced = {variant.label: _price(section, variant, costs) for variant in section.variants}
+    return Analysis(
+        section,
+        _scores(section),
+        {variant.label: _touches(variant) for variant in section.variants},
+        {label: price for label, price in priced.items() if price is not None},
+    )
+
+
+def _scores(section: Section) -> list[Score]:
     finals = {curve.variant.label: _final(curve) for curve in section.curves}
     return [
-        _score(curve, _improvement(curve, section.control(curve), finals))
+        _score(
+            curve,
+            _improvement(curve, section.control(curve), finals),
+            _improvement(curve, section.protected(curve), finals),
+        )
         for curve in section.curves
     ]
 
 
-def _score(curve: Curve, improvement: Estimate | None) -> Score:
+def _score(curve: Curve, improvement: Estimate | None, over_protected: Estimate | None) -> Score:
     series = curve.variant.series
     returns = series[RETURN_EVALUATION]
     optional = [series.get(VALUE_Q_START), series.get(RETURN_DISCOUNTED)]
@@ -100,6 +130,7 @@ def _score(curve: Curve, improvement: Estimate | None) -> Score:
         final=Estimate(*(float(each) for each in final[:, 0]), curve.members),
         area=Estimate(*(float(each) for each in area[:, 0]), curve.members),
         improvement=improvement,
+        over_protected=over_protected,
         value=value,
         discounted=discounted,
     )
@@ -110,26 +141,29 @@ def _final(curve: Curve) -> NDArray[np.float64]:
 
 
 def _improvement(
-    curve: Curve, control: Curve | None, finals: dict[str, NDArray[np.float64]]
+    curve: Curve, other: Curve | None, finals: dict[str, NDArray[np.float64]]
 ) -> Estimate | None:
-    if control is None or control is curve:
+    if other is None or other is curve:
         return None
-    return probability_of_improvement(finals[curve.variant.label], finals[control.variant.label])
+    return probability_of_improvement(finals[curve.variant.label], finals[other.variant.label])
 
 
-def touches(variant: Variant) -> dict[tuple[str, str], Touch]:
+def _touches(variant: Variant) -> dict[tuple[str, str], Touch]:
     """`(update, module)` -> how far the update went into it; empty if there was no audit."""
     found: dict[tuple[str, str], Touch] = {}
+    paths = reached(variant.config)
     for tag, series in variant.series.items():
         kind, *rest = tag.split("/")
         if kind == SEPARATION and rest[-1] == "grade":
             grades = series.values[~np.isnan(series.values)]
             top = int(grades.max())
-            found[rest[0], rest[1]] = Touch(top, float((grades == top).mean()), len(grades))
+            place = (rest[0], rest[1])
+            share = float((grades == top).mean())
+            found[place] = Touch(top, share, len(grades), place in paths)
     return found
 
 
-def price(section: Section, variant: Variant, costs: list[Cost]) -> Price | None:
+def _price(section: Section, variant: Variant, costs: list[Cost]) -> Price | None:
     """What the section's update costs under `variant`; None if that was not measured."""
     wanted = subject(variant.config)
     mine = [cost for cost in costs if cost.subject == wanted and cost.update == section.update]

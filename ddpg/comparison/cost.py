@@ -15,7 +15,7 @@ from torch.profiler import ProfilerActivity, profile, record_function
 
 from ddpg import separation
 from ddpg.agent import DDPG
-from ddpg.comparison.reading import read_folder
+from ddpg.comparison.reading import already_warned, read_folder
 from ddpg.comparison.variants import Update
 from ddpg.config import Config, ConfigError
 from ddpg.environments import action_scale, make, observation_dim
@@ -164,7 +164,8 @@ def _updates(config: Config) -> list[tuple[Update, Callable[[], object]]]:
     action = len(action_scale(environment.action_space).low)
     environment.close()
     generators = [torch.Generator().manual_seed(seed) for seed in range(config.members)]
-    agent = DDPG(config, observation, action, generators, torch.device("cpu"))
+    with already_warned():
+        agent = DDPG(config, observation, action, generators, torch.device("cpu"))
 
     def normal(width: int) -> torch.Tensor:
         return torch.randn(config.members, config.batch_size, width, generator=generators[0])

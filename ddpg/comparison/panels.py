@@ -55,6 +55,8 @@ class Dots:
     dots: tuple[Dot, ...]
     reference: float | None = None
     """Where a vertical line stands."""
+    limits: tuple[float | None, float | None] = (None, None)
+    """Of the axis; None: by the figures."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,11 @@ class Picture:
 
     name: str
     """Of the PNG, without its ending."""
+    kind: str
+    """Where the page puts it."""
     title: str
+    heading: str
+    """The title where the section is known."""
     caption: str
     panels: tuple[Panel | Dots, ...]
 

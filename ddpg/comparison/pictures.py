@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ddpg.comparison.analysis import Price, Score
+from ddpg.comparison.analysis import Analysis, Price, Score
 from ddpg.comparison.panels import LINE_STYLES, Dot, Dots, Line, Panel, Picture
 from ddpg.comparison.statistics import FINAL_EVALUATIONS, Estimate, middle_half
 from ddpg.comparison.variants import Section, Variant
@@ -15,20 +15,15 @@ from ddpg.tracking import RETURN_DISCOUNTED, RETURN_EVALUATION, SEPARATION, VALU
 _INTERVAL = "Line: interquartile mean over members. Band: its 95 % bootstrap interval."
 
 
-def pictures(section: Section, scores: Sequence[Score], prices: dict[str, Price]) -> list[Picture]:
-    """All of a section, in the order of its report.
-
-    Args:
-        section: what is drawn.
-        scores: one a curve.
-        prices: by the label of a variant; a variant without one is left out of the cost.
-    """
+def pictures(analysis: Analysis) -> list[Picture]:
+    """All of a section, in the order of its report."""
+    section, scores, prices = analysis.section, analysis.scores, analysis.prices
     styles = _styles(section)
     made = [
         *_learning(section, scores, styles),
         _members(section, scores, styles),
         _score_dots(section, scores, styles),
-        *_gradients(section, styles),
+        *_gradients(section),
     ]
     if any(score.value is not None for score in scores):
         made.append(_values(section, scores))
@@ -43,7 +38,7 @@ def _styles(section: Section) -> dict[str, int]:
     other = 0
     for curve in section.curves:
         style = 0
-        if all(variant.stop != "none" for variant in curve.variants):
+        if all(not variant.is_control for variant in curve.variants):
             style = 1 + other % (LINE_STYLES - 1)
             other += 1
         styles |= {variant.label: style for variant in curve.variants}
@@ -54,7 +49,9 @@ def _learning(section: Section, scores: Sequence[Score], styles: dict[str, int])
     return [
         Picture(
             f"{section.key}-returns" + (f"-{number}" if number > 1 else ""),
-            f"{section.title}: return",
+            "returns",
+            f"{section.title}: learning curves",
+            "Learning curves",
             f"Undiscounted return of the deterministic policy. {_INTERVAL}",
             (
                 Panel(
@@ -84,8 +81,8 @@ def _labels(variants: Sequence[Variant]) -> tuple[str, ...]:
 
 def _parts(section: Section, scores: Sequence[Score]) -> list[list[Score]]:
     """As many curves as can be told apart in a picture, each with its controls."""
-    controls = [score for score in scores if score.curve.variant.stop == "none"]
-    others = [score for score in scores if score.curve.variant.stop != "none"]
+    controls = [score for score in scores if section.control(score.curve) is score.curve]
+    others = [score for score in scores if score not in controls]
     size = LINE_STYLES - 1
     parts: list[list[Score]] = []
     for first in range(0, max(len(others), 1), size):
@@ -98,7 +95,9 @@ def _parts(section: Section, scores: Sequence[Score]) -> list[list[Score]]:
 def _members(section: Section, scores: Sequence[Score], styles: dict[str, int]) -> Picture:
     return Picture(
         f"{section.key}-members",
+        "members",
         f"{section.title}: every member",
+        "Every member",
         f"Thin: each member's return in evaluation. {_INTERVAL}",
         tuple(
             Panel(
@@ -124,30 +123,38 @@ def _score_dots(section: Section, scores: Sequence[Score], styles: dict[str, int
                 if figure is not None
             ),
             reference,
+            (None, None) if reference is None else (-0.03, 1.03),
         )
 
     panels = [
         dots("Final score", "return", [s.final for s in scores], None),
         dots("Area under the curve", "mean return", [s.area for s in scores], None),
     ]
-    if any(score.improvement is not None for score in scores):
-        title = "Probability of improvement over the control"
-        panels.append(dots(title, "P(better)", [s.improvement for s in scores], 0.5))
+    for other, figures in (
+        ("the control", [s.improvement for s in scores]),
+        ("the protected", [s.over_protected for s in scores]),
+    ):
+        if any(figure is not None for figure in figures):
+            title = f"Probability of improvement over {other}"
+            panels.append(dots(title, "P(better)", figures, 0.5))
     return Picture(
         f"{section.key}-scores",
+        "scores",
         f"{section.title}: scores",
+        "Scores",
         f"Dot and line: interquartile mean over members and its 95 % bootstrap interval. Final "
         f"score: mean of a member's last {FINAL_EVALUATIONS} evaluations. Area: by trapezoids, "
         "over the width of the curve. Probability of improvement: that a member's final score is "
-        "above that of a member of the control, with its 95 % interval; at 0.5 nothing is told.",
+        "above that of a member of the control (the same settings with nothing stopped) or of the "
+        "protected (with a stop that protects), with its 95 % interval; at 0.5 nothing is told.",
         tuple(panels),
     )
 
 
-def _gradients(section: Section, styles: dict[str, int]) -> list[Picture]:
+def _gradients(section: Section) -> list[Picture]:
     """Gradient norm and movement of every module in the section's update."""
     seen: dict[str, list[Variant]] = {}
-    for variant in sorted(section.variants, key=lambda v: v.stop != "none"):
+    for variant in sorted(section.variants, key=lambda v: not v.is_control):
         seen.setdefault(variant.separation_hash, []).append(variant)
     groups = list(seen.values())
     made: list[Picture] = []
@@ -158,7 +165,9 @@ def _gradients(section: Section, styles: dict[str, int]) -> list[Picture]:
             made.append(
                 Picture(
                     f"{section.key}-gradients" + (f"-{number}" if number > 1 else ""),
-                    f"{section.title}: gradients and movement",
+                    "gradients",
+                    f"{section.title}: gradient norms and movement",
+                    "Gradient norms and movement",
                     "By module, in the update that the stop is for: the norm of the module's "
                     ".grad (no line where it is None), and how far that very update moved its "
                     "weights. Line: interquartile mean over members. Band: their quartiles. "
@@ -199,8 +208,11 @@ def _values(section: Section, scores: Sequence[Score]) -> Picture:
             panels.append(Panel(score.curve.short, "value", lines))
     return Picture(
         f"{section.key}-values",
+        "values",
         f"{section.title}: Q against measured returns",
-        f"In the episodes of each evaluation. Q far above the return: the critic flatters. {_INTERVAL}",
+        "Q against measured returns",
+        "In the episodes of each evaluation. Q far above the return: the critic flatters. "
+        f"{_INTERVAL}",
         tuple(panels),
     )
 
@@ -208,7 +220,10 @@ def _values(section: Section, scores: Sequence[Score]) -> Picture:
 def _cost(section: Section, prices: dict[str, Price], styles: dict[str, int]) -> Picture:
     def dots(title: str, label: str, figure: dict[str, Estimate]) -> Dots:
         return Dots(
-            title, label, tuple(Dot(name, styles[name], each) for name, each in figure.items())
+            title,
+            label,
+            tuple(Dot(name, styles[name], each) for name, each in figure.items()),
+            limits=(0, None),
         )
 
     def whole(value: float) -> Estimate:
@@ -216,7 +231,9 @@ def _cost(section: Section, prices: dict[str, Price], styles: dict[str, int]) ->
 
     return Picture(
         f"{section.key}-cost",
+        "cost",
         f"{section.title}: cost of one update",
+        "Cost of one update",
         "Measured in turns in one process, on one thread, all members of a run side by side. Dot "
         "and line: median and quartiles over the repeats.",
         (

@@ -2,12 +2,14 @@
 
 import csv
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import yaml
 from numpy.typing import NDArray
 
 from ddpg.config import Config, ConfigError
@@ -58,6 +60,14 @@ class Broken(NamedTuple):
     reason: str
 
 
+@contextmanager
+def already_warned() -> Iterator[None]:
+    """No warnings of stops that cannot train: whoever trained with them has been warned."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", StopWarning)
+        yield
+
+
 def read_folder(folder: Path) -> tuple[list[Run], list[Broken]]:
     """Every run in `folder`, in the order of their names, and what is left out.
 
@@ -71,7 +81,7 @@ def read_folder(folder: Path) -> tuple[list[Run], list[Broken]]:
         for place in folder.iterdir()
         if place.is_dir() and place.name not in _OURS and not place.name.startswith(".")
     )
-    if not places:
+    if not places and not _planned(folder):
         raise ConfigError(f"{folder} holds no run; allowed: a folder of run folders")
     runs: list[Run] = []
     broken: list[Broken] = []
@@ -79,8 +89,32 @@ def read_folder(folder: Path) -> tuple[list[Run], list[Broken]]:
         try:
             runs.append(read_run(place))
         except BrokenRunError as error:
-            broken.append(Broken(place.name, str(error)))
+            broken.append(Broken(place.name, f"{error}{_given_up(place)}"))
+    broken += [
+        Broken(name, "it is planned, and was never begun")
+        for name in _planned(folder)
+        if not (folder / name).is_dir()
+    ]
     return runs, broken
+
+
+def _given_up(place: Path) -> str:
+    """Why whoever ran the comparison gave a run up, if that is told."""
+    file = place / "error.txt"
+    told = " ".join(file.read_text(encoding="utf-8").split()) if file.is_file() else ""
+    return f"; {told}" if told else ""
+
+
+def _planned(folder: Path) -> list[str]:
+    """Names of the runs that `comparison.yaml` plans, if there is one."""
+    file = folder / "comparison.yaml"
+    if not file.is_file():
+        return []
+    try:
+        return [task["name"] for task in yaml.safe_load(file.read_text(encoding="utf-8"))["tasks"]]
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"{file} cannot be read as a comparison: {reason}") from error
 
 
 def read_run(place: Path) -> Run:
@@ -95,9 +129,7 @@ def read_run(place: Path) -> Run:
     if not folder.config_file.is_file():
         raise BrokenRunError("it has no config.yaml")
     try:
-        with warnings.catch_warnings():
-            # Whoever trained has been warned of a stop that cannot train.
-            warnings.simplefilter("ignore", StopWarning)
+        with already_warned():
             config = folder.load_config()
     except ConfigError as error:
         reason = str(error).replace(str(folder.config_file), "config.yaml")

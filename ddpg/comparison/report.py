@@ -1,16 +1,16 @@
 """`report.html`, its pictures and its numbers, from the runs of a folder."""
 
 import shutil
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
+from typing import NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from ddpg.comparison import drawing, words
-from ddpg.comparison.analysis import GRADES, Price, Score, Touch, price, scores, touches
+from ddpg.comparison.analysis import Analysis, analyse
 from ddpg.comparison.cost import Cost, read_cost
 from ddpg.comparison.panels import Picture
 from ddpg.comparison.pictures import pictures
@@ -18,39 +18,20 @@ from ddpg.comparison.reading import PICTURES, Broken, read_folder
 from ddpg.comparison.statistics import FINAL_EVALUATIONS, REPETITIONS
 from ddpg.comparison.summary_runs import write_summary_runs
 from ddpg.comparison.tables import figures, write_figures
-from ddpg.comparison.variants import Section, Variant, sections
+from ddpg.comparison.variants import Section, sections
 
 PAGE = "report.html"
 FIGURES = "figures.csv"
 _MODULES = ("critic", "actor", "critic_target", "actor_target")
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(NamedTuple):
     """A section with everything that its page shows."""
 
-    section: Section
-    scores: list[Score]
-    prices: dict[str, Price]
-    """By the label of a variant."""
+    analysis: Analysis
     pictures: list[Picture]
-
-    @property
-    def claims(self) -> list[words.Claim]:
-        return words.claims(self.section, self.scores)
-
-    @property
-    def findings(self) -> list[words.Finding]:
-        return words.findings(self.section, self.scores)
-
-    @property
-    def audited(self) -> dict[str, dict[tuple[str, str], Touch]]:
-        """Variant -> (update, module) -> how far it was touched."""
-        return {variant.label: touches(variant) for variant in self.section.variants}
-
-    def score(self, variant: Variant) -> Score:
-        """Of the curve that the variant is one of."""
-        return next(s for s in self.scores if variant in s.curve.variants)
+    claims: list[words.Claim]
+    findings: list[words.Finding]
 
 
 def write_report(folder: Path) -> Path:
@@ -71,23 +52,17 @@ def write_report(folder: Path) -> Path:
     parts = [_part(section, costs) for section in found]
     page = _page(folder, parts, [*broken, *doubled])
     _draw(folder / PICTURES, parts)
-    rows = (
-        row
-        for part in parts
-        for row in figures(part.section, part.scores, part.prices, part.pictures)
-    )
+    rows = [row for part in parts for row in figures(part.analysis, part.pictures)]
     write_figures(rows, folder / FIGURES)
-    write_summary_runs(folder, [(part.section, part.scores) for part in parts])
+    write_summary_runs(folder, [part.analysis for part in parts])
     output = folder / PAGE
     output.write_text(page, encoding="utf-8")
     return output
 
 
 def _part(section: Section, costs: list[Cost]) -> Part:
-    found = scores(section)
-    priced = {variant.label: price(section, variant, costs) for variant in section.variants}
-    prices = {label: each for label, each in priced.items() if each is not None}
-    return Part(section, found, prices, pictures(section, found, prices))
+    analysis = analyse(section, costs)
+    return Part(analysis, pictures(analysis), words.claims(analysis), words.findings(analysis))
 
 
 def _draw(folder: Path, parts: list[Part]) -> None:
@@ -108,7 +83,6 @@ def _page(folder: Path, parts: list[Part], broken: list[Broken]) -> str:
     )
     environment.globals |= {
         "count": words.count,
-        "flattery": words.flattery,
         "panel": lambda picture, index: Markup(
             drawing.svg(picture.panels[index], f"{_identifier(picture)}-{index}")
         ),
@@ -124,7 +98,6 @@ def _page(folder: Path, parts: list[Part], broken: list[Broken]) -> str:
         style=Markup(files("ddpg.comparison").joinpath("report.css").read_text(encoding="utf-8")),
         parts=parts,
         broken=broken,
-        grades=GRADES,
         modules=_MODULES,
         final_evaluations=FINAL_EVALUATIONS,
         repetitions=REPETITIONS,

@@ -7,7 +7,7 @@ are drawn with replacement, whole, so that all figures of a member go together.
 
 import warnings
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,12 +62,10 @@ def middle_half(series: Series) -> Band:
 
     It takes no bootstrap, so it is quick for any number of series.
     """
-    from scipy.stats import trim_mean
-
     whole = ~np.isnan(series.values).any(axis=0)
     values = series.values[:, whole]
     low, high = np.quantile(values, (0.25, 0.75), axis=0)
-    return Band(series.steps[whole], np.asarray(trim_mean(values, 0.25)), low, high, len(values))
+    return Band(series.steps[whole], _middle_mean(values), low, high, len(values))
 
 
 def interquartile_means(
@@ -78,15 +76,16 @@ def interquartile_means(
     Returns:
         Means, lower and upper bounds, each `[column]`.
     """
-    from scipy.stats import trim_mean
-
-    # All columns in one bootstrap; of one column it is rliable's `aggregate_iqm` to the bit.
-    def statistic(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.asarray(trim_mean(scores[:, 0], 0.25, axis=0))
-
     if values.shape[1] == 0:
-        return (np.empty(0),) * 3
-    return _bootstrap(values[:, None], statistic)
+        return np.empty(0), np.empty(0), np.empty(0)
+    # All columns in one bootstrap, which rliable's `aggregate_iqm` could not do.
+    return _bootstrap(values[:, None], lambda scores: _middle_mean(scores[:, 0]))
+
+
+def _middle_mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean of each column without its lowest and highest quarter, as SciPy's `trim_mean`."""
+    cut = len(values) // 4
+    return np.sort(values, axis=0)[cut : len(values) - cut].mean(axis=0)
 
 
 def probability_of_improvement(x: NDArray[np.float64], y: NDArray[np.float64]) -> Estimate:
@@ -105,10 +104,15 @@ def probability_of_improvement(x: NDArray[np.float64], y: NDArray[np.float64]) -
 
 
 def _bootstrap(
-    scores: NDArray[np.float64] | tuple[NDArray[np.float64], ...],
+    scores: Any,
     statistic: Callable[..., NDArray[np.float64]],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """The statistic of `scores` `[member, 1, ...]`, and the bounds of its 95 % interval."""
+    """The statistic of `scores`, and the bounds of its 95 % interval.
+
+    Args:
+        scores: `[member, 1, ...]`, or several of them, whose members are drawn apart.
+        statistic: of the scores, or of each of the several.
+    """
     # rliable brings seaborn and pandas along, which nothing else need wait for.
     from rliable import library
 

@@ -1,10 +1,10 @@
-"""TensorBoard runs of whole variants: a line a stop, where the runs themselves have one a member."""
+"""TensorBoard runs of whole variants: a line a stop, where a run itself has a line a member."""
 
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from ddpg.comparison.analysis import Score
+from ddpg.comparison.analysis import Analysis
 from ddpg.comparison.reading import SUMMARY
 from ddpg.comparison.statistics import middle_half
 from ddpg.comparison.variants import Section
@@ -13,7 +13,7 @@ from ddpg.tracking import RETURN_DISCOUNTED, RETURN_EVALUATION, SEPARATION, VALU
 LOW, HIGH = "low", "high"
 
 
-def write_summary_runs(folder: Path, parts: Sequence[tuple[Section, Sequence[Score]]]) -> None:
+def write_summary_runs(folder: Path, analyses: Sequence[Analysis]) -> None:
     """Write `summary/<section>/<variant>` in place of what an earlier report wrote.
 
     Each has the interquartile mean over members of every tag under the tag's own name, and the
@@ -24,8 +24,9 @@ def write_summary_runs(folder: Path, parts: Sequence[tuple[Section, Sequence[Sco
     from torch.utils.tensorboard.writer import SummaryWriter
 
     shutil.rmtree(folder / SUMMARY, ignore_errors=True)
-    for section, scores in parts:
-        for score in scores:
+    for analysis in analyses:
+        section = analysis.section
+        for score in analysis.scores:
             for variant in score.curve.variants:
                 name = "".join(s if s.isalnum() or s in "+-_.=" else "_" for s in variant.label)
                 place = folder / SUMMARY / section.key / name

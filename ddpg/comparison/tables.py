@@ -5,10 +5,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from ddpg.comparison.analysis import Price, Score, touches
+from ddpg.comparison.analysis import Analysis
 from ddpg.comparison.panels import Picture
 from ddpg.comparison.statistics import Estimate
-from ddpg.comparison.variants import Section
 
 
 class Figure(NamedTuple):
@@ -25,37 +24,35 @@ class Figure(NamedTuple):
     low: float
     high: float
     members: int
-    """Behind the figure; of a cost: its repeats; of a share of audits: the audits."""
+    """Behind the figure; of a cost: its repeats; of an audit's grade: the audits."""
     hash: str
     """Of the variant's curve: equal hashes are one curve."""
 
 
-def figures(
-    section: Section,
-    scores: Sequence[Score],
-    prices: dict[str, Price],
-    pictures: Sequence[Picture],
-) -> Iterable[Figure]:
+def figures(analysis: Analysis, pictures: Sequence[Picture]) -> Iterable[Figure]:
     """All of a section."""
+    section = analysis.section
     place = (section.env, section.update, section.bootstrap_actor)
     hashes = {variant.label: variant.hash for variant in section.variants}
 
     def row(variant: str, metric: str, figure: Estimate) -> Figure:
         return Figure(*place, variant, metric, None, *figure, hashes[variant])
 
-    for score in scores:
+    for score in analysis.scores:
         for variant in score.curve.variants:
             yield row(variant.label, "final_score", score.final)
             yield row(variant.label, "area_under_curve", score.area)
             if score.improvement is not None:
                 yield row(variant.label, "probability_of_improvement", score.improvement)
-    for variant in section.variants:
-        for (update, module), touch in touches(variant).items():
-            grade = Estimate(touch.grade, touch.grade, touch.grade, touch.audits)
-            share = Estimate(touch.share, touch.share, touch.share, touch.audits)
-            yield row(variant.label, f"{update}/{module}/grade", grade)
-            yield row(variant.label, f"{update}/{module}/share_of_audits", share)
-    for label, price in prices.items():
+            if score.over_protected is not None:
+                yield row(variant.label, "improvement_over_protected", score.over_protected)
+    for label, touches in analysis.touches.items():
+        for (update, module), touch in touches.items():
+            for name in ("reached", "grade", "share"):
+                value = float(getattr(touch, name))
+                seen = Estimate(value, value, value, touch.audits)
+                yield row(label, f"{update}/{module}/{name}", seen)
+    for label, price in analysis.prices.items():
         yield row(label, "milliseconds_per_update", price.milliseconds)
         yield row(label, "peak_bytes", price.peak_bytes)
         for name in ("saved_tensors", "saved_bytes"):
@@ -66,9 +63,9 @@ def figures(
         for variant in line.variants:
             if (variant, line.metric) not in written:
                 written.add((variant, line.metric))
-                *columns, members = line.band
-                for step, *figure in zip(*columns, strict=True):
-                    point = Estimate(*(float(each) for each in figure), members)
+                steps, *columns, members = line.band
+                for step, value, low, high in zip(steps, *columns, strict=True):
+                    point = Estimate(float(value), float(low), float(high), members)
                     yield row(variant, line.metric, point)._replace(step=int(step))
 
 

@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -24,6 +24,7 @@ _NEVER_COMPARED = {
     *("env", "env_options", "bootstrap_actor"),
 }
 _OF_MANUAL = ("manual_scale", "manual_every")
+_RATES = ("actor_learning_rate", "critic_learning_rate")
 _STOP_OF: dict[Update, str] = {"critic_update": "stop", "actor_update": "actor_stop"}
 
 
@@ -69,6 +70,14 @@ class Variant:
             # One kind of NaN, and one zero.
             digest.update((np.where(np.isnan(values), np.nan, values) + 0.0).tobytes())
         return digest.hexdigest()[:12]
+
+    @property
+    def is_control(self) -> bool:
+        """Whether its stop lets everything through: `none`, or `manual` at scale 1."""
+        alone = self.stop == "manual" and all(
+            each == 1 for each in _values(self.config.manual_scale)
+        )
+        return alone or self.stop == "none"
 
     @property
     def promise(self) -> Effect:
@@ -142,17 +151,23 @@ class Section:
     def curves(self) -> tuple[Curve, ...]:
         """The control first, then in the order of the variants."""
         by_hash: dict[str, list[Variant]] = {}
-        for variant in sorted(self.variants, key=lambda variant: variant.stop != "none"):
+        for variant in sorted(self.variants, key=lambda variant: not variant.is_control):
             by_hash.setdefault(variant.hash, []).append(variant)
         return tuple(Curve(tuple(variants)) for variants in by_hash.values())
 
     def control(self, curve: Curve) -> Curve | None:
-        """The curve without any stop whose other settings are `curve`'s; None if there is none."""
-        wanted = _others(curve.variant)
+        """The curve that nothing stops, with `curve`'s other settings; None if there is none."""
+        return self._like(curve, lambda variant: variant.is_control)
+
+    def protected(self, curve: Curve) -> Curve | None:
+        """The first curve that is said to be protected, with `curve`'s other settings, or None."""
+        return self._like(curve, lambda variant: variant.promise is Effect.PROTECTS)
+
+    def _like(self, curve: Curve, wanted: Callable[[Variant], bool]) -> Curve | None:
+        others = _others(curve.variant)
         for each in self.curves:
-            for variant in each.variants:
-                if variant.stop == "none" and _others(variant) == wanted:
-                    return each
+            if any(wanted(v) and _others(v) == others for v in each.variants):
+                return each
         return None
 
 
@@ -198,13 +213,14 @@ def _variants(runs: list[Run], update: Update) -> tuple[list[Variant], list[Brok
         for name in settings[0]
         if name != _STOP_OF[update]
         and len({str(each[name]) for each in settings if each[name] is not None}) > 1
+        and not (name in _RATES and _follows_optimizer(name, settings))
     ]
     by_label: dict[str, list[Run]] = {}
     left_out: list[Broken] = []
     for run, values in zip(runs, settings, strict=True):
         stop = values[_STOP_OF[update]]
         told = [_told(name, values[name]) for name in differing if values[name] is not None]
-        those = by_label.setdefault(", ".join([stop, *told]), [])
+        those = by_label.setdefault(", ".join([stop, *filter(None, told)]), [])
         twin = next((other for other in those if set(other.seeds) & set(run.seeds)), None)
         if twin is None:
             those.append(run)
@@ -246,10 +262,18 @@ def _others(variant: Variant) -> dict[str, str]:
     }
 
 
+def _follows_optimizer(name: str, settings: list[dict[str, Any]]) -> bool:
+    """Whether the optimizer alone tells the setting `name`, so that no label need do it."""
+    pairs = {(each["optimizer"], each[name]) for each in settings}
+    return len(pairs) == len({optimizer for optimizer, _ in pairs})
+
+
 def _told(name: str, value: Any) -> str:
-    name = name.removeprefix("manual_")
-    if isinstance(value, Mapping):
-        return f"{name} " + " ".join(f"{module}={_number(each)}" for module, each in value.items())
+    """A setting in a label; what `manual` does to a module only where it is not the default."""
+    if name in _OF_MANUAL:
+        usual, sign = (0, " × ") if name == "manual_scale" else (1, " every ")
+        told = value if isinstance(value, Mapping) else {"all": value}
+        return ", ".join(f"{k}{sign}{_number(v)}" for k, v in told.items() if v != usual)
     return f"{name} {_number(value)}"
 
 

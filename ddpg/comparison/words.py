@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from ddpg.comparison.analysis import Score, touches
+from ddpg.comparison.analysis import Analysis, Score
 from ddpg.comparison.statistics import Estimate
-from ddpg.comparison.variants import Curve, Section, Variant
+from ddpg.comparison.variants import Variant
 from ddpg.stops import Effect
 
-Verdict = Literal["held", "broken", "open"]
+Verdict = Literal["held", "broken", "open", "measured"]
 
 _TRAINED = {"critic_update": "critic", "actor_update": "actor"}
 _COUNTS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
@@ -29,59 +29,34 @@ class Finding:
 
     variant: Variant
     promise: str
-    separation: str
+    """What its stop is said to do."""
+    moved: str
     kept: Verdict
-    """Whether it did what its stop promises."""
+    """Whether the promise was kept."""
+    score: Score
     learning: str
+    flattery: str
 
 
-def claims(section: Section, scores: list[Score]) -> list[Claim]:
+def claims(analysis: Analysis) -> list[Claim]:
     """What the section bears out."""
-    return [*_one_curve(section), *_promises(section), *_against_control(section, scores)]
+    return [*_one_curve(analysis), *_promises(analysis), *_learning_claims(analysis)]
 
 
-def findings(section: Section, scores: list[Score]) -> list[Finding]:
+def findings(analysis: Analysis) -> list[Finding]:
     """One a variant."""
-    by_label = {variant.label: score for score in scores for variant in score.curve.variants}
     return [
         Finding(
             variant,
             variant.promise.value,
-            separation_words(section, variant),
-            kept(section, variant),
-            _learning(section, by_label[variant.label]),
+            _moved(analysis, variant),
+            _kept(analysis, variant),
+            score := analysis.score(variant),
+            _learning(analysis, score),
+            _flattery(score),
         )
-        for variant in section.variants
+        for variant in analysis.section.variants
     ]
-
-
-def effect(section: Section, variant: Variant) -> Effect | None:
-    """What the audits saw the stop do; None if there was no audit."""
-    seen = touches(variant)
-    if not seen:
-        return None
-    mine = {module: touch for (update, module), touch in seen.items() if update == section.update}
-    trained = _TRAINED[section.update]
-    if any(touch.grade == 3 for module, touch in mine.items() if module != trained):
-        return Effect.STARVES if mine[trained].grade < 3 else Effect.LEAKS
-    return Effect.PROTECTS if mine[trained].grade == 3 else Effect.STARVES
-
-
-def kept(section: Section, variant: Variant) -> Verdict:
-    """Whether the stop did what it promises."""
-    seen = effect(section, variant)
-    if seen is None:
-        return "open"
-    return "held" if seen is variant.promise else "broken"
-
-
-def separation_words(section: Section, variant: Variant) -> str:
-    """What the section's update moved."""
-    seen = touches(variant)
-    if not seen:
-        return "not audited"
-    moved = [m for (u, m), touch in seen.items() if u == section.update and touch.grade == 3]
-    return f"moved {' and '.join(sorted(moved))}" if moved else "moved nothing"
 
 
 def count(number: int, noun: str) -> str:
@@ -90,57 +65,99 @@ def count(number: int, noun: str) -> str:
     return f"{word} {noun}" + ("" if number == 1 else "s")
 
 
-def _one_curve(section: Section) -> Iterable[Claim]:
+def _effect(analysis: Analysis, variant: Variant) -> Effect | None:
+    """What the audits saw the stop do; None if there was no audit."""
+    update = analysis.section.update
+    grades = {
+        module: touch.grade
+        for (which, module), touch in analysis.touches[variant.label].items()
+        if which == update
+    }
+    if not grades:
+        return None
+    trained = _TRAINED[update]
+    if grades[trained] < 3:
+        return Effect.STARVES
+    others = [grade for module, grade in grades.items() if module != trained]
+    return Effect.LEAKS if max(others) == 3 else Effect.PROTECTS
+
+
+def _kept(analysis: Analysis, variant: Variant) -> Verdict:
+    """Whether the stop did what it promises."""
+    seen = _effect(analysis, variant)
+    if seen is None:
+        return "open"
+    return "held" if seen is variant.promise else "broken"
+
+
+def _moved(analysis: Analysis, variant: Variant) -> str:
+    """What the section's update moved."""
+    seen = analysis.touches[variant.label]
+    if not seen:
+        return "not audited"
+    update = analysis.section.update
+    moved = [m for (which, m), touch in seen.items() if which == update and touch.grade == 3]
+    return f"moved {_listed(sorted(moved))}" if moved else "moved nothing"
+
+
+def _one_curve(analysis: Analysis) -> Iterable[Claim]:
+    section = analysis.section
     for curve in section.curves:
         if len(curve.variants) > 1:
-            names = ", ".join(variant.label for variant in curve.variants)
+            names = _listed([variant.label for variant in curve.variants])
             yield Claim(
                 "held",
-                f"{count(len(curve.variants), 'variant').capitalize()}, one curve: {names} give "
-                f"the same returns, losses and values to the bit ({curve.variant.hash}).",
+                f"{count(len(curve.variants), 'stop').capitalize()}, one curve: {names} give "
+                f"the same returns, losses and values to the bit (hash {curve.variant.hash}).",
             )
-    protecting = {
-        curve.variant.hash
-        for curve in section.curves
-        for variant in curve.variants
-        if variant.promise is Effect.PROTECTS
-    }
-    if len(protecting) > 1:
-        yield Claim(
-            "broken",
-            f"The variants that protect give {count(len(protecting), 'curve')}, not one; with "
-            "the same settings and seeds on one kind of machine they should be equal to the bit.",
-        )
+    for curve in section.curves:
+        first = section.protected(curve)
+        if curve.variant.promise is Effect.PROTECTS and first is not None and first is not curve:
+            yield Claim(
+                "broken",
+                f"{curve.short} should give the curve of {first.short} to the bit, and gives "
+                "another. With equal settings and seeds this can be another kind of processor, or "
+                "a stop that does not do as it says.",
+            )
 
 
-def _promises(section: Section) -> Iterable[Claim]:
+def _promises(analysis: Analysis) -> Iterable[Claim]:
     for promise in Effect:
-        those = [v for v in section.variants if v.promise is promise]
-        audited = [v for v in those if kept(section, v) != "open"]
-        if not audited:
-            continue
-        wrong = [v for v in audited if kept(section, v) == "broken"]
-        names = ", ".join(v.label for v in audited)
-        if not wrong:
+        audited = [
+            variant
+            for variant in analysis.section.variants
+            if variant.promise is promise and _kept(analysis, variant) != "open"
+        ]
+        wrong = [variant for variant in audited if _kept(analysis, variant) == "broken"]
+        if audited and not wrong:
+            names = _listed([variant.label for variant in audited])
             yield Claim("held", f"Said of {names}: {promise.value}. So it was in every audit.")
         for variant in wrong:
             yield Claim(
                 "broken",
-                f"Said of {variant.label}: {promise.value}. The audits say that its update "
-                f"{separation_words(section, variant)}.",
+                f"Said of {variant.label}: {promise.value}. In the audits its update "
+                f"{_moved(analysis, variant)}.",
             )
 
 
-def _against_control(section: Section, scores: list[Score]) -> Iterable[Claim]:
-    for score in scores:
-        improvement = score.improvement
-        if improvement is None:
-            continue
-        yield Claim(
-            "open" if improvement.low <= 0.5 <= improvement.high else "held",
-            f"{score.curve.short}: {_comparison(improvement)} the control by final score "
-            f"(probability of improvement {improvement}, {count(improvement.members, 'member')}).",
-        )
+def _learning_claims(analysis: Analysis) -> Iterable[Claim]:
+    for score in analysis.scores:
+        protects = score.curve.variant.promise is Effect.PROTECTS
+        for other, figure in (
+            ("the control", score.improvement),
+            ("the protected", score.over_protected),
+        ):
+            if figure is not None:
+                verdict: Verdict = "measured"
+                if protects and figure.low <= 0.5 <= figure.high:
+                    verdict = "open"
+                elif protects:
+                    verdict = "held" if figure.low > 0.5 else "broken"
+                yield Claim(
+                    verdict,
+                    f"{score.curve.short}: {_comparison(figure)} {other} by final score "
+                    f"(P(better) {figure}, {count(figure.members, 'member')}).",
+                )
 
 
 def _comparison(improvement: Estimate) -> str:
@@ -149,18 +166,31 @@ def _comparison(improvement: Estimate) -> str:
     return "worse than" if improvement.high < 0.5 else "not told apart from"
 
 
-def _learning(section: Section, score: Score) -> str:
-    said = f"final score {score.final}"
-    if score.improvement is not None:
-        said += f", {_comparison(score.improvement)} the control"
-    elif section.control(score.curve) is score.curve:
-        said += ", the control"
-    return said
+def _learning(analysis: Analysis, score: Score) -> str:
+    said = [
+        f"{_comparison(figure)} {other}"
+        for other, figure in (
+            ("the control", score.improvement),
+            ("the protected", score.over_protected),
+        )
+        if figure is not None
+    ]
+    if analysis.section.control(score.curve) is score.curve:
+        said.insert(0, "the control")
+    return ", ".join(said)
 
 
-def flattery(score: Score) -> str:
-    """What the critic expects beside what is earned, after the last step."""
+def _flattery(score: Score) -> str:
+    """What the critic expects beside what is earned, in the last evaluation."""
     if score.value is None or score.discounted is None:
         return "not logged"
     expected, earned = score.value.value[-1], score.discounted.value[-1]
     return f"Q {expected:.4g}, earned {earned:.4g}"
+
+
+def _listed(names: list[str]) -> str:
+    """`a`, `a and b`, `a; b; c and d, e`: with semicolons where a name has a comma."""
+    if len(names) < 2:
+        return "".join(names)
+    separator = "; " if any("," in name for name in names) else ", "
+    return f"{separator.join(names[:-1])} and {names[-1]}"
