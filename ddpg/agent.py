@@ -97,6 +97,11 @@ class DDPG:
         """μ(s): `[member, batch, observation]` -> `[member, batch, action]` in [−1, 1]."""
         return self.actor(observation)
 
+    @torch.no_grad()
+    def value(self, observation: Tensor) -> Tensor:
+        """Q(s, μ(s)): `[member, batch, observation]` -> `[member, batch, 1]`."""
+        return self.critic(observation, self.actor(observation))
+
     def bootstrap(self, next_observation: Tensor) -> Tensor:
         """Q'(s', μ'(s')): `[member, batch, observation]` -> `[member, batch, 1]`."""
         return self.critic_target(next_observation, self.bootstrap_actor(next_observation))

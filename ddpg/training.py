@@ -248,9 +248,13 @@ class Trainer:
         )
 
     def _evaluate(self) -> None:
-        returns = self.evaluator.returns(self._policies, self.config.members).mean(axis=1)
+        episodes = self.evaluator.run(self._policies, self.config.members, self.config.gamma)
+        start = torch.from_numpy(episodes.first_observation).to(self.device)
+        value = self.agent.value(start).mean(dim=(1, 2)).cpu().numpy()
+        self.returns = returns = episodes.returns.mean(axis=1)
         self.tracker.add(tracking.RETURN_EVALUATION, returns)
-        self.returns = returns
+        self.tracker.add(tracking.RETURN_DISCOUNTED, episodes.discounted.mean(axis=1))
+        self.tracker.add(tracking.VALUE_Q_START, value)
         self._report()
 
     def _report(self) -> None:
