@@ -36,7 +36,7 @@ def read_curve(folder: RunFolder, tag: str) -> Curve:
     Raises:
         ConfigError: the run has no such tag, or no point of it.
     """
-    members = folder.load_config().members
+    members = folder.stored_config().members
     points: dict[int, dict[int, float]] = {}
     with folder.metrics_file.open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):

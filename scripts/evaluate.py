@@ -24,12 +24,17 @@ def main() -> int:
     parser.add_argument("--json", type=Path | None, help="file for the scores, one a member")
     parser.add_argument("--video", type=Path | None, help=".mp4 or .gif of one episode at SEED")
     parser.add_argument("--member", type=int, default=0, help="whose video, from 0")
+    parser.add_argument(
+        "--env", type=str | None, help="of a run with the env module:id, that name again"
+    )
     arguments = parser.parse_args()
     try:
         if arguments.video:
-            total = record(arguments.run, arguments.video, arguments.member, arguments.seed)
+            total = record(
+                arguments.run, arguments.video, arguments.member, arguments.seed, arguments.env
+            )
             print(f"{arguments.video}: return {total:.2f}")
-        evaluation = evaluate(arguments.run, arguments.episodes, arguments.seed)
+        evaluation = evaluate(arguments.run, arguments.episodes, arguments.seed, arguments.env)
         Console().print(evaluation_table(evaluation))
         if arguments.json:
             text = json.dumps(evaluation.to_dict(), indent=2) + "\n"
