@@ -53,7 +53,9 @@ class Config:
 
     gamma: float = _setting(0.98, "discount of the next step's value", ge=0, le=1)
     tau: float = _setting(0.005, "share of the online weights in a Polyak step", gt=0, le=1)
-    batch_size: int = _setting(64, "batch of one update", "transitions of one member", ge=1)
+    batch_size: int = _setting(
+        64, "batch of one update", "transitions of one member", ge=1, le=2**20
+    )
     hidden: tuple[int, ...] = _setting((64, 64), "width of each hidden layer", "units")
     action_layer: int = _setting(0, "layer of the critic that the action enters, from 0", ge=0)
     final_bound: float | None = _setting(
@@ -158,11 +160,12 @@ class Config:
                 f"name is {_shortened(self.name)}; allowed: the name of one folder, without "
                 f"separators and control characters, of up to {_LONGEST_NAME} bytes"
             )
-        for setting in ("env", "runs", "device"):
+        for setting in ("env", "runs"):
             value = getattr(self, setting)
             if not (value and value.isprintable()):
                 raise ConfigError(
-                    f"{setting} is {_shortened(value)}; allowed: text, without control characters"
+                    f"{setting} is {_shortened(value)}; allowed: text that is not empty, without "
+                    "control characters"
                 )
 
     @classmethod

@@ -69,6 +69,8 @@ def load_actor(folder: RunFolder, env: str | None) -> tuple[Config, int, Actor]:
         CheckpointError: there is no checkpoint, or it cannot be read.
     """
     config = folder.load_config(env)
+    if env is not None and env != config.env:
+        raise ConfigError(f"env is {env!r}, and the run has {config.env!r}; allowed: the run's own")
     state = Checkpoints(folder.checkpoints).load_state()
     return config, state["step"], _actor(config, state["agent"]["actor"])
 

@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field
 
 LARGEST_WHOLE = 10**12
 """Of whole numbers without a bound of their own: more than any machine does or holds."""
-WIDEST_LAYER = 2**16
+WIDEST_LAYER = 2**13
 
 
 def _whole(value: object) -> object:

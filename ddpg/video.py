@@ -7,6 +7,7 @@ from ddpg.config import ConfigError
 from ddpg.environments import make
 from ddpg.policy import load_policy
 from ddpg.run_folder import RunFolder
+from ddpg.whole_file import whole_file
 
 
 def record(run: str | Path, file: Path, member: int, seed: int, env: str | None = None) -> float:
@@ -46,11 +47,6 @@ def record(run: str | Path, file: Path, member: int, seed: int, env: str | None 
         ended = terminated or truncated
     rate = environment.metadata.get("render_fps", 30)
     environment.close()
-    # Half a video must not stand where a whole one is expected.
-    unfinished = file.with_stem(file.stem + "-unfinished")
-    try:
+    with whole_file(file) as unfinished:
         imageio.mimsave(unfinished, frames, fps=rate)
-        unfinished.replace(file)
-    finally:
-        unfinished.unlink(missing_ok=True)
     return total

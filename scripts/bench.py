@@ -9,6 +9,7 @@ from ddpg.benchmark import SUBJECTS, compare, to_json
 from ddpg.benchmark_audit import audit_costs, training_slowdown
 from ddpg.command_line import OneSentenceParser, fail
 from ddpg.display import audit_cost_table, slowdown_table, speed_table
+from ddpg.whole_file import whole_file
 
 _STEP = 500
 
@@ -34,7 +35,8 @@ def main() -> int:
     try:
         speeds = compare(list(SUBJECTS), arguments.repeats, arguments.steps)
         if arguments.json:
-            arguments.json.write_text(to_json(speeds), encoding="utf-8")
+            with whole_file(arguments.json) as unfinished:
+                unfinished.write_text(to_json(speeds), encoding="utf-8")
     except subprocess.CalledProcessError as error:
         fail("bench.py", (error.stderr or str(error)).splitlines()[-1])
     except OSError as error:

@@ -11,6 +11,7 @@ from ddpg.config import ConfigError
 from ddpg.display import evaluation_table
 from ddpg.evaluation import FIRST_SEED, evaluate
 from ddpg.video import record
+from ddpg.whole_file import whole_file
 
 
 def main() -> int:
@@ -38,7 +39,8 @@ def main() -> int:
         Console().print(evaluation_table(evaluation))
         if arguments.json:
             text = json.dumps(evaluation.to_dict(), indent=2) + "\n"
-            arguments.json.write_text(text, encoding="utf-8")
+            with whole_file(arguments.json) as unfinished:
+                unfinished.write_text(text, encoding="utf-8")
     except (ConfigError, CheckpointError) as error:
         fail("evaluate.py", error)
     except OSError as error:

@@ -80,7 +80,7 @@ def test_an_exercise_is_checked(capsys):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--exercise", "9"], "choose from 1, 2, 3, 4, 5"),
+        (["--exercise", "9"], "exercise is 9; allowed: 1 to 5"),
         (["--exercise", "1", "--file", "nowhere.py"], "allowed: a Python file"),
         (["--hint"], "need --exercise N"),
         (["--exercise", "1", "--html", "page.html"], "--exercise goes alone"),
