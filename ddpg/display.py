@@ -89,8 +89,11 @@ def returns_text(returns: NDArray[np.float64] | None) -> str:
 def evaluation_table(evaluation: Evaluation) -> Table:
     """The scores of a run, a row a member."""
     table = Table(
-        title=f"{evaluation.run}: {evaluation.env} after {evaluation.step:,} steps, "
-        f"{evaluation.episodes} episodes from seed {evaluation.first_seed}"
+        # A text, so that brackets in a name are no markup.
+        title=Text(
+            f"{evaluation.run}: {evaluation.env} after {evaluation.step:,} steps, "
+            f"{evaluation.episodes} episodes from seed {evaluation.first_seed}"
+        )
     )
     for column in ("seed", "mean", "IQM", "95 % interval of the IQM"):
         table.add_column(column, justify="right")

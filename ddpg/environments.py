@@ -169,9 +169,9 @@ def _make_vector(name: str, members: int, options: Mapping[str, Any]) -> VectorE
 def _made(name: str, maker: Callable[[], Any]) -> Any:
     try:
         return maker()
-    # A wrong option is a TypeError of the environment's constructor.
-    except (gymnasium.error.Error, ImportError, TypeError) as error:
-        reason = " ".join(str(error).split())
+    # The constructor is the environment's own code: any error can come out of it.
+    except Exception as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise ConfigError(f"env is {name!r}, which Gymnasium cannot make: {reason}") from error
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from ddpg.config import Config, ConfigError
+from ddpg.settings_file import read_settings
 
 _MAY_CHANGE_ON_RESUME = {
     "steps",
@@ -71,7 +72,7 @@ class RunFolder:
             ConfigError: it does not exist, or its run had other settings.
         """
         folder = cls(Path(config.runs) / str(config.name))
-        stored = folder.load_config()
+        stored = folder.load_config(config.env)
         for field in dataclasses.fields(Config):
             old, new = getattr(stored, field.name), getattr(config, field.name)
             if old != new and field.name not in _MAY_CHANGE_ON_RESUME:
@@ -81,15 +82,30 @@ class RunFolder:
                 )
         return folder
 
-    def load_config(self) -> Config:
-        """The settings of the run.
+    def load_config(self, env: str | None = None) -> Config:
+        """The settings of the run, to make its environment.
+
+        Args:
+            env: the environment that the caller names himself; see `Config.load`.
+
+        Raises:
+            ConfigError: there is no run here, or its environment would import a module.
+        """
+        self._require()
+        return Config.load(self.config_file, env)
+
+    def stored_config(self) -> Config:
+        """The settings of the run, to look at: its `env` may name a module to import.
 
         Raises:
             ConfigError: there is no run here.
         """
+        self._require()
+        return Config.from_dict(read_settings(self.config_file))
+
+    def _require(self) -> None:
         if not self.config_file.is_file():
             raise ConfigError(f"{self.path} is no run: it has no config.yaml")
-        return Config.load(self.config_file)
 
     def member(self, seed: int) -> Path:
         """The TensorBoard run of the member with `seed`."""

@@ -96,7 +96,7 @@ class Trainer:
         self.streams = RandomStreams.from_seeds(self.seeds)
         dims = (self.environments.observation_dim, self.environments.action_dim)
         self.agent = DDPG(config, *dims, self.streams.weights, self.device)
-        self.replay = ReplayBuffer(self.streams.replay, config.replay_capacity, *dims, self.device)
+        self.replay = self._empty_replay(dims)
         self.contract = separation.contract(self.agent)
         self.verdict = ""
         self.noise = make_noise(
@@ -108,7 +108,9 @@ class Trainer:
         self.episode_return = np.zeros(config.members)
         self.episode_length = np.zeros(config.members)
         self.returns: NDArray[np.float64] | None = None
-        self.window = MetricsWindow(config.log_every, config.members, self.device)
+        self.window = MetricsWindow(
+            min(config.log_every, config.steps), config.members, self.device
+        )
         # Last of all, so that nothing is written for a run that cannot begin.
         self.folder = (RunFolder.existing if config.resume else RunFolder.create)(config)
         self.checkpoints = Checkpoints(self.folder.checkpoints)
@@ -120,6 +122,16 @@ class Trainer:
             separation.tags(self.contract),
             self.step if config.resume else None,
         )
+
+    def _empty_replay(self, dims: tuple[int, int]) -> ReplayBuffer:
+        capacity = self.config.replay_capacity
+        try:
+            return ReplayBuffer(self.streams.replay, capacity, *dims, self.device)
+        except RuntimeError as error:
+            raise ConfigError(
+                f"replay_capacity is {capacity} with {self.config.members} members, {dims[0]} "
+                f"observations and {dims[1]} actions; allowed: what fits into the memory"
+            ) from error
 
     def run(self) -> TrainingResult:
         """Train up to `config.steps`, and write a checkpoint."""
