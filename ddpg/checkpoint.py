@@ -16,6 +16,7 @@ from typing import Any, Literal, NamedTuple
 import torch
 from pydantic import BaseModel, ConfigDict, NonNegativeInt
 
+from ddpg.faults import writing
 from ddpg.replay import ReplayBuffer
 
 FORMAT = 2
@@ -192,12 +193,14 @@ class Checkpoints:
         path = self._path(step)
         try:
             content = json.loads(path.read_bytes())
-            version, sha256 = content["format"], content.pop("sha256")
+            # The first format did not have its number in it.
+            version = content.get("format", 1)
             if version != FORMAT:
                 raise CheckpointError(
                     f"{path} has format {version}; allowed: {FORMAT}, which this version of ddpg "
                     "writes"
                 )
+            sha256 = content.pop("sha256")
             manifest = _Manifest.model_validate_json(json.dumps(content))
         except OSError as error:
             raise DamagedCheckpointError(f"{path} cannot be read: {error.strerror}") from error
@@ -268,11 +271,13 @@ def _rows(replay: ReplayBuffer, first: int, last: int) -> torch.Tensor:
 def _write(path: Path, content: bytes | memoryview) -> None:
     """Give `path` its content all at once: written beside it, flushed to disk, then renamed."""
     unfinished = path.with_name(path.name + ".unfinished")
-    try:
-        with unfinished.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with writing(path):
+        try:
+            with unfinished.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            unfinished.replace(path)
+        except OSError:
+            unfinished.unlink(missing_ok=True)
+            raise

@@ -91,5 +91,7 @@ def _tensors(agent: DDPG) -> Iterator[tuple[str, torch.Tensor]]:
             yield f"weight {name}.{key}", value
     for name, optimizer in (("critic", agent.critic_optimizer), ("actor", agent.actor_optimizer)):
         for state in optimizer.state.values():
-            for moment in ("exp_avg", "exp_avg_sq"):
-                yield f"Adam's {moment} of the {name}'s optimizer", state[moment]
+            for key, value in state.items():
+                # The count of steps has no members.
+                if value.dim():
+                    yield f"{key} of the {name}'s optimizer", value

@@ -1,5 +1,8 @@
 """Why a run stopped before its end; each message is one sentence, and says what is kept."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 
@@ -38,3 +41,12 @@ class EnvironmentFaultError(RunError):
 
 class RunWarning(UserWarning):
     """Something happened to a run that goes on; the message is one sentence."""
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Inside, an OSError names `path`: one of a write or a flush does not tell its file."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from ddpg.config import Config, ConfigError
+from ddpg.faults import writing
 
 _MAY_CHANGE_ON_RESUME = {
     "steps",
@@ -139,6 +140,7 @@ class RowsFile:
         kept = 0
         if resumed_at is not None and path.is_file():
             kept = _cut(path, columns, resumed_at)
+        self._path = path
         self._file = path.open("a" if kept else "w", newline="", encoding="utf-8")
         self._writer = csv.DictWriter(self._file, columns)
         if not kept:
@@ -146,16 +148,19 @@ class RowsFile:
 
     def write(self, step: int, member: int, values: Mapping[str, float | str]) -> None:
         """Add one row and hand it to the system."""
-        self._writer.writerow({"step": step, "member": member, **values})
-        self._file.flush()
+        with writing(self._path):
+            self._writer.writerow({"step": step, "member": member, **values})
+            self._file.flush()
 
     def sync(self) -> None:
         """Wait until every row is on the disk."""
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        with writing(self._path):
+            self._file.flush()
+            os.fsync(self._file.fileno())
 
     def close(self) -> None:
-        self._file.close()
+        with writing(self._path):
+            self._file.close()
 
 
 def _cut(path: Path, columns: list[str], last: int) -> int:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddpg.config import Config
+from ddpg.faults import writing
 from ddpg.run_folder import RowsFile, RunFolder
 
 RETURN_EVALUATION = "return/evaluation"
@@ -63,6 +64,7 @@ class Tracker:
         separation = [f"{SEPARATION}/{tag}" for tag in separation]
         self.metrics = RowsFile(folder.metrics_file, [*_TAGS, *separation], resumed_at)
         self.weights = RowsFile(folder.weights_file, ["sha256"], resumed_at)
+        self.folder = folder
         self.members = range(config.members)
         self.writers = [
             SummaryWriter(
@@ -94,8 +96,9 @@ class Tracker:
                 for tag, value in row.items()
                 if not np.isnan(value[member])
             }
-            for tag, value in values.items():
-                self.writers[member].add_scalar(tag, value, step)
+            with writing(self.folder.path):
+                for tag, value in values.items():
+                    self.writers[member].add_scalar(tag, value, step)
             # Timing is no matter of config and seed.
             exact = {tag: value for tag, value in values.items() if tag != SPEED}
             if exact:
@@ -114,16 +117,18 @@ class Tracker:
         """Hand everything to the system, so that a checkpoint has nothing ahead of its curves."""
         self.metrics.sync()
         self.weights.sync()
-        for writer in self.writers:
-            writer.flush()
+        with writing(self.folder.path):
+            for writer in self.writers:
+                writer.flush()
 
     def close(self) -> None:
         """Hand everything to the system."""
         try:
             self.metrics.close()
             self.weights.close()
-            for writer in self.writers:
-                writer.close()
+            with writing(self.folder.path):
+                for writer in self.writers:
+                    writer.close()
         finally:
             threading.excepthook = self._thread_hook
 

@@ -2,7 +2,8 @@
 
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -124,14 +125,15 @@ class Trainer:
         self.folder = (RunFolder.existing if config.resume else RunFolder.create)(config)
         self.checkpoints = Checkpoints(self.folder.checkpoints, self._made_of())
         self.watch = DivergenceWatch(self.seeds, config.on_divergence, self._kept, self._warn)
-        self.begun_anew = self._load() if config.resume else []
-        """Members whose environment did not come back equal."""
-        self.tracker = Tracker(
-            config,
-            self.folder,
-            separation.tags(self.contract),
-            self.step if config.resume else None,
-        )
+        with self._storage_told():
+            self.begun_anew = self._load() if config.resume else []
+            """Members whose environment did not come back equal."""
+            self.tracker = Tracker(
+                config,
+                self.folder,
+                separation.tags(self.contract),
+                self.step if config.resume else None,
+            )
 
     def run(self) -> TrainingResult:
         """Train up to `config.steps`, and write a checkpoint.
@@ -142,15 +144,14 @@ class Trainer:
             StorageError: a file cannot be written.
         """
         try:
-            self.begin()
-            with self.interrupt:
-                self.advance(self.config.steps)
-                self._save()
+            with self._storage_told():
+                self.begin()
+                with self.interrupt:
+                    self.advance(self.config.steps)
+                    self._save()
         except EnvironmentFaultError as error:
             what = f"{error.what} at environment step {self.step + 1}; {self._kept()}"
             raise EnvironmentFaultError(what, error.member) from error
-        except OSError as error:
-            raise self._storage_error(error) from error
         finished = self.step >= self.config.steps
         if finished:
             self._report()
@@ -199,10 +200,8 @@ class Trainer:
         """Free environments and files."""
         self.environments.close()
         self.evaluator.close()
-        try:
+        with self._storage_told():
             self.tracker.close()
-        except OSError as error:
-            raise self._storage_error(error) from error
 
     def _environment_step(self) -> None:
         """Act, step, and store one transition of each member."""
@@ -374,10 +373,12 @@ class Trainer:
         warnings.warn(text, RunWarning, stacklevel=2)
         self.tracker.note(self.step, member, text)
 
-    def _storage_error(self, error: OSError) -> StorageError:
-        file = (
-            f"{error.filename} cannot be written"
-            if error.filename
-            else "a file of the run cannot be written"
-        )
-        return StorageError(f"{file}: {error.strerror}; {self._kept()}")
+    @contextmanager
+    def _storage_told(self) -> Iterator[None]:
+        """Inside, a file that cannot be written is a StorageError."""
+        try:
+            yield
+        except OSError as error:
+            raise StorageError(
+                f"{error.filename} cannot be written: {error.strerror}; {self._kept()}"
+            ) from error

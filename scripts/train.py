@@ -3,17 +3,31 @@
 import shlex
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ddpg.checkpoint import CheckpointError, DamagedCheckpointError
-from ddpg.command_line import fail, one_sentence_warnings, parse_config
-from ddpg.config import Config, ConfigError
-from ddpg.display import progress_display, returns_text, show
-from ddpg.faults import RunError
-from ddpg.training import train
+if TYPE_CHECKING:
+    from ddpg.config import Config
 
 
 def main() -> int:
     """Exit status: 0 done, 1 stopped by a fault, 2 a usage error, 128 + n by signal n."""
+    try:
+        return command()
+    except KeyboardInterrupt:
+        print("train.py: interrupted: nothing is saved since the last checkpoint", file=sys.stderr)
+        return 130
+
+
+def command() -> int:
+    """What the command line asks for; returns the exit status."""
+    # Here, so that a Ctrl-C while PyTorch loads is one like any other.
+    from ddpg.checkpoint import CheckpointError, DamagedCheckpointError
+    from ddpg.command_line import fail, one_sentence_warnings, parse_config
+    from ddpg.config import ConfigError
+    from ddpg.display import progress_display, returns_text, show
+    from ddpg.faults import RunError
+    from ddpg.training import train
+
     config = None
     try:
         with one_sentence_warnings("train.py"), progress_display() as bar:
@@ -33,9 +47,6 @@ def main() -> int:
     except RunError as error:
         print(f"train.py: stopped: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print("train.py: interrupted: nothing is saved since the last checkpoint", file=sys.stderr)
-        return 130
     folder, script = result.folder, Path(sys.argv[0])
     if result.signal and not result.finished:
         print(f"Stopped at step {result.step:,}. Go on with: {resume_command(config, folder)}")
@@ -49,7 +60,7 @@ def main() -> int:
     return 0
 
 
-def resume_command(config: Config, folder: Path) -> str:
+def resume_command(config: "Config", folder: Path) -> str:
     """What goes on with the run in `folder`, up to the length that was asked for."""
     place = ["--runs", str(folder.parent), "--name", folder.name, "--steps", str(config.steps)]
     return shlex.join(["python", sys.argv[0], "--resume", *place])
