@@ -29,6 +29,10 @@ class Metrics(NamedTuple):
     """Mean of Q(s, a) over the batch."""
     target: Tensor
     """Mean of y over the batch."""
+    critic_gradient: Tensor
+    """Largest absolute entry of the critic's gradient, before its optimizer's step."""
+    actor_gradient: Tensor
+    """Largest absolute entry of the actor's gradient, before its optimizer's step."""
 
 
 class DDPG:
@@ -135,9 +139,13 @@ class DDPG:
     def update(self, batch: Batch) -> Metrics:
         """One pass of algorithm 1's inner loop: critic, actor, targets."""
         critic_loss, q, target = self.update_critic(batch)
+        # Now, since the actor's update may write the critic's gradients, or clear them.
+        critic_gradient = _largest_gradient(self.critic)
         actor_loss = self.update_actor(batch)
+        actor_gradient = _largest_gradient(self.actor)
         self.update_targets()
-        return Metrics(critic_loss, actor_loss, q.mean(dim=(1, 2)), target.mean(dim=(1, 2)))
+        means = q.mean(dim=(1, 2)), target.mean(dim=(1, 2))
+        return Metrics(critic_loss, actor_loss, *means, critic_gradient, actor_gradient)
 
     @property
     def modules(self) -> dict[str, nn.Module]:
@@ -178,6 +186,14 @@ def _descend(stop: Stop, optimizer: torch.optim.Optimizer, loss: Tensor) -> None
     stop.backward(loss.sum())
     stop.edit_gradients()
     optimizer.step()
+
+
+def _largest_gradient(module: nn.Module) -> Tensor:
+    """Largest absolute entry of each member's gradient `[member]`; NaN if one is; 0 without any."""
+    gradients = [
+        (torch.zeros_like(p) if p.grad is None else p.grad).flatten(1) for p in module.parameters()
+    ]
+    return torch.linalg.vector_norm(torch.cat(gradients, dim=1), ord=torch.inf, dim=1)
 
 
 def _adam(stop: Stop, learning_rate: float, weight_decay: float = 0.0) -> torch.optim.Adam:

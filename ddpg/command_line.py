@@ -21,6 +21,7 @@ from ddpg.config import (
     unknown_setting,
     value_error,
 )
+from ddpg.faults import RunWarning
 from ddpg.run_folder import RunFolder
 from ddpg.settings_file import read_settings
 from ddpg.stops import StopWarning
@@ -90,12 +91,12 @@ def fail(program: str, message: object) -> NoReturn:
 
 @contextmanager
 def one_sentence_warnings(program: str) -> Iterator[None]:
-    """Inside, what a stop warns of is one line on standard error, and told once."""
+    """Inside, what a stop or a run warns of is one line on standard error, and told once."""
 
     told: set[str] = set()
 
     def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
-        if not issubclass(category, StopWarning):
+        if not issubclass(category, (StopWarning, RunWarning)):
             usual(message, category, *place, **more)
         elif str(message) not in told:
             # The command line, the run's folder and the agent each check the same setting.
@@ -105,6 +106,7 @@ def one_sentence_warnings(program: str) -> Iterator[None]:
     with warnings.catch_warnings():
         # Not `once`: what it remembers is forgotten whenever anybody changes a filter.
         warnings.simplefilter("always", StopWarning)
+        warnings.simplefilter("always", RunWarning)
         usual, warnings.showwarning = warnings.showwarning, show
         yield
 

@@ -98,14 +98,29 @@ class Config:
         1_000, "period of the audit of where gradients went; 0: none", "updates", ge=0
     )
     checkpoint_every: int = _setting(
-        10_000, "period of checkpoints; 0: one at the end", "environment steps", ge=0
+        10_000,
+        "period of checkpoints; 0: one at the start and one at the end",
+        "environment steps",
+        ge=0,
+    )
+    on_divergence: Literal["stop", "drop_member"] = _setting(
+        "stop", "what a loss, gradient or value that is NaN or infinite does to the run"
+    )
+    environment_timeout: float = _setting(
+        0.0,
+        "longest wait for an environment's step, each then in a process of its own; 0: none",
+        "seconds",
+        ge=0,
     )
 
     device: str = _setting("cpu", "cpu, cuda, cuda:N, mps, or auto: the first of cuda, mps, cpu")
     threads: int = _setting(1, "threads of PyTorch on the CPU", "threads", ge=1, le=1024)
     runs: str = _setting("runs", "folder of all runs")
     name: str | None = _setting(None, "name of this run; null: <env>-<stop>-<seed>")
-    resume: bool = _setting(False, "go on with the run `name` from its newest checkpoint")
+    resume: bool = _setting(False, "go on with the run `name` from a checkpoint of its own")
+    resume_from: Literal["newest", "previous"] = _setting(
+        "newest", "which of its two checkpoints; previous: the newest is damaged"
+    )
 
     def __post_init__(self) -> None:
         given = {name: getattr(self, name) for name in _FIELDS}

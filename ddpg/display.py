@@ -74,7 +74,8 @@ def _range_text(returns: NDArray[np.float64] | None) -> str:
     """The members' returns, short enough for a line of 80 columns."""
     if returns is None or len(returns) == 1:
         return returns_text(returns)
-    return f"{returns.min():.0f} … {returns.max():.0f}"
+    # A member that was dropped has no return.
+    return f"{np.nanmin(returns):.0f} … {np.nanmax(returns):.0f}"
 
 
 def returns_text(returns: NDArray[np.float64] | None) -> str:
@@ -83,7 +84,7 @@ def returns_text(returns: NDArray[np.float64] | None) -> str:
         return "–"
     if len(returns) == 1:
         return f"{returns[0]:.0f}"
-    return f"{np.median(returns):.0f} ({returns.min():.0f} … {returns.max():.0f})"
+    return f"{np.nanmedian(returns):.0f} ({_range_text(returns)})"
 
 
 def evaluation_table(evaluation: Evaluation) -> Table:

@@ -125,7 +125,7 @@ class Evaluator:
 def evaluate(
     run: str | Path, episodes: int = 100, first_seed: int = FIRST_SEED, env: str | None = None
 ) -> Evaluation:
-    """Score a run's deterministic policies, from its newest checkpoint.
+    """Score a run's deterministic policies, from its newest checkpoint; not who was dropped.
 
     Args:
         run: the run's folder.
@@ -142,16 +142,17 @@ def evaluate(
     if first_seed < 0:
         raise ConfigError(f"seed is {first_seed}; allowed: a whole number ≥ 0")
     folder = RunFolder(Path(run))
-    config, step, actor = load_actor(folder, env)
+    config, step, actor, alive = load_actor(folder, env)
 
     def policies(observation: NDArray[np.float32]) -> NDArray[np.floating]:
         with torch.no_grad():
-            return actor(torch.from_numpy(observation)).numpy()
+            # A dropped member's policy is NaN, which no environment need take.
+            return actor(torch.from_numpy(observation)).nan_to_num().numpy()
 
     evaluator = Evaluator(config.env, config.env_options, episodes, first_seed)
     returns = evaluator.returns(policies, config.members)
     evaluator.close()
-    means = returns.mean(axis=1)
+    means = returns.mean(axis=1)[alive]
     return Evaluation(
         run=folder.path.resolve().name,
         env=config.env,
@@ -160,7 +161,7 @@ def evaluate(
         first_seed=first_seed,
         mean=float(means.mean()),
         iqm=interquartile_mean(means),
-        members=[score(config.seed + k, returns[k]) for k in range(config.members)],
+        members=[score(config.seed + k, returns[k]) for k in np.flatnonzero(alive).tolist()],
     )
 
 

@@ -34,6 +34,7 @@ def test_train_then_evaluate_then_resume(tmp_path):
         "config.yaml",
         "metrics.csv",
         "seed-0",
+        "weights.csv",
     ]
     assert "tensorboard --logdir runs/Pendulum-v1-detach-0" in trained.stdout
     assert f"{SCRIPTS / 'evaluate.py'} runs/Pendulum-v1-detach-0" in trained.stdout
@@ -47,7 +48,8 @@ def test_train_then_evaluate_then_resume(tmp_path):
     assert (tmp_path / "it.gif").read_bytes().startswith(b"GIF89a")
     resumed = script("train.py", "--resume", "--name", run.name, "--steps", 80, cwd=tmp_path)
     assert resumed.returncode == 0, resumed.stderr
-    assert yaml.safe_load((run / "config.yaml").read_text())["stop"] == "detach"
+    stored = yaml.safe_load((run / "config.yaml").read_text())
+    assert (stored["stop"], stored["steps"], stored["resume"]) == ("detach", 80, False)
     assert "after 80 steps" in resumed.stdout
 
 
