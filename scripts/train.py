@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ddpg.checkpoint import CheckpointError
 from ddpg.command_line import fail, one_sentence_warnings, parse_config
+from ddpg.compiled import CompileError
 from ddpg.config import ConfigError
 from ddpg.display import progress_display, returns_text, show
 from ddpg.training import DivergenceError, train
@@ -17,7 +18,7 @@ def main() -> int:
         with one_sentence_warnings("train.py"), progress_display() as bar:
             config = parse_config()
             result = train(config, lambda progress: show(bar, progress))
-    except (ConfigError, CheckpointError) as error:
+    except (ConfigError, CheckpointError, CompileError) as error:
         fail("train.py", error)
     except DivergenceError as error:
         print(f"train.py: stopped: {error}", file=sys.stderr)
