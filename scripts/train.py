@@ -23,6 +23,7 @@ def command() -> int:
     # Here, so that a Ctrl-C while PyTorch loads is one like any other.
     from ddpg.checkpoint import CheckpointError, DamagedCheckpointError
     from ddpg.command_line import fail, one_sentence_warnings, parse_config
+    from ddpg.compiled import CompileError
     from ddpg.config import ConfigError
     from ddpg.display import progress_display, returns_text, show
     from ddpg.faults import RunError
@@ -42,7 +43,7 @@ def command() -> int:
             f"{error}; go on from the checkpoint before it, of step {error.before:,}, with: "
             f"{again} --resume_from previous",
         )
-    except (ConfigError, CheckpointError) as error:
+    except (ConfigError, CheckpointError, CompileError) as error:
         fail("train.py", error)
     except RunError as error:
         print(f"train.py: stopped: {error}", file=sys.stderr)
