@@ -286,7 +286,7 @@ class Trainer:
             return self.agent.update(batch)
         except CompileError as error:
             # Ctrl-C reaches the C++ compiler too.
-            if self.interrupt.raised:
+            if self.interrupt.signal is not None:
                 raise KeyboardInterrupt from error
             raise
         finally:
