@@ -30,7 +30,7 @@ def main(default_plan: Path, arguments: Sequence[str] | None = None) -> int:
     parsed = _parser(default_plan).parse_args(arguments)
     try:
         with one_sentence_warnings(_PROGRAM), comparison_display() as show:
-            result = run(_plan(parsed), show, parsed.workers)
+            result = run(_plan(parsed), show, parsed.workers, parsed.ray_address)
     except ConfigError as error:
         fail(_PROGRAM, error)
     except OSError as error:
@@ -70,6 +70,12 @@ def _parser(default_plan: Path) -> ArgumentParser:
     )
     parser.add_argument(
         "--workers", type=int | None, help="processes at a time, ≥ 1; default: one a core"
+    )
+    parser.add_argument(
+        "--ray-address",
+        type=str | None,
+        help="run on the Ray cluster there: auto, host:port, or local, which starts one; each of "
+        "its machines needs this package; the runs are stored here",
     )
     return parser
 

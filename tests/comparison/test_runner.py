@@ -23,14 +23,14 @@ SMALL: dict[str, Any] = {
     "evaluation_episodes": 1,
     "checkpoint_every": 20,
 }
-SOUND = f"{failing.MODULE}:Sound-v0"
+SOUND = f"{failing.MODULE}:Counting-v0"
 
 
-def failing_variant(how: str, marker: str = "") -> dict[str, Any]:
+def failing_variant(how: str, at: int = 25, marker: str = "") -> dict[str, Any]:
     return {
         "label": how,
         "env": f"{failing.MODULE}:Failing-v0",
-        "env_options": {"how": how, "marker": marker},
+        "env_options": {"how": how, "at": at, "marker": marker},
     }
 
 
@@ -67,10 +67,10 @@ def test_runs_are_stored_as_training_alone_stores_them_and_never_run_again(tmp_p
 @pytest.mark.slow
 def test_what_fails_once_goes_on_what_fails_twice_is_reported_and_the_rest_is_kept(tmp_path):
     variants = [
-        failing_variant("kill", str(tmp_path / "died")),
+        failing_variant("kill", marker=str(tmp_path / "died")),
         failing_variant("raise"),
-        failing_variant("full"),
-        {"label": "nan", "env": f"{failing.MODULE}:NaN-v0"},
+        failing_variant("full", at=5),
+        {"label": "nan", "env": f"{failing.MODULE}:BecomesNaN-v0"},
         {"label": "sound", "env": SOUND},
     ]
     mine = plan(tmp_path, variants=variants)
