@@ -6,6 +6,7 @@ the folder comes here, so that another worker can go on where one died.
 
 import dataclasses
 import logging
+import socket
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -38,13 +39,15 @@ def connected(address: str) -> Iterator[None]:
             "the extra ray"
         ) from error
     try:
+        if address not in ("auto", "local"):
+            _require_listener(address)
         ray.init(
             address,
             include_dashboard=False if address == "local" else None,
             logging_level=logging.ERROR,
             log_to_driver=False,
         )
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise ConfigError(
             f"ray_address is {address!r}, where no cluster can be reached: {reason}; allowed: "
@@ -104,6 +107,15 @@ def run_on_ray(
         for reference in running:
             ray.cancel(reference, force=True)
         news.shutdown()
+
+
+def _require_listener(address: str) -> None:
+    """Raise an OSError or a ValueError unless something listens at `[ray://]host:port`.
+
+    Ray itself waits for minutes, and then ends the process.
+    """
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    socket.create_connection((host, int(port)), timeout=10).close()
 
 
 @dataclasses.dataclass
