@@ -1,1 +1,1 @@
-"""The comparison: every stop, many seeds, one command, one report."""
+"""Stops compared: a plan's tasks run (plan, runner), and what they show (reading, report)."""

@@ -70,7 +70,7 @@ def run_on_ray(
     Args:
         tasks: what to run.
         folder: where the runs come to.
-        interrupt: once it is raised, the tasks are cancelled; what came here by then stays.
+        interrupt: once a signal came, the tasks are cancelled; what came here by then stays.
         prepare: called before each attempt at a task.
     """
     import ray
@@ -82,7 +82,7 @@ def run_on_ray(
     running: dict[Any, _Attempt] = {}
     latest: dict[str, _Attempt] = {}
     try:
-        while (running or schedule.waiting) and not interrupt.raised:
+        while (running or schedule.waiting) and interrupt.signal is None:
             while schedule.waiting:
                 task = schedule.waiting.popleft()
                 prepare(task)

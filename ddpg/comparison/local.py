@@ -27,7 +27,7 @@ def run_here(
     Args:
         tasks: what to run.
         workers: processes at a time.
-        interrupt: once it is raised, the workers write checkpoints, and no task is begun.
+        interrupt: once a signal came, the workers write checkpoints, and no task is begun.
         prepare: called before each attempt at a task.
     """
     schedule = Schedule(tasks)
@@ -35,14 +35,14 @@ def run_here(
     idle: list[_Worker] = []
     stopping = False
     try:
-        while busy or (schedule.waiting and not interrupt.raised):
-            while schedule.waiting and len(busy) < workers and not interrupt.raised:
+        while busy or (schedule.waiting and interrupt.signal is None):
+            while schedule.waiting and len(busy) < workers and interrupt.signal is None:
                 task = schedule.waiting.popleft()
                 prepare(task)
                 worker = idle.pop() if idle else _Worker()
                 busy.append(worker)
                 worker.begin(task)
-            if interrupt.raised and not stopping:
+            if interrupt.signal is not None and not stopping:
                 stopping = True
                 for worker in busy:
                     worker.send(_STOP)

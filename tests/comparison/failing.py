@@ -8,7 +8,7 @@ from typing import Any
 
 import gymnasium
 
-from tests.environments import BecomesNaN, Counting
+from tests.environments import Counting, Faulty
 
 MODULE = __name__
 
@@ -52,10 +52,11 @@ def _limit_files(size: int) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
 
 
-for _kind in (Failing, BecomesNaN, Counting):
-    if f"{_kind.__name__}-v0" not in gymnasium.registry:
-        gymnasium.register(
-            f"{_kind.__name__}-v0",
-            f"{_kind.__module__}:{_kind.__name__}",
-            kwargs={"truncates_at": 4},
-        )
+_KINDS: dict[str, tuple[Any, dict[str, Any]]] = {
+    "Failing-v0": (Failing, {"truncates_at": 4}),
+    "NaN-v0": (Faulty, {"fault": "observation is NaN"}),
+    "Sound-v0": (Counting, {"truncates_at": 4}),
+}
+for _name, (_kind, _options) in _KINDS.items():
+    if _name not in gymnasium.registry:
+        gymnasium.register(_name, _kind, kwargs=_options)
