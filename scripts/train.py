@@ -65,7 +65,9 @@ def command() -> int:
 def resume_command(config: "Config", folder: Path) -> str:
     """What goes on with the run in `folder`, up to the length that was asked for."""
     place = ["--runs", str(folder.parent), "--name", folder.name, "--steps", str(config.steps)]
-    return shlex.join(["python", sys.argv[0], "--resume", *place])
+    # A run's own file may not import a module, so it is to be named again.
+    named = ["--env", config.env] if ":" in config.env else []
+    return shlex.join(["python", sys.argv[0], "--resume", *place, *named])
 
 
 if __name__ == "__main__":
