@@ -40,6 +40,8 @@ class Result:
     """Name of a task that was given up -> why."""
     finished: bool
     """False if it was interrupted; the same call goes on with it."""
+    signal: int
+    """Number of the signal that interrupted it, or 0."""
 
 
 def run(
@@ -77,7 +79,7 @@ def run(
                 cores = len(os.sched_getaffinity(0))
                 events = run_here(follower.waiting, workers or cores, interrupt, folder.prepare)
             follower.follow(events)
-    return Result(folder.path, follower.failures, not follower.waiting)
+    return Result(folder.path, follower.failures, not follower.waiting, interrupt.signal or 0)
 
 
 class _Follower:

@@ -48,7 +48,7 @@ def test_runs_are_stored_as_training_alone_stores_them_and_never_run_again(tmp_p
     mine = plan(tmp_path, axes={"stop": ["none", "detach"]})
     told: list[Status] = []
     result = run(mine, told.append, workers=2)
-    assert result == Result(tmp_path / "mine", {}, True)
+    assert result == Result(tmp_path / "mine", {}, True, 0)
     stored = yaml.safe_load((result.folder / "comparison.yaml").read_text())
     assert [task["name"] for task in stored["tasks"]] == ["stop=none", "stop=detach"]
     for stop in ("none", "detach"):
