@@ -179,7 +179,8 @@ class TestStudies:
 
     def test_every_dose_of_every_route_under_both_optimizers(self):
         doses = {}
-        for task in Plan.load(CONFIGS / "study-doses.yaml").tasks():
+        files = ("study-doses.yaml", "study-doses-target.yaml")
+        for task in (task for file in files for task in Plan.load(CONFIGS / file).tasks()):
             config = task.config
             assert config.stop == "manual"
             actor = {"live": "actor", "target": "actor_target"}[config.bootstrap_actor]
@@ -194,4 +195,5 @@ class TestStudies:
             expected |= {(size, 0.0, 1, 1), (0.0, size, 1, 1), (size, size, 1, 1)}
         for period in (2, 10, 100):
             expected |= {(0.0, 0.0, period, 1), (0.0, 0.0, 1, period), (0.0, 0.0, period, period)}
-        assert doses == {("adam", "live"): expected, ("sgd", "live"): expected}
+        live = {("adam", "live"): expected, ("sgd", "live"): expected}
+        assert doses == {**live, ("adam", "target"): expected}
