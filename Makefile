@@ -32,7 +32,7 @@ setup: .venv/.ready
 	touch $@
 
 .venv/.ready-development: .venv/.ready
-	$(PIP) --editable ".[dev,peers,video,mujoco,box2d]"
+	$(PIP) --editable ".[dev,peers,ray,video,mujoco,box2d]"
 	touch $@
 
 .venv/.ready-bench: .venv/.ready

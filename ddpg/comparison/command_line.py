@@ -13,7 +13,7 @@ from ddpg.command_line import OneSentenceParser, fail, one_sentence_warnings
 from ddpg.comparison.display import comparison_display
 from ddpg.comparison.plan import ALL, Plan
 from ddpg.comparison.runner import Result, run
-from ddpg.config import ConfigError
+from ddpg.config import ConfigError, module_in_a_file
 
 _PROGRAM = "compare.py"
 _LISTS = {
@@ -26,11 +26,15 @@ _LISTS = {
 
 
 def main(default_plan: Path, arguments: Sequence[str] | None = None) -> int:
-    """Exit status: 0 done, 1 a run was given up, 2 a usage error, 130 interrupted."""
+    """Exit status: 0 done, 1 a run was given up, 2 a usage error, 128 + signal if interrupted."""
     parsed = _parser(default_plan).parse_args(arguments)
     try:
+        if parsed.report_only:
+            print(_report(parsed.report_only))
+            return 0
         with one_sentence_warnings(_PROGRAM), comparison_display() as show:
-            result = run(_plan(parsed), show, parsed.workers)
+            result = run(_plan(parsed), show, parsed.workers, parsed.ray_address)
+        return _tell(result)
     except ConfigError as error:
         fail(_PROGRAM, error)
     except OSError as error:
@@ -38,7 +42,6 @@ def main(default_plan: Path, arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(f"{_PROGRAM}: interrupted: checkpoints may be missing", file=sys.stderr)
         return 130
-    return _tell(result)
 
 
 def _parser(default_plan: Path) -> ArgumentParser:
@@ -52,7 +55,8 @@ def _parser(default_plan: Path) -> ArgumentParser:
     parser.add_argument("--name", type=str | None, help="the comparison's folder below runs")
     parser.add_argument("--runs", type=str | None, help="folder above it")
     for option, (axis, text) in _LISTS.items():
-        parser.add_argument(f"--{option}", type=str | None, help=f"axis {axis}: {text}; A,B,...")
+        names = dict.fromkeys((f"--{option.replace('_', '-')}", f"--{option}"))
+        parser.add_argument(*names, type=str | None, help=f"axis {axis}: {text}; A,B,...")
     parser.add_argument(
         "--axis",
         action="append",
@@ -70,6 +74,15 @@ def _parser(default_plan: Path) -> ArgumentParser:
     )
     parser.add_argument(
         "--workers", type=int | None, help="processes at a time, ≥ 1; default: one a core"
+    )
+    parser.add_argument(
+        "--ray-address",
+        type=str | None,
+        help="run on the Ray cluster there: auto, host:port, or local, which starts one; each of "
+        "its machines needs this package; the runs are stored here",
+    )
+    parser.add_argument(
+        "--report-only", type=Path | None, help="only build the report of the runs in this folder"
     )
     return parser
 
@@ -89,7 +102,12 @@ def _plan(parsed: Namespace) -> Plan:
         key: _value(key, parsed[key]) for key in ("members", "steps") if parsed[key] is not None
     }
     settings |= {name: _value(name, text) for name, text in map(_pair, parsed.set)}
-    return Plan.load(parsed.config).changed(axes, settings, **place)
+    plan = Plan.load(parsed.config).changed(axes, settings, **place)
+    named = [*axes.get("env", []), settings.get("env")]
+    for task in plan.tasks():
+        if ":" in task.config.env and task.config.env not in named:
+            raise ConfigError(module_in_a_file(parsed.config, task.config.env))
+    return plan
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -101,12 +119,12 @@ def _pair(text: str) -> tuple[str, str]:
 
 def _listed(name: str, text: str) -> Any:
     """`A,B,...` as values, or `all`."""
-    return ALL if text == ALL else _value(name, f"[{text}]")
+    return ALL if text == ALL else _value(name, text, f"[{text}]")
 
 
-def _value(name: str, text: str) -> Any:
+def _value(name: str, text: str, in_yaml: str | None = None) -> Any:
     try:
-        return yaml.safe_load(text)
+        return yaml.safe_load(in_yaml or text)
     except yaml.YAMLError as error:
         raise ConfigError(f"{name} is {text!r}, which cannot be read as YAML") from error
 
@@ -116,6 +134,19 @@ def _tell(result: Result) -> int:
         print(f"{_PROGRAM}: {name} was given up: {error}", file=sys.stderr)
     if not result.finished:
         print(f"Stopped; {result.folder} holds what is done. The same command goes on with it.")
-        return 130
-    print(f"{result.folder}: done. Curves: tensorboard --logdir {shlex.quote(str(result.folder))}")
+        return 128 + result.signal
+    folder = shlex.quote(str(result.folder))
+    print(f"{result.folder}: done. Curves: tensorboard --logdir {folder}")
+    print(f"Report: {_report(result.folder)}")
     return 1 if result.failed else 0
+
+
+def _report(folder: Path) -> Path:
+    """The report of the runs in `folder`, with what their stops cost, measured once."""
+    # These bring Matplotlib and rliable along, which a run without its report does without.
+    from ddpg.comparison import cost
+    from ddpg.comparison.report import write_report
+
+    if folder.is_dir() and not (folder / cost.FILE).exists():
+        cost.measure_cost(folder)
+    return write_report(folder)

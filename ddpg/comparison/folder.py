@@ -8,9 +8,10 @@ from typing import Any
 import yaml
 
 from ddpg.checkpoint import Checkpoints
-from ddpg.comparison.plan import Plan, Task, read_mapping
+from ddpg.comparison.plan import Plan, Task
 from ddpg.config import ConfigError
 from ddpg.run_folder import RunFolder
+from ddpg.settings_file import read_settings, settings_text
 
 _MAY_MOVE = ("name", "runs")
 
@@ -45,7 +46,7 @@ class ComparisonFolder:
             ConfigError: another plan began it, it is no comparison, or it cannot be made.
         """
         if self.plan_file.exists():
-            self._check_same_plan(read_mapping(self.plan_file))
+            self._check_same_plan(read_settings(self.plan_file))
             return
         if self.path.exists():
             raise ConfigError(
@@ -60,7 +61,7 @@ class ComparisonFolder:
             ) from error
         unfinished = self.path / "comparison.yaml.unfinished"
         try:
-            unfinished.write_text(_text(self.plan), encoding="utf-8")
+            unfinished.write_text(settings_text(self.plan.to_dict()), encoding="utf-8")
         except OSError:
             unfinished.unlink(missing_ok=True)
             self.path.rmdir()
@@ -68,7 +69,7 @@ class ComparisonFolder:
         unfinished.replace(self.plan_file)
 
     def _check_same_plan(self, stored: dict[str, Any]) -> None:
-        new = yaml.safe_load(_text(self.plan))
+        new = yaml.safe_load(settings_text(self.plan.to_dict()))
         difference = _difference(
             {k: v for k, v in stored.items() if k not in _MAY_MOVE},
             {k: v for k, v in new.items() if k not in _MAY_MOVE},
@@ -98,17 +99,6 @@ class ComparisonFolder:
     def error_file(self, task: Task) -> Path:
         """Where one sentence says why the run of `task` was given up."""
         return self.path / task.name / "error.txt"
-
-
-class _Dumper(yaml.SafeDumper):
-    """Writes what occurs twice twice, and not as a reference, for people to read."""
-
-    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 (theirs)
-        return True
-
-
-def _text(plan: Plan) -> str:
-    return yaml.dump(plan.to_dict(), Dumper=_Dumper, sort_keys=False, allow_unicode=True)
 
 
 def _diverged(file: Path) -> bool:

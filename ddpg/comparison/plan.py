@@ -9,9 +9,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Self
 
-import yaml
-
 from ddpg.config import Config, ConfigError, unknown_setting
+from ddpg.settings_file import read_settings
 from ddpg.stops import STOPS, Crossing, StopError, check
 
 CROSSINGS = {"stop": Crossing.UPSTREAM, "actor_stop": Crossing.DOWNSTREAM}
@@ -136,7 +135,7 @@ class Plan:
         Raises:
             ConfigError: it is no comparison.
         """
-        return cls.from_dict(read_mapping(path))
+        return cls.from_dict(read_settings(path))
 
     def changed(self, axes: Mapping[str, Any], settings: Mapping[str, Any], **place: str) -> Self:
         """This plan with other axes, settings that go before all others, and `name` or `runs`."""
@@ -209,22 +208,6 @@ class Plan:
             if axis in CROSSINGS or len(self.axes[axis]) > 1:
                 parts.append(f"{axis}={_text(value)}")
         return re.sub(r"[^\w.+=,-]+", "_", ",".join(parts)) or "run"
-
-
-def read_mapping(path: Path) -> dict[str, Any]:
-    """The mapping in a YAML file.
-
-    Raises:
-        ConfigError: it cannot be read, or is no mapping.
-    """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError(f"{path} cannot be read as YAML: {reason}") from error
-    if not isinstance(content, dict):
-        raise ConfigError(f"{path} holds no comparison; allowed: a mapping of names to values")
-    return content
 
 
 def _check_name(kind: str, name: Any) -> None:

@@ -1,12 +1,14 @@
 """A comparison from its plan to its stored runs."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from ddpg.checkpoint import Checkpoints
-from ddpg.comparison.events import Advanced
+from ddpg.comparison.cluster import connected, run_on_ray
+from ddpg.comparison.events import Advanced, Event
 from ddpg.comparison.folder import ComparisonFolder, State
 from ddpg.comparison.local import run_here
 from ddpg.comparison.plan import Plan, Task
@@ -38,42 +40,46 @@ class Result:
     """Name of a task that was given up -> why."""
     finished: bool
     """False if it was interrupted; the same call goes on with it."""
+    signal: int
+    """Number of the signal that interrupted it, or 0."""
 
 
 def run(
-    plan: Plan, report: Callable[[Status], None] | None = None, workers: int | None = None
+    plan: Plan,
+    report: Callable[[Status], None] | None = None,
+    workers: int | None = None,
+    ray_address: str | None = None,
 ) -> Result:
     """Run what is not done yet of `plan`, and store it.
 
-    Ctrl-C has every task write a checkpoint; a second one raises KeyboardInterrupt.
+    Ctrl-C has every task here write a checkpoint, and cancels those on a cluster; a second one
+    raises KeyboardInterrupt.
 
     Args:
-        plan: what to run, and where.
+        plan: what to run, and where to store it.
         report: called at the start, and whenever a task comes on.
         workers: processes at a time; None: one a core that this process may use.
+        ray_address: run on the Ray cluster there instead: `auto`, `local`, or `host:port`.
 
     Raises:
-        ConfigError: nothing was run: an environment or device cannot be used, or the folder
-            holds something else.
+        ConfigError: nothing was run: an environment, a device or the cluster cannot be used, or
+            the folder holds something else.
         OSError: the folder cannot be written.
     """
     tasks = plan.tasks()
     _check_environments(tasks)
     folder = ComparisonFolder(plan)
-    folder.open()
-    follower = _Follower(folder, tasks, report or (lambda _: None))
-    with InterruptFlag() as interrupt:
-        events = run_here(
-            follower.waiting, workers or len(os.sched_getaffinity(0)), interrupt, folder.prepare
-        )
-        for event in events:
-            if isinstance(event, Advanced):
-                follower.advanced(event.task, event.step)
-            elif event.outcome.ending is Ending.FAILED:
-                follower.failed(event.task, event.outcome.error)
-            elif event.outcome.ending is Ending.FINISHED:
-                follower.finished(event.task)
-    return Result(folder.path, follower.failures, not follower.waiting)
+    with connected(ray_address) if ray_address else _devices_here(tasks):
+        folder.open()
+        follower = _Follower(folder, tasks, report or (lambda _: None))
+        with InterruptFlag() as interrupt:
+            if ray_address:
+                events = run_on_ray(follower.waiting, folder, interrupt, folder.prepare)
+            else:
+                cores = len(os.sched_getaffinity(0))
+                events = run_here(follower.waiting, workers or cores, interrupt, folder.prepare)
+            follower.follow(events)
+    return Result(folder.path, follower.failures, not follower.waiting, interrupt.signal or 0)
 
 
 class _Follower:
@@ -100,6 +106,16 @@ class _Follower:
             if states[task.name] is State.DIVERGED
         }
         self._tell()
+
+    def follow(self, events: Iterable[Event]) -> None:
+        """Take up every event until there are no more."""
+        for event in events:
+            if isinstance(event, Advanced):
+                self.advanced(event.task, event.step)
+            elif event.outcome.ending is Ending.FAILED:
+                self.failed(event.task, event.outcome.error)
+            elif event.outcome.ending is Ending.FINISHED:
+                self.finished(event.task)
 
     def advanced(self, task: Task, step: int) -> None:
         self.steps[task.name] = step
@@ -137,9 +153,15 @@ class _Follower:
 
 
 def _check_environments(tasks: list[Task]) -> None:
-    """Raise a ConfigError if an environment or a device cannot be used."""
-    for task in {
-        (t.config.env, str(t.config.env_options), t.config.device): t for t in tasks
-    }.values():
-        resolve_device(task.config.device)
-        Environments(task.config.env, 1, task.config.env_options).close()
+    """Raise a ConfigError if an environment cannot be used."""
+    each = {(t.config.env, str(t.config.env_options)): t.config for t in tasks}
+    for config in each.values():
+        Environments(config.env, 1, config.env_options).close()
+
+
+@contextmanager
+def _devices_here(tasks: list[Task]) -> Iterator[None]:
+    """Raise a ConfigError if this machine lacks a device."""
+    for device in {task.config.device for task in tasks}:
+        resolve_device(device)
+    yield

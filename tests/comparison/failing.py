@@ -14,21 +14,22 @@ MODULE = __name__
 
 
 class Failing(Counting):
-    """Fails at its 25th step, once for each process that makes it, as `how` says.
+    """Fails at one step of it, as `how` says.
 
     Args:
         how: `kill`: its process is killed; `raise`: an exception; `full`: files cannot grow.
+        at: which step of it, counted from when it was made.
         marker: a file that is made when it fails; if it is there, nothing fails; empty: always.
     """
 
-    def __init__(self, how: str, marker: str = "", truncates_at: int = 4):
+    def __init__(self, how: str, at: int = 25, marker: str = "", truncates_at: int = 4):
         super().__init__(truncates_at=truncates_at)
-        self.how, self.marker = how, marker
+        self.how, self.at, self.marker = how, at, marker
         self.steps = 0
 
     def step(self, action: Any) -> Any:
         self.steps += 1
-        if self.steps == 25 and not (self.marker and Path(self.marker).exists()):
+        if self.steps == self.at and not (self.marker and Path(self.marker).exists()):
             if self.marker:
                 Path(self.marker).touch()
             self._fail()
