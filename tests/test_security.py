@@ -169,7 +169,12 @@ def importing_run(folder, monkeypatch):
     """A whole run whose config.yaml names a module, which makes `touched` when imported."""
     (folder / "touching.py").write_text("open('touched', 'w').close()\n")
     monkeypatch.syspath_prepend(folder)
-    settings: dict[str, Any] = {"evaluation_every": 5, "random_steps": 5, "steps": 10, "hidden": (4,)}
+    settings: dict[str, Any] = {
+        "evaluation_every": 5,
+        "random_steps": 5,
+        "steps": 10,
+        "hidden": (4,),
+    }
     settings["env"] = "touching:Pendulum-v1"
     result = train(Config(runs="runs", name="mine", log_every=5, **settings))
     Path("touched").unlink()
