@@ -79,10 +79,15 @@ class DDPG:
             manual_scale=config.manual_scale,
             manual_every=config.manual_every,
         )
-        self.critic_optimizer = _adam(
-            self.critic_stop, config.critic_learning_rate, config.critic_weight_decay
+        self.critic_optimizer = _optimizer(
+            config.optimizer,
+            self.critic_stop,
+            config.critic_learning_rate,
+            config.critic_weight_decay,
         )
-        self.actor_optimizer = _adam(self.actor_stop, config.actor_learning_rate)
+        self.actor_optimizer = _optimizer(
+            config.optimizer, self.actor_stop, config.actor_learning_rate
+        )
         self._polyak_average = get_ema_multi_avg_fn(1 - config.tau)
         self._online: list[Tensor] = [*self.critic.parameters(), *self.actor.parameters()]
         self._targets: list[Tensor] = [
@@ -196,8 +201,10 @@ def _largest_gradient(module: nn.Module) -> Tensor:
     return torch.linalg.vector_norm(torch.cat(gradients, dim=1), ord=torch.inf, dim=1)
 
 
-def _adam(stop: Stop, learning_rate: float, weight_decay: float = 0.0) -> torch.optim.Adam:
-    """Adam over what the stop lets the optimizer hold; only the trained module decays.
+def _optimizer(
+    name: str, stop: Stop, learning_rate: float, weight_decay: float = 0.0
+) -> torch.optim.Optimizer:
+    """The optimizer `name` over what the stop lets it hold; only the trained module decays.
 
     A protected parameter whose gradient is a zero would be moved by weight decay all the same.
     """
@@ -206,4 +213,5 @@ def _adam(stop: Stop, learning_rate: float, weight_decay: float = 0.0) -> torch.
         {"params": [p for p in stop.parameters() if p in trained], "weight_decay": weight_decay},
         {"params": [p for p in stop.parameters() if p not in trained]},
     ]
-    return torch.optim.Adam([g for g in groups if g["params"]], lr=learning_rate, fused=True)
+    optimizer = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}[name]
+    return optimizer([g for g in groups if g["params"]], lr=learning_rate, fused=True)

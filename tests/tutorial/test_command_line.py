@@ -33,6 +33,8 @@ def test_without_options_it_prints_the_lesson(capsys):
     printed = capsys.readouterr().out
     for words in ("L1 → L2", "detach", "RuntimeError", "critic update under none", "Exercises"):
         assert words in printed
+    assert "(L2(x) - target) ** 2" in printed
+    assert "`" not in printed
 
 
 def test_graphs_and_page(tmp_path, capsys):
@@ -80,7 +82,7 @@ def test_an_exercise_is_checked(capsys):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--exercise", "9"], "choose from 1, 2, 3, 4, 5"),
+        (["--exercise", "9"], "exercise is 9; allowed: 1 to 5"),
         (["--exercise", "1", "--file", "nowhere.py"], "allowed: a Python file"),
         (["--hint"], "need --exercise N"),
         (["--exercise", "1", "--html", "page.html"], "--exercise goes alone"),
