@@ -19,18 +19,18 @@ from ddpg.stops import Crossing, Stop, build
 
 
 class Metrics(NamedTuple):
-    """What one update tells, detached, each `[member]`."""
+    """What one update tells, detached, each `[member]`, in the order in which it comes about."""
 
     critic_loss: Tensor
     """Equation 5, in squared reward units."""
-    actor_loss: Tensor
-    """−J of equation 6, in reward units."""
     q: Tensor
     """Mean of Q(s, a) over the batch."""
     target: Tensor
     """Mean of y over the batch."""
     critic_gradient: Tensor
     """Largest absolute entry of the critic's gradient, before its optimizer's step."""
+    actor_loss: Tensor
+    """−J of equation 6, in reward units."""
     actor_gradient: Tensor
     """Largest absolute entry of the actor's gradient, before its optimizer's step."""
 
@@ -150,7 +150,7 @@ class DDPG:
         actor_gradient = _largest_gradient(self.actor)
         self.update_targets()
         means = q.mean(dim=(1, 2)), target.mean(dim=(1, 2))
-        return Metrics(critic_loss, actor_loss, *means, critic_gradient, actor_gradient)
+        return Metrics(critic_loss, *means, critic_gradient, actor_loss, actor_gradient)
 
     @property
     def modules(self) -> dict[str, nn.Module]:

@@ -2,8 +2,10 @@
 
 import multiprocessing
 import signal
+import warnings
 from collections.abc import Callable, Mapping
 from functools import partial
+from multiprocessing.connection import wait as wait_for
 from typing import Any, NamedTuple
 
 import gymnasium
@@ -172,24 +174,37 @@ class Environments:
 
     def close(self) -> None:
         """Free what the environments hold."""
-        if isinstance(self.vector, AsyncVectorEnv):
-            self.vector.close(terminate=True)
-        else:
+        if not isinstance(self.vector, AsyncVectorEnv):
             self.vector.close()
+            return
+        # Gymnasium's own way waits for an answer that was asked for, of a process that may be dead.
+        for process in self.vector.processes:
+            process.kill()
+            process.join()
+        for pipe in self.vector.parent_pipes:
+            if pipe is not None:
+                pipe.close()
+        self.vector.closed = True
 
     def _answer(self, wait: Callable[[float], Any], timeout: float) -> Any:
         """What the subprocesses answer to a call that they were sent."""
         assert isinstance(self.vector, AsyncVectorEnv)
         try:
-            return wait(timeout)
+            with warnings.catch_warnings():
+                # What went wrong is in the exception; Gymnasium prints its traceback beside.
+                warnings.filterwarnings("ignore", ".*ERROR: ", UserWarning)
+                return wait(timeout)
         except multiprocessing.TimeoutError as error:
             silent = [k for k, pipe in enumerate(self.vector.parent_pipes) if not pipe.poll(0)]
             raise EnvironmentFaultError(
                 f"gave no answer within {timeout:g} s (environment_timeout)", silent[0]
             ) from error
         except (EOFError, ConnectionError) as error:
-            dead = [k for k, each in enumerate(self.vector.processes) if not each.is_alive()]
-            raise EnvironmentFaultError("ended its process", dead[0] if dead else None) from error
+            ends = [process.sentinel for process in self.vector.processes]
+            # A pipe breaks a moment before its process has ended.
+            ended = wait_for(ends, timeout=1.0)
+            member = next((k for k, end in enumerate(ends) if end in ended), None)
+            raise EnvironmentFaultError("ended its process", member) from error
 
 
 def make(name: str, options: Mapping[str, Any]) -> gymnasium.Env[Any, Any]:

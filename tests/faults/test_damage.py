@@ -6,6 +6,7 @@ import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,12 @@ from ddpg.config import Config
 from ddpg.training import train
 from tests.faults.processes import differences, start_script
 
-SMALL = {"hidden": (16, 16), "random_steps": 20, "log_every": 15, "evaluation_every": 25}
+SMALL: dict[str, Any] = {
+    "hidden": (16, 16),
+    "random_steps": 20,
+    "log_every": 15,
+    "evaluation_every": 25,
+}
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +28,9 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of 70 steps, with checkpoints of its steps 60 and 70."""
     config = Config(
         **{"runs": str(tmp_path_factory.mktemp("runs")), "name": "mine", "steps": 70, **SMALL},
-        **{"members": 2, "checkpoint_every": 30, "evaluation_episodes": 1},
+        members=2,
+        checkpoint_every=30,
+        evaluation_episodes=1,
     )
     return train(config).folder
 
@@ -32,9 +40,9 @@ def copy(whole: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(whole, tmp_path / "mine"))
 
 
-def resumed(run: Path, **settings: object) -> Config:
+def resumed(run: Path, **settings: Any) -> Config:
     stored = Config.load(run / "config.yaml")
-    return dataclasses.replace(stored, runs=str(run.parent), resume=True, **settings)  # pyright: ignore[reportArgumentType] (settings of many types)
+    return dataclasses.replace(stored, runs=str(run.parent), resume=True, **settings)
 
 
 def cut_short(file: Path) -> None:
@@ -65,7 +73,9 @@ def test_the_checkpoint_before_a_damaged_one_is_offered_and_leads_to_the_same_en
             train(resumed(copy))
         assert error.value.before == 60
     # A manifest that is gone is a checkpoint that never was; the newest is then the one before.
-    which = "previous" if (copy / "checkpoints" / "manifest-000000000070.json").exists() else "newest"
+    which = (
+        "previous" if (copy / "checkpoints" / "manifest-000000000070.json").exists() else "newest"
+    )
     train(resumed(copy, resume_from=which))
     assert differences(whole, copy) == []
 
@@ -124,9 +134,9 @@ def test_a_manifest_of_another_version_or_changed_by_hand(
     ],
 )
 def test_a_checkpoint_of_another_environment_or_architecture(
-    copy: Path, tmp_path: Path, settings: dict[str, object], sentence: str
+    copy: Path, settings: dict[str, Any], sentence: str
 ) -> None:
-    other = dataclasses.replace(resumed(copy), resume=False, name="other", steps=30, **settings)  # pyright: ignore[reportArgumentType] (settings of many types)
+    other = dataclasses.replace(resumed(copy), resume=False, name="other", steps=30, **settings)
     folder = train(other).folder
     shutil.rmtree(folder / "checkpoints")
     shutil.copytree(copy / "checkpoints", folder / "checkpoints")

@@ -94,7 +94,9 @@ def test_a_full_disk_is_one_sentence_and_keeps_the_last_checkpoint(
     assert status == 1
     assert len(said) == 1
     assert said[0].startswith("train.py: stopped: ")
-    assert f"{file} cannot be written: File too large; the last checkpoint is of step 100" in said[0]
+    assert (
+        f"{file} cannot be written: File too large; the last checkpoint is of step 100" in said[0]
+    )
     after = contents(folder)
     # A piece of the replay may be left, which no manifest names.
     assert {name: content for name, content in after.items() if name in before} == before
