@@ -12,6 +12,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from ddpg.adam import Adam
 from ddpg.config import Config
 from ddpg.networks import Actor, Critic
 from ddpg.replay import Batch
@@ -99,6 +100,11 @@ class DDPG:
     def act(self, observation: Tensor) -> Tensor:
         """μ(s): `[member, batch, observation]` -> `[member, batch, action]` in [−1, 1]."""
         return self.actor(observation)
+
+    @torch.no_grad()
+    def value(self, observation: Tensor) -> Tensor:
+        """Q(s, μ(s)): `[member, batch, observation]` -> `[member, batch, 1]`."""
+        return self.critic(observation, self.actor(observation))
 
     def bootstrap(self, next_observation: Tensor) -> Tensor:
         """Q'(s', μ'(s')): `[member, batch, observation]` -> `[member, batch, 1]`."""
@@ -213,5 +219,7 @@ def _optimizer(
         {"params": [p for p in stop.parameters() if p in trained], "weight_decay": weight_decay},
         {"params": [p for p in stop.parameters() if p not in trained]},
     ]
-    optimizer = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}[name]
-    return optimizer([g for g in groups if g["params"]], lr=learning_rate, fused=True)
+    groups = [group for group in groups if group["params"]]
+    if name == "sgd":
+        return torch.optim.SGD(groups, lr=learning_rate, fused=True)
+    return Adam(groups, learning_rate)

@@ -10,6 +10,7 @@ from typing import Self
 
 from ddpg.config import Config, ConfigError
 from ddpg.faults import writing
+from ddpg.settings_file import read_settings
 
 _MAY_CHANGE_ON_RESUME = {
     "steps",
@@ -80,7 +81,7 @@ class RunFolder:
             ConfigError: it does not exist, or its run had other settings.
         """
         folder = cls(Path(config.runs) / str(config.name))
-        stored = folder.load_config()
+        stored = folder.load_config(config.env)
         for field in dataclasses.fields(Config):
             old, new = getattr(stored, field.name), getattr(config, field.name)
             if old != new and field.name not in _MAY_CHANGE_ON_RESUME:
@@ -93,7 +94,7 @@ class RunFolder:
     def remember(self, config: Config) -> None:
         """Put what `config` changes on resume into `config.yaml`, for the next time."""
         lasting = dataclasses.replace(config, resume=False, resume_from="newest")
-        if lasting != self.load_config():
+        if lasting != self.stored_config():
             self._write_config(lasting)
 
     def was_tracked(self) -> bool:
@@ -105,15 +106,30 @@ class RunFolder:
         unfinished.write_text(config.to_yaml(), encoding="utf-8")
         unfinished.replace(self.config_file)
 
-    def load_config(self) -> Config:
-        """The settings of the run.
+    def load_config(self, env: str | None = None) -> Config:
+        """The settings of the run, to make its environment.
+
+        Args:
+            env: the environment that the caller names himself; see `Config.load`.
+
+        Raises:
+            ConfigError: there is no run here, or its environment would import a module.
+        """
+        self._require()
+        return Config.load(self.config_file, env)
+
+    def stored_config(self) -> Config:
+        """The settings of the run, to look at: its `env` may name a module to import.
 
         Raises:
             ConfigError: there is no run here.
         """
+        self._require()
+        return Config.from_dict(read_settings(self.config_file))
+
+    def _require(self) -> None:
         if not self.config_file.is_file():
             raise ConfigError(f"{self.path} is no run: it has no config.yaml")
-        return Config.load(self.config_file)
 
     def member(self, seed: int) -> Path:
         """The TensorBoard run of the member with `seed`."""

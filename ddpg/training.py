@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ddpg import separation, tracking
 from ddpg.agent import DDPG
 from ddpg.checkpoint import Checkpoints
-from ddpg.config import Config
+from ddpg.config import Config, ConfigError
 from ddpg.device import deterministic, resolve_device
 from ddpg.divergence import DivergenceWatch
 from ddpg.environments import Environments
@@ -108,7 +108,7 @@ class Trainer:
         self.streams = RandomStreams.from_seeds(self.seeds)
         dims = (self.environments.observation_dim, self.environments.action_dim)
         self.agent = DDPG(config, *dims, self.streams.weights, self.device)
-        self.replay = ReplayBuffer(self.streams.replay, config.replay_capacity, *dims, self.device)
+        self.replay = self._empty_replay(dims)
         self.contract = separation.contract(self.agent)
         self.verdict = ""
         self.noise = make_noise(
@@ -120,7 +120,9 @@ class Trainer:
         self.episode_return = np.zeros(config.members)
         self.episode_length = np.zeros(config.members)
         self.returns: NDArray[np.float64] | None = None
-        self.window = MetricsWindow(config.log_every, config.members, self.device)
+        self.window = MetricsWindow(
+            min(config.log_every, config.steps), config.members, self.device
+        )
         # Last of all, so that nothing is written for a run that cannot begin.
         self.folder = (RunFolder.existing if config.resume else RunFolder.create)(config)
         self.checkpoints = Checkpoints(self.folder.checkpoints, self._made_of())
@@ -134,6 +136,16 @@ class Trainer:
                 separation.tags(self.contract),
                 self.step if config.resume else None,
             )
+
+    def _empty_replay(self, dims: tuple[int, int]) -> ReplayBuffer:
+        capacity = self.config.replay_capacity
+        try:
+            return ReplayBuffer(self.streams.replay, capacity, *dims, self.device)
+        except RuntimeError as error:
+            raise ConfigError(
+                f"replay_capacity is {capacity} with {self.config.members} members, {dims[0]} "
+                f"observations and {dims[1]} actions; allowed: what fits into the memory"
+            ) from error
 
     def run(self) -> TrainingResult:
         """Train up to `config.steps`, and write a checkpoint.
@@ -279,9 +291,13 @@ class Trainer:
         self._report()
 
     def _evaluate(self) -> None:
-        returns = self.evaluator.returns(self._policies, self.config.members).mean(axis=1)
-        self.returns = np.where(self.watch.alive, returns, np.nan)
-        self._add(tracking.RETURN_EVALUATION, returns)
+        episodes = self.evaluator.run(self._policies, self.config.members, self.config.gamma)
+        start = torch.from_numpy(episodes.first_observation).to(self.device)
+        value = self.agent.value(start).mean(dim=(1, 2)).cpu().numpy()
+        self.returns = np.where(self.watch.alive, episodes.returns.mean(axis=1), np.nan)
+        self._add(tracking.RETURN_EVALUATION, self.returns)
+        self._add(tracking.RETURN_DISCOUNTED, episodes.discounted.mean(axis=1))
+        self._add(tracking.VALUE_Q_START, value)
         self.tracker.write_weights(
             self.step, fingerprints(self.agent.modules, self.config.members), self.watch.alive
         )

@@ -52,8 +52,10 @@ def command() -> int:
         print(f"Stopped at step {result.step:,}. Go on with: {resume_command(config, folder)}")
         return 128 + result.signal
     quoted = shlex.quote(str(folder))
+    evaluated = result.returns is not None
+    told = f"return {returns_text(result.returns)}" if evaluated else "never evaluated"
     print(
-        f"{folder}: return {returns_text(result.returns)} after {result.step:,} steps. "
+        f"{folder}: {told} after {result.step:,} steps. "
         f"Curves: tensorboard --logdir {quoted}. "
         f"Score: python {shlex.quote(str(script.with_name('evaluate.py')))} {quoted}"
     )

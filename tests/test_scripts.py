@@ -97,57 +97,6 @@ def test_a_stop_that_cannot_train_is_warned_of_once_in_one_line(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
-        (["--gamma", "1.5"], "gamma is 1.5; allowed: a number ≥ 0 and ≤ 1"),
-        (["--gamma", "high"], "gamma is 'high'; allowed: a number"),
-        (["--gamma", "["], "gamma is '['; allowed: a number"),
-        (["--gama", "1"], "there is no setting 'gama', did you mean 'gamma'?"),
-        (["--noise", "pink"], "noise is 'pink'; allowed: gaussian or"),
-        (["--stop", "detatch"], "did you mean 'detach'?"),
-        (["--actor_stop", "no_grad"], "nothing to differentiate"),
-        (["--env", "CartPole-v1"], "allowed: a one-dimensional Box of floats"),
-        (["--env", "Pendulun-v1"], "Did you mean: `Pendulum`"),
-        (["--device", "gpu"], "device is 'gpu'; allowed here: auto, cpu"),
-        (["--resume"], "resume is true without a name"),
-        (["--resume", "--name", "none"], "is no run"),
-        (["--config", "none.yaml"], "none.yaml"),
-        (["--config", "unknown.yaml"], "there is no setting 'gama'"),
-        (["--config", "broken.yaml"], "config is no YAML file: while parsing"),
-        (["--config", "empty.yaml"], "config holds no settings"),
-        (["--runs", "unknown.yaml"], "where no folder can be made"),
-    ],
-)
-def test_a_wrong_command_line_gets_one_sentence_and_writes_nothing(tmp_path, arguments, sentence):
-    (tmp_path / "unknown.yaml").write_text("gama: 0.9\n")
-    (tmp_path / "broken.yaml").write_text("a: [\n")
-    (tmp_path / "empty.yaml").write_text("")
-    before = sorted(tmp_path.iterdir())
-    result = script("train.py", *arguments, cwd=tmp_path)
-    assert result.returncode == 2
-    assert result.stdout == ""
-    assert result.stderr.startswith("train.py: error: ")
-    assert sentence in result.stderr
-    assert len(result.stderr.splitlines()) == 1
-    assert sorted(tmp_path.iterdir()) == before
-
-
-@pytest.mark.slow
-def test_evaluate_refuses_in_one_sentence(tmp_path):
-    for arguments, sentence in (
-        (["none"], "none is no run"),
-        (["none", "--video", "it.avi", "--json", "it.json"], "video is 'it.avi'; allowed: a name"),
-        (["none", "--episodes", "few"], "episodes"),
-        ([], "run"),
-    ):
-        result = script("evaluate.py", *arguments, cwd=tmp_path)
-        assert result.returncode == 2
-        assert sentence in result.stderr
-        assert len(result.stderr.splitlines()) == 1
-
-
-@pytest.mark.slow
 def test_help_and_the_printed_config(tmp_path):
     shown = script("train.py", "--help", cwd=tmp_path).stdout
     for words in ("--gamma GAMMA", "allowed: a number ≥ 0 and ≤ 1", "in half-ranges of the action"):

@@ -264,7 +264,7 @@ def test_pendulum_is_learned(tmp_path):
         actor_learning_rate=1e-3,
     )
     evaluator = Evaluator("Pendulum-v1", {}, 20, 10_000)
-    returns = evaluator.returns(
+    returns = evaluator.run(
         lambda observation: result.agent.act(torch.from_numpy(observation)).numpy(), 2
-    )
+    ).returns
     assert np.median(returns.mean(axis=1)) > -200

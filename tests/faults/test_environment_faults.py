@@ -70,7 +70,7 @@ def test_an_environment_that_hangs_or_dies_does_not_take_the_run_along(
 
 
 def test_environments_in_processes_train_the_same_and_come_back(tmp_path: Path) -> None:
-    settings = {**SMALL, "runs": str(tmp_path), "env": "Pendulum-v1"}
+    settings = {**SMALL, "runs": str(tmp_path), "env": "MountainCarContinuous-v0"}
     train(Config(**{**settings, "name": "here"}))
     apart = {**settings, "name": "apart", "environment_timeout": 60.0}
     train(Config(**{**apart, "steps": 30}))
