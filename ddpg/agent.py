@@ -12,6 +12,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from ddpg.adam import Adam
 from ddpg.config import Config
 from ddpg.networks import Actor, Critic
 from ddpg.replay import Batch
@@ -19,18 +20,18 @@ from ddpg.stops import Crossing, Stop, build
 
 
 class Metrics(NamedTuple):
-    """What one update tells, detached, each `[member]`."""
+    """What one update tells, detached, each `[member]`, in the order in which it comes about."""
 
     critic_loss: Tensor
     """Equation 5, in squared reward units."""
-    actor_loss: Tensor
-    """−J of equation 6, in reward units."""
     q: Tensor
     """Mean of Q(s, a) over the batch."""
     target: Tensor
     """Mean of y over the batch."""
     critic_gradient: Tensor
     """Largest absolute entry of the critic's gradient, before its optimizer's step."""
+    actor_loss: Tensor
+    """−J of equation 6, in reward units."""
     actor_gradient: Tensor
     """Largest absolute entry of the actor's gradient, before its optimizer's step."""
 
@@ -79,10 +80,15 @@ class DDPG:
             manual_scale=config.manual_scale,
             manual_every=config.manual_every,
         )
-        self.critic_optimizer = _adam(
-            self.critic_stop, config.critic_learning_rate, config.critic_weight_decay
+        self.critic_optimizer = _optimizer(
+            config.optimizer,
+            self.critic_stop,
+            config.critic_learning_rate,
+            config.critic_weight_decay,
         )
-        self.actor_optimizer = _adam(self.actor_stop, config.actor_learning_rate)
+        self.actor_optimizer = _optimizer(
+            config.optimizer, self.actor_stop, config.actor_learning_rate
+        )
         self._polyak_average = get_ema_multi_avg_fn(1 - config.tau)
         self._online: list[Tensor] = [*self.critic.parameters(), *self.actor.parameters()]
         self._targets: list[Tensor] = [
@@ -94,6 +100,11 @@ class DDPG:
     def act(self, observation: Tensor) -> Tensor:
         """μ(s): `[member, batch, observation]` -> `[member, batch, action]` in [−1, 1]."""
         return self.actor(observation)
+
+    @torch.no_grad()
+    def value(self, observation: Tensor) -> Tensor:
+        """Q(s, μ(s)): `[member, batch, observation]` -> `[member, batch, 1]`."""
+        return self.critic(observation, self.actor(observation))
 
     def bootstrap(self, next_observation: Tensor) -> Tensor:
         """Q'(s', μ'(s')): `[member, batch, observation]` -> `[member, batch, 1]`."""
@@ -145,7 +156,7 @@ class DDPG:
         actor_gradient = _largest_gradient(self.actor)
         self.update_targets()
         means = q.mean(dim=(1, 2)), target.mean(dim=(1, 2))
-        return Metrics(critic_loss, actor_loss, *means, critic_gradient, actor_gradient)
+        return Metrics(critic_loss, *means, critic_gradient, actor_loss, actor_gradient)
 
     @property
     def modules(self) -> dict[str, nn.Module]:
@@ -196,8 +207,10 @@ def _largest_gradient(module: nn.Module) -> Tensor:
     return torch.linalg.vector_norm(torch.cat(gradients, dim=1), ord=torch.inf, dim=1)
 
 
-def _adam(stop: Stop, learning_rate: float, weight_decay: float = 0.0) -> torch.optim.Adam:
-    """Adam over what the stop lets the optimizer hold; only the trained module decays.
+def _optimizer(
+    name: str, stop: Stop, learning_rate: float, weight_decay: float = 0.0
+) -> torch.optim.Optimizer:
+    """The optimizer `name` over what the stop lets it hold; only the trained module decays.
 
     A protected parameter whose gradient is a zero would be moved by weight decay all the same.
     """
@@ -206,4 +219,7 @@ def _adam(stop: Stop, learning_rate: float, weight_decay: float = 0.0) -> torch.
         {"params": [p for p in stop.parameters() if p in trained], "weight_decay": weight_decay},
         {"params": [p for p in stop.parameters() if p not in trained]},
     ]
-    return torch.optim.Adam([g for g in groups if g["params"]], lr=learning_rate, fused=True)
+    groups = [group for group in groups if group["params"]]
+    if name == "sgd":
+        return torch.optim.SGD(groups, lr=learning_rate, fused=True)
+    return Adam(groups, learning_rate)

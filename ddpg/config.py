@@ -44,8 +44,8 @@ class Config:
     manual_scale: float | dict[str, float] = _setting(
         0.0, "stop manual: factor on protected gradients, one number or {module: number}"
     )
-    manual_every: int = _setting(
-        1, "stop manual: period of the update that lets them through; 1: none", "updates", ge=1
+    manual_every: int | dict[str, int] = _setting(
+        1, "stop manual: period of the update that lets them through; 1: none", "updates"
     )
     bootstrap_actor: Literal["target", "live"] = _setting(
         "target", "the actor that chooses the action of the bootstrap"
@@ -61,8 +61,11 @@ class Config:
     final_bound: float | None = _setting(
         None, "half-width of the last layers' initial weights; null: 1/sqrt(inputs)", gt=0
     )
-    actor_learning_rate: float = _setting(5e-4, "Adam's step size for the actor", gt=0, le=1)
-    critic_learning_rate: float = _setting(1e-3, "Adam's step size for the critic", gt=0, le=1)
+    optimizer: Literal["adam", "sgd"] = _setting(
+        "adam", "optimizer of actor and critic; sgd: without momentum"
+    )
+    actor_learning_rate: float = _setting(5e-4, "optimizer's step size, actor", gt=0, le=1)
+    critic_learning_rate: float = _setting(1e-3, "optimizer's step size, critic", gt=0, le=1)
     critic_weight_decay: float = _setting(0.0, "L2 penalty on the critic's weights", ge=0, le=1)
 
     replay_capacity: int = _setting(
@@ -140,18 +143,20 @@ class Config:
                 check(getattr(self, name), crossing)
             except StopError as error:
                 raise ConfigError(f"{name}: {error}") from error
-        if isinstance(self.manual_scale, dict):
-            self._check_manual_scale(self.manual_scale)
+        for name in ("manual_scale", "manual_every"):
+            value = getattr(self, name)
+            if isinstance(value, dict):
+                self._check_manual_modules(name, value)
 
-    def _check_manual_scale(self, scale: Mapping[str, float]) -> None:
+    def _check_manual_modules(self, name: str, value: Mapping[str, float]) -> None:
         protected = set()
         if "manual" in self.stop:
             protected |= {"critic_target", _BOOTSTRAP_NAMES[self.bootstrap_actor]}
         if "manual" in self.actor_stop:
             protected |= {"critic"}
-        if set(scale) != protected:
+        if set(value) != protected:
             raise ConfigError(
-                f"manual_scale names {sorted(scale)}; allowed: a number, or one for each module "
+                f"{name} names {sorted(value)}; allowed: a number, or one for each module "
                 f"that a stop 'manual' protects here, {sorted(protected)}"
             )
 
@@ -286,6 +291,7 @@ def _type_words(hint: Any) -> str:
         float | None: "null, or a number",
         str | None: "null, or text",
         float | dict[str, float]: "a number, or {module: number}",
+        int | dict[str, int]: "a whole number ≥ 1, or {module: such a number}",
         dict[str, bool | int | float | str]: "{name: true or false, number, or text}",
         tuple[int, ...]: f"a list of whole numbers ≥ 1 and ≤ {WIDEST_LAYER:,}",
     }[hint]

@@ -2,20 +2,28 @@
 
 import multiprocessing
 import signal
+import warnings
 from collections.abc import Callable, Mapping
 from functools import partial
+from importlib import import_module
+from inspect import signature
+from multiprocessing.connection import wait as wait_for
 from typing import Any, NamedTuple
 
 import gymnasium
 import numpy as np
 import torch
+from gymnasium.envs.registration import load_env_creator
 from gymnasium.spaces import Box
-from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
+from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorEnv
 from numpy.typing import NDArray
 
+from ddpg import pendulum
 from ddpg.config import ConfigError
-from ddpg.episode_record import EpisodeRecord, Guarded
+from ddpg.episode_record import LARGEST, EpisodeRecord, Guarded
 from ddpg.faults import EnvironmentFaultError
+
+pendulum.register()
 
 
 class ActionScale:
@@ -67,7 +75,8 @@ class Environments:
     """One environment a member, stepped together.
 
     With `AutoresetMode.SAME_STEP` an episode that ends begins anew in the same step, so that each
-    step is one transition. `observation` is what the actors see next.
+    step is one transition. `observation` is what the actors see next. An environment with a vector
+    entry point that has this mode is stepped by it, any other one by Gymnasium's `SyncVectorEnv`.
 
     Args:
         name: Gymnasium id, or `module:id`.
@@ -82,13 +91,10 @@ class Environments:
 
     def __init__(self, name: str, members: int, options: Mapping[str, Any], timeout: float = 0.0):
         self.timeout = timeout
-        makers = [partial(_recorded, name, options, member) for member in range(members)]
-        kind = AsyncVectorEnv if timeout else SyncVectorEnv
         # Asked for once in this process, so that what cannot be used is told in one sentence.
         make(name, options).close()
-        self.vector: SyncVectorEnv | AsyncVectorEnv = _made(
-            name, lambda: kind(makers, autoreset_mode=AutoresetMode.SAME_STEP)
-        )
+        # Gymnasium declares one seed for all; its vector environments take one a member as well.
+        self.vector: Any = _made(name, lambda: _make_vector(name, members, options, timeout))
         self.observation_dim = observation_dim(self.vector.single_observation_space)
         self.scale = action_scale(self.vector.single_action_space)
         self.action_dim = len(self.scale.low)
@@ -120,6 +126,10 @@ class Environments:
         else:
             result = self.vector.step(scaled)
         observation, reward, terminated, truncated, info = result
+        if not isinstance(self.vector, SyncVectorEnv | AsyncVectorEnv):
+            # Those of single environments have been looked at one by one.
+            self._check("an observation", observation)
+            self._check("a reward", reward[:, None])
         self.observation = next_observation = _flat(observation)
         ended = terminated | truncated
         if ended.any():
@@ -150,9 +160,13 @@ class Environments:
         Raises:
             EnvironmentFaultError: an environment did something wrong.
         """
+        if ("own" in state) != hasattr(self.vector, "load_state_dict"):
+            # With another environment_timeout, another kind of vector environment is used.
+            self.reset(fresh_seeds)
+            return [*range(len(fresh_seeds))]
         self.observation = state["observation"].numpy().copy()
         if "own" in state:
-            self.vector.load_state_dict(state["own"])  # pyright: ignore[reportAttributeAccessIssue] (it has a state_dict)
+            self.vector.load_state_dict(state["own"])
             return []
         records = [
             {**record, "fresh_seed": seed}
@@ -172,24 +186,45 @@ class Environments:
 
     def close(self) -> None:
         """Free what the environments hold."""
-        if isinstance(self.vector, AsyncVectorEnv):
-            self.vector.close(terminate=True)
-        else:
+        if not isinstance(self.vector, AsyncVectorEnv):
             self.vector.close()
+            return
+        # Gymnasium's own way waits for an answer that was asked for, of a process that may be dead.
+        for process in self.vector.processes:
+            process.kill()
+            process.join()
+        for pipe in self.vector.parent_pipes:
+            if pipe is not None:
+                pipe.close()
+        self.vector.closed = True
+
+    def _check(self, what: str, values: NDArray[Any]) -> None:
+        """Refuse what replay cannot hold in `values` `[member, ...]`."""
+        storable = np.abs(values) <= LARGEST
+        if not storable.all():
+            member = int(np.argwhere(~storable)[0, 0])
+            broken = float(values[member][~storable[member]][0])
+            raise EnvironmentFaultError(f"gave {what} that holds {broken}", member)
 
     def _answer(self, wait: Callable[[float], Any], timeout: float) -> Any:
         """What the subprocesses answer to a call that they were sent."""
         assert isinstance(self.vector, AsyncVectorEnv)
         try:
-            return wait(timeout)
+            with warnings.catch_warnings():
+                # What went wrong is in the exception; Gymnasium prints its traceback beside.
+                warnings.filterwarnings("ignore", ".*ERROR: ", UserWarning)
+                return wait(timeout)
         except multiprocessing.TimeoutError as error:
             silent = [k for k, pipe in enumerate(self.vector.parent_pipes) if not pipe.poll(0)]
             raise EnvironmentFaultError(
                 f"gave no answer within {timeout:g} s (environment_timeout)", silent[0]
             ) from error
         except (EOFError, ConnectionError) as error:
-            dead = [k for k, each in enumerate(self.vector.processes) if not each.is_alive()]
-            raise EnvironmentFaultError("ended its process", dead[0] if dead else None) from error
+            ends = [process.sentinel for process in self.vector.processes]
+            # A pipe breaks a moment before its process has ended.
+            ended = wait_for(ends, timeout=1.0)
+            member = next((k for k, end in enumerate(ends) if end in ended), None)
+            raise EnvironmentFaultError("ended its process", member) from error
 
 
 def make(name: str, options: Mapping[str, Any]) -> gymnasium.Env[Any, Any]:
@@ -230,6 +265,36 @@ def action_scale(space: gymnasium.Space[Any]) -> ActionScale:
             "DDPG is for continuous actions"
         )
     return ActionScale(space)
+
+
+def _make_vector(
+    name: str, members: int, options: Mapping[str, Any], timeout: float
+) -> VectorEnv[Any, Any, Any]:
+    mode = AutoresetMode.SAME_STEP
+    if not timeout:
+        creator = _vector_entry_point(name)
+        # Options of the wrappers of single environments, such as render_mode, stay with those.
+        if creator and {*options} <= signature(creator).parameters.keys():
+            return gymnasium.make_vec(
+                name, members, "vector_entry_point", autoreset_mode=mode, **options
+            )
+    makers = [partial(_recorded, name, options, member) for member in range(members)]
+    return (AsyncVectorEnv if timeout else SyncVectorEnv)(makers, autoreset_mode=mode)
+
+
+def _vector_entry_point(name: str) -> Callable[..., Any] | None:
+    """The environment's own vector version, if it can be brought back in mid-episode."""
+    module, _, identifier = name.rpartition(":")
+    if module:
+        import_module(module)
+    # What is not registered under this very name, Gymnasium completes or refuses.
+    spec = gymnasium.registry.get(identifier)
+    if spec is None or spec.vector_entry_point is None:
+        return None
+    entry_point = spec.vector_entry_point
+    creator = load_env_creator(entry_point) if isinstance(entry_point, str) else entry_point
+    able = hasattr(creator, "load_state_dict") and "autoreset_mode" in signature(creator).parameters
+    return creator if able else None
 
 
 def _recorded(name: str, options: Mapping[str, Any], member: int) -> EpisodeRecord:

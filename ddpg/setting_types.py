@@ -25,10 +25,12 @@ def _tuple(value: object) -> object:
 
 
 _Whole = Annotated[int, BeforeValidator(_whole)]
+_Period = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=LARGEST_WHOLE)]
 _Width = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=WIDEST_LAYER)]
 
 VALIDATED: dict[Any, Any] = {
     int: _Whole,
+    int | dict[str, int]: _Period | dict[str, _Period],
     tuple[int, ...]: Annotated[tuple[_Width, ...], BeforeValidator(_tuple)],
 }
 """Type of a setting -> what validates it, where that is more than the type."""

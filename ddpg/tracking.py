@@ -12,12 +12,14 @@ from ddpg.faults import writing
 from ddpg.run_folder import RowsFile, RunFolder
 
 RETURN_EVALUATION = "return/evaluation"
+RETURN_DISCOUNTED = "return/discounted"
 RETURN_TRAINING = "return/training"
 EPISODE_LENGTH = "episode/length"
 LOSS_CRITIC = "loss/critic"
 LOSS_ACTOR = "loss/actor"
 VALUE_Q = "value/q"
 VALUE_TARGET = "value/target"
+VALUE_Q_START = "value/q_start"
 SEPARATION = "separation"
 SPEED = "speed/environment_steps_per_second"
 
@@ -38,7 +40,14 @@ WATCHED_TAGS = {
 _COMPARED = ("stop", "actor_stop", "bootstrap_actor", "manual_scale", "env")
 """What the hparams tab compares: it shows five settings; the text tab has all of them."""
 
-_TAGS = (RETURN_EVALUATION, RETURN_TRAINING, EPISODE_LENGTH, *UPDATE_TAGS.values())
+_TAGS = (
+    RETURN_EVALUATION,
+    RETURN_DISCOUNTED,
+    RETURN_TRAINING,
+    EPISODE_LENGTH,
+    VALUE_Q_START,
+    *UPDATE_TAGS.values(),
+)
 
 
 class Tracker:
@@ -161,6 +170,10 @@ def _describe(writer: Any, config: Config, separation: list[str]) -> None:
             "separation in the actor update": charts("actor_update"),
             "values and losses": {
                 "Q and its target": ["Multiline", [VALUE_Q, VALUE_TARGET]],
+                "Q at the start, and what was earned": [
+                    "Multiline",
+                    [VALUE_Q_START, RETURN_DISCOUNTED],
+                ],
                 "losses": ["Multiline", [LOSS_CRITIC, LOSS_ACTOR]],
             },
         }

@@ -291,9 +291,13 @@ class Trainer:
         self._report()
 
     def _evaluate(self) -> None:
-        returns = self.evaluator.returns(self._policies, self.config.members).mean(axis=1)
-        self.returns = np.where(self.watch.alive, returns, np.nan)
-        self._add(tracking.RETURN_EVALUATION, returns)
+        episodes = self.evaluator.run(self._policies, self.config.members, self.config.gamma)
+        start = torch.from_numpy(episodes.first_observation).to(self.device)
+        value = self.agent.value(start).mean(dim=(1, 2)).cpu().numpy()
+        self.returns = np.where(self.watch.alive, episodes.returns.mean(axis=1), np.nan)
+        self._add(tracking.RETURN_EVALUATION, self.returns)
+        self._add(tracking.RETURN_DISCOUNTED, episodes.discounted.mean(axis=1))
+        self._add(tracking.VALUE_Q_START, value)
         self.tracker.write_weights(
             self.step, fingerprints(self.agent.modules, self.config.members), self.watch.alive
         )

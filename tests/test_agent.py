@@ -168,6 +168,34 @@ def test_the_settings_reach_networks_and_optimizers():
         assert [(g["lr"], g["weight_decay"]) for g in optimizer.param_groups] == [(rate, decay)]
 
 
+def test_sgd_descends_by_the_learning_rate_times_the_gradient_and_remembers_nothing():
+    agent = make_agent(optimizer="sgd", critic_learning_rate=0.1, actor_learning_rate=0.2)
+    for module, rate in (("critic", 0.1), ("actor", 0.2)):
+        trained = agent.modules[module]
+        update = agent.update_critic if module == "critic" else agent.update_actor
+        for seed in range(2):
+            before = snapshot(trained)
+            update(random_batch(1, seed))
+            for name, parameter in trained.named_parameters():
+                assert parameter.grad is not None
+                assert parameter.grad.any()
+                expected = before[name] - rate * parameter.grad
+                assert torch.allclose(parameter, expected, rtol=0, atol=1e-7), (module, name)
+
+
+def test_adam_divides_a_scale_out_of_a_leak_and_sgd_does_not():
+    for optimizer, halved in (("adam", False), ("sgd", True)):
+        moved = {}
+        for scale in (1.0, 0.5):
+            agent = make_agent(stop="manual", manual_scale=scale, optimizer=optimizer)
+            before = snapshot(agent.critic_target)
+            agent.update_critic(random_batch(1, 0))
+            after = snapshot(agent.critic_target)
+            moved[scale] = torch.cat([(after[name] - before[name]).flatten() for name in before])
+        ratio = moved[0.5].norm() / moved[1.0].norm()
+        assert ratio.item() == pytest.approx(0.5 if halved else 1.0, rel=1e-2), optimizer
+
+
 @pytest.mark.parametrize("crossing", ["stop", "actor_stop"])
 def test_the_settings_of_manual_reach_both_crossings(crossing):
     protected = "critic_target" if crossing == "stop" else "critic"
@@ -185,8 +213,22 @@ def test_the_settings_of_manual_reach_both_crossings(crossing):
         assert moved == expected, settings
 
 
-def test_a_state_brings_back_weights_moments_and_counts():
-    agent, other = (make_agent(members=2, stop="manual", manual_every=3) for _ in range(2))
+def test_a_leak_into_the_live_actor_alone_is_dosed_by_its_own_period():
+    every = {"actor": 2, "critic_target": 1}
+    agent = make_agent(stop="manual", bootstrap_actor="live", manual_every=every, optimizer="sgd")
+    moved = []
+    for seed in range(4):
+        before = {name: snapshot(module) for name, module in agent.modules.items()}
+        agent.update_critic(random_batch(1, seed))
+        moved.append([n for n, m in agent.modules.items() if not same_bits(before[n], snapshot(m))])
+    assert moved == [["critic"], ["actor", "critic"]] * 2
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_a_state_brings_back_weights_moments_and_counts(optimizer):
+    agent, other = (
+        make_agent(members=2, stop="manual", manual_every=3, optimizer=optimizer) for _ in range(2)
+    )
     for seed in range(2):
         agent.update(random_batch(2, seed))
     other.load_state_dict(agent.state_dict())

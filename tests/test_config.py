@@ -10,7 +10,11 @@ from hypothesis import strategies as st
 
 from ddpg.config import Config, ConfigError, help_text
 
-CONFIGS = {file.stem: file for file in (Path(__file__).parent.parent / "configs").glob("*.yaml")}
+CONFIGS = {
+    file.stem: file
+    for file in (Path(__file__).parent.parent / "configs").glob("*.yaml")
+    if file.stem != "comparison" and not file.stem.startswith("study-")
+}
 
 
 # A busy machine is no failure of the code.
@@ -72,6 +76,7 @@ WRONG = [
     ({"hidden": 64}, "hidden is 64; allowed: a list"),
     ({"action_layer": 3}, "action_layer is 3; allowed: 0 to 2"),
     ({"final_bound": 0.0}, "final_bound is 0.0; allowed: null, or a number > 0"),
+    ({"optimizer": "rmsprop"}, "optimizer is 'rmsprop'; allowed: adam or sgd"),
     ({"actor_learning_rate": 0}, "actor_learning_rate is 0"),
     ({"critic_learning_rate": 2}, "critic_learning_rate is 2"),
     ({"critic_weight_decay": -1}, "critic_weight_decay is -1"),
@@ -89,7 +94,13 @@ WRONG = [
     ({"actor_stop": "inference"}, "actor_stop: stop 'inference' leaves the backward pass nothing"),
     ({"stop": "manual", "manual_scale": {"critic": 1}}, "['actor_target', 'critic_target']"),
     ({"manual_scale": {"critic": 1}}, "manual_scale names ['critic']"),
-    ({"manual_every": 0}, "manual_every is 0"),
+    ({"manual_every": 0}, "manual_every is 0; allowed: a whole number ≥ 1, or {module"),
+    ({"manual_every": 2.5}, "manual_every is 2.5; allowed: a whole number ≥ 1"),
+    ({"stop": "manual", "manual_every": {"actor": 2}}, "['actor_target', 'critic_target']"),
+    (
+        {"stop": "manual", "manual_every": {"actor_target": 0, "critic_target": 1}},
+        "manual_every is {'actor_target': 0, 'critic_target': 1}; allowed: a whole number ≥ 1",
+    ),
     ({"resume": True}, "resume is true without a name"),
     ({"name": "a/b"}, "name is 'a/b'; allowed: the name of one folder"),
     ({"name": ".."}, "name is '..'; allowed: the name of one folder"),
@@ -110,6 +121,11 @@ def test_a_scale_for_each_protected_module_is_taken():
     assert Config(stop="manual", bootstrap_actor="live", manual_scale=live).manual_scale == live
     both = {"actor_target": 0.1, "critic_target": 0.0, "critic": 1.0}
     assert Config(stop="manual", actor_stop="manual", manual_scale=both).manual_scale == both
+
+
+def test_a_period_for_each_protected_module_is_taken():
+    live = {"actor": 10, "critic_target": 1}
+    assert Config(stop="manual", bootstrap_actor="live", manual_every=live).manual_every == live
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,8 @@ GRADIENT_LEFT = {
 """What each stop leaves in the protected modules' `.grad`, where it protects or leaks."""
 
 UPSTREAM, DOWNSTREAM = Crossing.UPSTREAM, Crossing.DOWNSTREAM
-every_shape = [(members, updates) for members in (1, 3) for updates in (1, 30)]
+every_shape = [(members, updates, "adam") for members in (1, 3) for updates in (1, 30)]
+every_shape.append((3, 30, "sgd"))
 
 
 def run_critic_updates(agent: DDPG, updates: int) -> dict[str, bool]:
@@ -63,11 +64,15 @@ def require_live_gradients(module: nn.Module, members: int) -> None:
             assert parameter.grad[member].count_nonzero() > 0, f"{name} of member {member}"
 
 
-@pytest.mark.parametrize(("members", "updates"), every_shape)
+@pytest.mark.parametrize(("members", "updates", "optimizer"), every_shape)
 @pytest.mark.parametrize("bootstrap_actor", ["target", "live"])
 @pytest.mark.parametrize("stop", legal(UPSTREAM, Effect.PROTECTS))
-def test_a_critic_update_touches_the_critic_alone(stop, bootstrap_actor, members, updates):
-    agent = make_agent(stop=stop, bootstrap_actor=bootstrap_actor, members=members)
+def test_a_critic_update_touches_the_critic_alone(
+    stop, bootstrap_actor, members, updates, optimizer
+):
+    agent = make_agent(
+        stop=stop, bootstrap_actor=bootstrap_actor, members=members, optimizer=optimizer
+    )
     moved = run_critic_updates(agent, updates)
     assert moved == {
         "actor": False,
@@ -79,11 +84,13 @@ def test_a_critic_update_touches_the_critic_alone(stop, bootstrap_actor, members
     assert gradient_kind(agent.critic_stop.protected_parameters) == GRADIENT_LEFT[stop]
 
 
-@pytest.mark.parametrize(("members", "updates"), every_shape)
+@pytest.mark.parametrize(("members", "updates", "optimizer"), every_shape)
 @pytest.mark.parametrize("bootstrap_actor", ["target", "live"])
 @pytest.mark.parametrize("stop", legal(UPSTREAM, Effect.LEAKS))
-def test_the_controls_leak_in_the_critic_update(stop, bootstrap_actor, members, updates):
-    agent = make_agent(stop=stop, bootstrap_actor=bootstrap_actor, members=members)
+def test_the_controls_leak_in_the_critic_update(stop, bootstrap_actor, members, updates, optimizer):
+    agent = make_agent(
+        stop=stop, bootstrap_actor=bootstrap_actor, members=members, optimizer=optimizer
+    )
     moved = run_critic_updates(agent, updates)
     live = bootstrap_actor == "live"
     assert moved == {
@@ -96,11 +103,15 @@ def test_the_controls_leak_in_the_critic_update(stop, bootstrap_actor, members, 
     assert gradient_kind(agent.critic_stop.protected_parameters) == GRADIENT_LEFT[stop]
 
 
-@pytest.mark.parametrize(("members", "updates"), every_shape)
+@pytest.mark.parametrize(("members", "updates", "optimizer"), every_shape)
 @pytest.mark.parametrize("bootstrap_actor", ["target", "live"])
 @pytest.mark.parametrize("stop", legal(DOWNSTREAM, Effect.PROTECTS))
-def test_an_actor_update_touches_the_actor_alone(stop, bootstrap_actor, members, updates):
-    agent = make_agent(actor_stop=stop, bootstrap_actor=bootstrap_actor, members=members)
+def test_an_actor_update_touches_the_actor_alone(
+    stop, bootstrap_actor, members, updates, optimizer
+):
+    agent = make_agent(
+        actor_stop=stop, bootstrap_actor=bootstrap_actor, members=members, optimizer=optimizer
+    )
     moved = run_actor_updates(agent, updates)
     assert moved == {
         "actor": True,
@@ -112,11 +123,13 @@ def test_an_actor_update_touches_the_actor_alone(stop, bootstrap_actor, members,
     assert gradient_kind(agent.critic.parameters()) == GRADIENT_LEFT[stop]
 
 
-@pytest.mark.parametrize(("members", "updates"), every_shape)
+@pytest.mark.parametrize(("members", "updates", "optimizer"), every_shape)
 @pytest.mark.parametrize("bootstrap_actor", ["target", "live"])
 @pytest.mark.parametrize("stop", legal(DOWNSTREAM, Effect.LEAKS))
-def test_the_controls_leak_in_the_actor_update(stop, bootstrap_actor, members, updates):
-    agent = make_agent(actor_stop=stop, bootstrap_actor=bootstrap_actor, members=members)
+def test_the_controls_leak_in_the_actor_update(stop, bootstrap_actor, members, updates, optimizer):
+    agent = make_agent(
+        actor_stop=stop, bootstrap_actor=bootstrap_actor, members=members, optimizer=optimizer
+    )
     moved = run_actor_updates(agent, updates)
     assert moved == {"actor": True, "critic": True, "actor_target": False, "critic_target": False}
     require_live_gradients(agent.actor, members)

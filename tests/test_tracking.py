@@ -54,11 +54,13 @@ def test_every_member_has_a_run_with_every_tag(tmp_path):
         assert sorted(events(result.folder / f"seed-{seed}").Tags()["scalars"]) == sorted(
             [
                 "return/evaluation",
+                "return/discounted",
                 "return/training",
                 "episode/length",
                 "loss/critic",
                 "loss/actor",
                 "value/q",
+                "value/q_start",
                 "value/target",
                 "speed/environment_steps_per_second",
                 *separation,

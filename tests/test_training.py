@@ -166,6 +166,15 @@ def test_resuming_continues_counters_and_curves(tmp_path):
     assert moments.item() == 60
 
 
+def test_resuming_goes_on_under_sgd_and_never_under_another_optimizer(tmp_path):
+    run(tmp_path, name="mine", steps=40, optimizer="sgd")
+    with pytest.raises(ConfigError, match="optimizer is 'adam', and the run 'mine' has 'sgd'"):
+        run(tmp_path, name="mine", resume=True)
+    whole = run(tmp_path, name="mine", optimizer="sgd", resume=True)
+    assert whole.step == 60
+    assert isinstance(whole.agent.critic_optimizer, torch.optim.SGD)
+
+
 def test_resuming_at_the_end_changes_nothing(tmp_path):
     first = run(tmp_path, name="mine")
     before = (first.folder / "metrics.csv").read_bytes()
@@ -255,7 +264,7 @@ def test_pendulum_is_learned(tmp_path):
         actor_learning_rate=1e-3,
     )
     evaluator = Evaluator("Pendulum-v1", {}, 20, 10_000)
-    returns = evaluator.returns(
+    returns = evaluator.run(
         lambda observation: result.agent.act(torch.from_numpy(observation)).numpy(), 2
-    )
+    ).returns
     assert np.median(returns.mean(axis=1)) > -200

@@ -1,14 +1,20 @@
 """`manual`: edit the protected gradients by hand between backward pass and step."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
 
 from torch import nn
 
 from ddpg.stops.base import Crossing, Effect, Stop, StopError
 
+_Number = TypeVar("_Number", int, float)
+
 
 class Manual(Stop):
     """The protected gradients are scaled; every `manual_every`-th update lets them through whole.
+
+    Both settings may differ from module to module, so that a leak into one of them can be dosed
+    alone.
 
     A gradient that is scaled to nothing is zero, never None: an optimizer with momentum or weight
     decay still moves its parameter.
@@ -16,10 +22,11 @@ class Manual(Stop):
     Args:
         manual_scale: factor on the protected gradients (0 stops, 1 is the control), one number
             or one per module; names of modules that this crossing does not protect are passed by.
-        manual_every: period, in updates, of the update that lets the gradients through; 1: none.
+        manual_every: period, in updates, of the update that lets the gradients through whole, one
+            number or one per module; 1: there is no such update.
 
     Raises:
-        StopError: `manual_scale` leaves out a protected module, or `manual_every` is below 1.
+        StopError: a protected module is left out, or `manual_every` is below 1.
     """
 
     name = "manual"
@@ -31,27 +38,20 @@ class Manual(Stop):
         trained: Mapping[str, nn.Module],
         protected: Mapping[str, nn.Module],
         manual_scale: float | Mapping[str, float] = 0.0,
-        manual_every: int = 1,
+        manual_every: int | Mapping[str, int] = 1,
     ):
         super().__init__(trained, protected)
-        if not isinstance(manual_scale, Mapping):
-            manual_scale = dict.fromkeys(protected, manual_scale)
-        if not set(protected) <= set(manual_scale):
-            raise StopError(
-                f"manual_scale names {sorted(manual_scale)}; allowed: a number, or one for each "
-                f"protected module of this crossing, {sorted(protected)}"
-            )
-        if manual_every < 1:
+        self.scale = _per_module("manual_scale", manual_scale, protected)
+        self.every = _per_module("manual_every", manual_every, protected)
+        if min(self.every.values(), default=1) < 1:
             raise StopError(f"manual_every is {manual_every}; allowed: 1 or more updates")
-        self.scale = {name: manual_scale[name] for name in protected}
-        self.every = manual_every
         self.updates = 0
 
     def edit_gradients(self) -> None:
         self.updates += 1
-        if self.every > 1 and self.updates % self.every == 0:
-            return
         for name, module in self.protected.items():
+            if self.every[name] > 1 and self.updates % self.every[name] == 0:
+                continue
             for parameter in module.parameters():
                 if parameter.grad is None:
                     continue
@@ -66,3 +66,17 @@ class Manual(Stop):
     def load_state_dict(self, state: Mapping[str, int]) -> None:
         super().load_state_dict(state)
         self.updates = state["updates"]
+
+
+def _per_module(
+    setting: str, value: _Number | Mapping[str, _Number], protected: Iterable[str]
+) -> dict[str, _Number]:
+    """`value` for each protected module, from one number or one per module."""
+    if not isinstance(value, Mapping):
+        return dict.fromkeys(protected, value)
+    if not set(protected) <= set(value):
+        raise StopError(
+            f"{setting} names {sorted(value)}; allowed: a number, or one for each protected "
+            f"module of this crossing, {sorted(protected)}"
+        )
+    return {name: value[name] for name in protected}

@@ -47,7 +47,7 @@ def build(
     trained: Mapping[str, nn.Module],
     protected: Mapping[str, nn.Module],
     manual_scale: float | Mapping[str, float] = 0.0,
-    manual_every: int = 1,
+    manual_every: int | Mapping[str, int] = 1,
 ) -> Stop:
     """Build the stop that `expression` names, for one crossing.
 

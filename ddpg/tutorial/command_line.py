@@ -95,17 +95,17 @@ def _drawn(
 ) -> None:
     if graphs:
         count = _written(lambda: _graphs(sections, Path(graphs)))
-        console.print(f"{graphs}: {count} graphs, each as SVG and PNG")
+        console.print(f"{graphs}: {count} graphs, each as SVG and PNG", soft_wrap=True)
     if html:
         _written(lambda: _write(Path(html), page.page(sections).encode()))
-        console.print(f"{html}: the lesson in one page")
+        console.print(f"{html}: the lesson in one page", soft_wrap=True)
 
 
 def _claims(path: Path, console: Console) -> None:
     started = time.perf_counter()
     text = claims_table.document()
     _written(lambda: _write(path, text.encode()))
-    console.print(f"{path}: measured in {time.perf_counter() - started:.0f} s")
+    console.print(f"{path}: measured in {time.perf_counter() - started:.0f} s", soft_wrap=True)
 
 
 def _graphs(sections: Sequence[Section], folder: Path) -> int:

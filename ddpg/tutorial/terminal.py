@@ -1,5 +1,6 @@
 """A lesson at the terminal: words and tables. Its graphs are left to `--graphs` and `--html`."""
 
+import re
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -63,4 +64,5 @@ def _cell(text: str) -> Text:
 
 
 def _bare(text: str) -> str:
-    return text.replace("`", "").replace("**", "")
+    # A power in a cell's code is no strong text.
+    return re.sub(r"\*\*(\S.*?\S)\*\*", r"\1", text).replace("`", "")

@@ -179,6 +179,23 @@ class TestManual:
         assert gradient_kind(first.parameters()) == "zero"
         assert gradient_kind(second.parameters()) == "nonzero"
 
+    def test_a_period_a_module(self):
+        first, second, head = nn.Linear(2, 2), nn.Linear(2, 2), nn.Linear(2, 1)
+        protected = {"first": first, "second": second}
+        every = {"first": 2, "second": 3}
+        stop = build("manual", UPSTREAM, {"head": head}, protected, manual_every=every)
+        whole = []
+        for _ in range(6):
+            stop.clear_gradients()
+            values = stop.through(lambda x: second(first(x)), torch.ones(3, 2))
+            stop.backward(head(values).mean())
+            stop.edit_gradients()
+            kinds = {name: gradient_kind(module.parameters()) for name, module in protected.items()}
+            assert set(kinds.values()) <= {"zero", "nonzero"}
+            whole.append([name for name, kind in kinds.items() if kind == "nonzero"])
+            assert gradient_kind(head.parameters()) == "nonzero"
+        assert whole == [[], ["first"], ["second"], ["first"], [], ["first", "second"]]
+
     def test_a_zero_is_not_nothing_under_weight_decay(self):
         layers, cut = Layers("manual", UPSTREAM), Layers("detach", UPSTREAM)
         before = weights(layers.first)
@@ -200,6 +217,8 @@ class TestManual:
             Layers("manual", UPSTREAM, manual_scale={"M": 1.0})
         with pytest.raises(StopError, match="manual_every is 0; allowed: 1 or more"):
             Layers("manual", UPSTREAM, manual_every=0)
+        with pytest.raises(StopError, match=r"manual_every names \['M'\].*\['L'\]"):
+            Layers("manual", UPSTREAM, manual_every={"M": 2})
 
 
 class TestChainRule:

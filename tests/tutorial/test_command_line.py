@@ -33,6 +33,8 @@ def test_without_options_it_prints_the_lesson(capsys):
     printed = capsys.readouterr().out
     for words in ("L1 → L2", "detach", "RuntimeError", "critic update under none", "Exercises"):
         assert words in printed
+    assert "(L2(x) - target) ** 2" in printed
+    assert "`" not in printed
 
 
 def test_graphs_and_page(tmp_path, capsys):
