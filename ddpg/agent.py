@@ -21,18 +21,18 @@ from ddpg.stops import Crossing, Stop, build
 
 
 class Metrics(NamedTuple):
-    """What one update tells, detached, each `[member]`."""
+    """What one update tells, detached, each `[member]`, in the order in which it comes about."""
 
     critic_loss: Tensor
     """Equation 5, in squared reward units."""
-    actor_loss: Tensor
-    """−J of equation 6, in reward units."""
     q: Tensor
     """Mean of Q(s, a) over the batch."""
     target: Tensor
     """Mean of y over the batch."""
     critic_gradient: Tensor
     """Largest absolute entry of the critic's gradient, before its optimizer's step."""
+    actor_loss: Tensor
+    """−J of equation 6, in reward units."""
     actor_gradient: Tensor
     """Largest absolute entry of the actor's gradient, before its optimizer's step."""
 
@@ -155,9 +155,9 @@ class DDPG:
 
     def update(self, batch: Batch) -> Metrics:
         """One pass of algorithm 1's inner loop: critic, actor, targets."""
-        critic_loss, q, target, critic_gradient = self._critic_part(batch)
-        actor_loss, actor_gradient = self._actor_part(batch)
-        return Metrics(critic_loss, actor_loss, q, target, critic_gradient, actor_gradient)
+        critic_told = self._critic_part(batch)
+        actor_told = self._actor_part(batch)
+        return Metrics(*critic_told, *actor_told)
 
     @property
     def compiles_next(self) -> bool:

@@ -2,10 +2,12 @@
 
 import multiprocessing
 import signal
+import warnings
 from collections.abc import Callable, Mapping
 from functools import partial
 from importlib import import_module
 from inspect import signature
+from multiprocessing.connection import wait as wait_for
 from typing import Any, NamedTuple
 
 import gymnasium
@@ -18,7 +20,7 @@ from numpy.typing import NDArray
 
 from ddpg import pendulum
 from ddpg.config import ConfigError
-from ddpg.episode_record import EpisodeRecord, Guarded
+from ddpg.episode_record import LARGEST, EpisodeRecord, Guarded
 from ddpg.faults import EnvironmentFaultError
 
 pendulum.register()
@@ -124,6 +126,10 @@ class Environments:
         else:
             result = self.vector.step(scaled)
         observation, reward, terminated, truncated, info = result
+        if not isinstance(self.vector, SyncVectorEnv | AsyncVectorEnv):
+            # Those of single environments have been looked at one by one.
+            self._check("an observation", observation)
+            self._check("a reward", reward[:, None])
         self.observation = next_observation = _flat(observation)
         ended = terminated | truncated
         if ended.any():
@@ -154,9 +160,13 @@ class Environments:
         Raises:
             EnvironmentFaultError: an environment did something wrong.
         """
+        if ("own" in state) != hasattr(self.vector, "load_state_dict"):
+            # With another environment_timeout, another kind of vector environment is used.
+            self.reset(fresh_seeds)
+            return [*range(len(fresh_seeds))]
         self.observation = state["observation"].numpy().copy()
         if "own" in state:
-            self.vector.load_state_dict(state["own"])  # pyright: ignore[reportAttributeAccessIssue] (it has a state_dict)
+            self.vector.load_state_dict(state["own"])
             return []
         records = [
             {**record, "fresh_seed": seed}
@@ -176,24 +186,45 @@ class Environments:
 
     def close(self) -> None:
         """Free what the environments hold."""
-        if isinstance(self.vector, AsyncVectorEnv):
-            self.vector.close(terminate=True)
-        else:
+        if not isinstance(self.vector, AsyncVectorEnv):
             self.vector.close()
+            return
+        # Gymnasium's own way waits for an answer that was asked for, of a process that may be dead.
+        for process in self.vector.processes:
+            process.kill()
+            process.join()
+        for pipe in self.vector.parent_pipes:
+            if pipe is not None:
+                pipe.close()
+        self.vector.closed = True
+
+    def _check(self, what: str, values: NDArray[Any]) -> None:
+        """Refuse what replay cannot hold in `values` `[member, ...]`."""
+        storable = np.abs(values) <= LARGEST
+        if not storable.all():
+            member = int(np.argwhere(~storable)[0, 0])
+            broken = float(values[member][~storable[member]][0])
+            raise EnvironmentFaultError(f"gave {what} that holds {broken}", member)
 
     def _answer(self, wait: Callable[[float], Any], timeout: float) -> Any:
         """What the subprocesses answer to a call that they were sent."""
         assert isinstance(self.vector, AsyncVectorEnv)
         try:
-            return wait(timeout)
+            with warnings.catch_warnings():
+                # What went wrong is in the exception; Gymnasium prints its traceback beside.
+                warnings.filterwarnings("ignore", ".*ERROR: ", UserWarning)
+                return wait(timeout)
         except multiprocessing.TimeoutError as error:
             silent = [k for k, pipe in enumerate(self.vector.parent_pipes) if not pipe.poll(0)]
             raise EnvironmentFaultError(
                 f"gave no answer within {timeout:g} s (environment_timeout)", silent[0]
             ) from error
         except (EOFError, ConnectionError) as error:
-            dead = [k for k, each in enumerate(self.vector.processes) if not each.is_alive()]
-            raise EnvironmentFaultError("ended its process", dead[0] if dead else None) from error
+            ends = [process.sentinel for process in self.vector.processes]
+            # A pipe breaks a moment before its process has ended.
+            ended = wait_for(ends, timeout=1.0)
+            member = next((k for k, end in enumerate(ends) if end in ended), None)
+            raise EnvironmentFaultError("ended its process", member) from error
 
 
 def make(name: str, options: Mapping[str, Any]) -> gymnasium.Env[Any, Any]:

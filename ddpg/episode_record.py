@@ -10,7 +10,7 @@ from gymnasium.spaces import Box
 
 from ddpg.faults import EnvironmentFaultError
 
-_LIMIT = float(np.finfo(np.float32).max)
+LARGEST = float(np.finfo(np.float32).max)
 """Replay is float32; a comparison with it fails for NaN too."""
 _BLOCK = 256
 """Actions that there is room for at first; an episode that is longer doubles it."""
@@ -58,7 +58,7 @@ class Guarded(gymnasium.Wrapper[Any, Any, Any, Any]):
                 f"gave an observation of shape {shape}, and its space has {self._shape}",
                 self.member,
             )
-        storable = np.abs(observation) <= _LIMIT
+        storable = np.abs(observation) <= LARGEST
         if not storable.all():
             broken = float(np.asarray(observation)[~storable][0])
             raise EnvironmentFaultError(f"gave an observation that holds {broken}", self.member)
@@ -150,6 +150,6 @@ class EpisodeRecord(Guarded):
 def _is_number(reward: Any) -> bool:
     """Whether `reward` is one number that replay can hold."""
     try:
-        return -_LIMIT <= float(reward) <= _LIMIT
+        return -LARGEST <= float(reward) <= LARGEST
     except (TypeError, ValueError):
         return False

@@ -1,4 +1,7 @@
-"""Score a run's deterministic policies: `python scripts/evaluate.py runs/NAME --episodes 100`."""
+"""Score a run's deterministic policies: `python scripts/evaluate.py runs/NAME --episodes 100`.
+
+`--compare RUN RUN` names the first evaluation at which the weights of two runs part.
+"""
 
 import json
 from pathlib import Path
@@ -7,6 +10,7 @@ from rich.console import Console
 
 from ddpg.checkpoint import CheckpointError
 from ddpg.command_line import OneSentenceParser, fail
+from ddpg.comparing import compare
 from ddpg.config import ConfigError
 from ddpg.display import evaluation_table
 from ddpg.evaluation import FIRST_SEED, evaluate
@@ -15,9 +19,12 @@ from ddpg.whole_file import whole_file
 
 
 def main() -> int:
-    """Exit status: 0 done, 2 a usage error."""
+    """Exit status: 0 done, 1 the weights of two runs part, 2 a usage error."""
     parser = OneSentenceParser(prog="evaluate.py", description=__doc__)
-    parser.add_argument("run", type=Path, help="folder of the run")
+    parser.add_argument("run", type=Path | None, nargs="?", help="folder of the run")
+    parser.add_argument(
+        "--compare", type=Path, nargs=2, metavar="RUN", help="two runs: where do they part?"
+    )
     parser.add_argument("--episodes", type=int, default=100, help="episodes of each member, ≥ 1")
     parser.add_argument(
         "--seed", type=int, default=FIRST_SEED, help="episode i starts from reset(seed=SEED + i)"
@@ -29,7 +36,13 @@ def main() -> int:
         "--env", type=str | None, help="of a run with the env module:id, that name again"
     )
     arguments = parser.parse_args()
+    if bool(arguments.run) == bool(arguments.compare):
+        parser.error("allowed: the folder of a run, or --compare and the folders of two")
     try:
+        if arguments.compare:
+            comparison = compare(*arguments.compare)
+            print(comparison)
+            return int(comparison.parts_at is not None)
         if arguments.video:
             total = record(
                 arguments.run, arguments.video, arguments.member, arguments.seed, arguments.env

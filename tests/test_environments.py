@@ -10,6 +10,7 @@ from gymnasium.vector import SyncVectorEnv
 from ddpg.agent import DDPG
 from ddpg.config import Config, ConfigError
 from ddpg.environments import ActionScale, Environments, make
+from ddpg.faults import EnvironmentFaultError
 from ddpg.pendulum import PendulumVectorEnv
 from ddpg.random_streams import RandomStreams
 from ddpg.replay import Batch, ReplayBuffer
@@ -140,3 +141,63 @@ def test_a_vector_entry_point_without_the_mode_is_passed_over():
 
 def test_options_reach_the_environment():
     assert make("LunarLander-v3", {"continuous": True}).action_space.shape == (2,)
+
+
+NAMES = ["Pendulum-v1", "MountainCarContinuous-v0", "ddpg-tests/Faulty-v0", "LunarLander-v3"]
+
+
+@pytest.mark.parametrize("timeout", [0.0, 60.0])
+@pytest.mark.parametrize("name", NAMES)
+def test_environments_come_back_in_mid_episode_and_go_on_equal(name: str, timeout: float) -> None:
+    options = {"continuous": True} if name == "LunarLander-v3" else {}
+    lost, back = (Environments(name, 2, options, timeout) for _ in range(2))
+    generator = np.random.default_rng(0)
+    lost.reset([3, 4])
+    for _ in range(230):
+        lost.step(generator.uniform(-1, 1, (2, lost.action_dim)))
+    assert back.load_state_dict(lost.state_dict(), [0, 1]) == []
+    assert np.array_equal(lost.observation, back.observation)
+    for _ in range(230):
+        action = generator.uniform(-1, 1, (2, lost.action_dim))
+        for one, other in zip(lost.step(action), back.step(action), strict=True):
+            assert np.array_equal(one, other)
+        assert np.array_equal(lost.observation, back.observation)
+    lost.close()
+    back.close()
+
+
+def test_an_environment_that_does_not_come_back_equal_begins_anew() -> None:
+    """It counts its episodes, which no random state and no action tells."""
+    lost, back = (Environments("ddpg-tests/Truncates-v0", 2, {}) for _ in range(2))
+    lost.reset([0, 1])
+    for _ in range(6):
+        lost.step(np.zeros((2, 1)))
+    assert back.load_state_dict(lost.state_dict(), [5, 6]) == [0, 1]
+    assert back.observation.tolist() == [[1.0, 0.0], [1.0, 0.0]]
+    back.step(np.zeros((2, 1)))
+    # From where it begins anew, it can be brought back as any other.
+    assert back.state_dict()["episodes"][0]["seed"] == 5
+    assert len(back.state_dict()["episodes"][0]["actions"]) == 1
+
+
+def test_another_kind_of_vector_environment_begins_anew() -> None:
+    lost, back = Environments("Pendulum-v1", 2, {}), Environments("Pendulum-v1", 2, {}, 60.0)
+    lost.reset([0, 1])
+    assert back.load_state_dict(lost.state_dict(), [5, 6]) == [0, 1]
+    back.step(np.zeros((2, 1)))
+    back.close()
+
+
+def test_a_vector_environment_that_gives_nan_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    environments = Environments("Pendulum-v1", 3, {})
+    environments.reset([0, 1, 2])
+    step = environments.vector.step
+
+    def spoiled(action: np.ndarray) -> tuple[object, ...]:
+        observation, *rest = step(action)
+        observation[1, 2] = np.nan
+        return observation, *rest
+
+    monkeypatch.setattr(environments.vector, "step", spoiled)
+    with pytest.raises(EnvironmentFaultError, match="member 1 gave an observation that holds nan"):
+        environments.step(np.zeros((3, 1)))

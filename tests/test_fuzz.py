@@ -56,9 +56,9 @@ def one_setting(field: dataclasses.Field[Any], hint: Any) -> st.SearchStrategy[A
         return st.lists(st.integers(1, 8192), min_size=1, max_size=4).map(tuple)
     if hint == dict[str, bool | int | float | str]:
         return st.dictionaries(st.text(), SCALARS.filter(lambda value: value not in _INFINITIES))
-    return {"stop": st.sampled_from(["none", "detach", "no_grad+optimizer"])}.get(
-        field.name, st.just(field.default_factory())
-    )
+    if field.name == "stop":
+        return st.sampled_from(["none", "detach", "no_grad+optimizer"])
+    return st.just(getattr(Config(), field.name))
 
 
 _INFINITIES = (float("inf"), float("-inf"))

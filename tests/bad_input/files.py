@@ -42,7 +42,7 @@ TEXTS = {
 
 
 def prepare(folder: Path) -> None:
-    """Write them, and runs: one trained, one that lost its checkpoints, and one that names a module."""
+    """Write them, and three runs: whole, without its checkpoints, and of a module's environment."""
     for name, content in TEXTS.items():
         (folder / name).write_bytes(content)
     with (folder / "large.yaml").open("wb") as file:

@@ -2,8 +2,11 @@
 
 import multiprocessing
 import os
+import resource
+import runpy
 import signal
 import sys
+import time
 from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -16,9 +19,10 @@ from ddpg.checkpoint import Checkpoints
 from ddpg.config import Config
 from ddpg.tracking import SPEED
 
+SCRIPT = Path(__file__).parents[2] / "scripts" / "train.py"
 _START = multiprocessing.get_context("forkserver")
 # A process then begins with all of it loaded, and a kill falls into the training.
-_START.set_forkserver_preload(["ddpg.training", "torch.utils.tensorboard.writer"])
+_START.set_forkserver_preload(["ddpg.training", "torch.utils.tensorboard.writer", "ddpg.display"])
 
 
 def start(config: Config, die_at: int | None = None) -> BaseProcess:
@@ -98,3 +102,43 @@ def same(one: Any, other: Any) -> bool:
     if torch.is_tensor(one):
         return one.dtype == other.dtype and torch.equal(one, other)
     return one == other
+
+
+def start_script(arguments: list[str], output: Path, file_limit: int | None = None) -> BaseProcess:
+    """Begin `scripts/train.py` with `arguments`; what it prints goes to `output`.
+
+    Args:
+        arguments: of the command line.
+        output: file for standard output and standard error together.
+        file_limit: bytes that no file may outgrow (RLIMIT_FSIZE): to the process, a full disk.
+    """
+    process = _START.Process(target=_script, args=(arguments, output, file_limit))
+    process.start()
+    return process
+
+
+def _script(arguments: list[str], output: Path, file_limit: int | None) -> None:
+    from tests.environments import register
+
+    register()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    with output.open("w") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    if file_limit is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (file_limit, file_limit))
+    sys.argv = [str(SCRIPT), *arguments]
+    runpy.run_path(str(SCRIPT), run_name="__main__")
+
+
+def wait_until(condition: Callable[[], bool], process: BaseProcess) -> None:
+    """Wait for a process to come so far.
+
+    Raises:
+        TimeoutError: it ended, or a minute passed.
+    """
+    deadline = time.monotonic() + 60
+    while not condition():
+        if process.exitcode is not None or time.monotonic() > deadline:
+            raise TimeoutError
+        time.sleep(0.02)

@@ -1,0 +1,96 @@
+"""An environment that does something wrong stops the run with one sentence."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ddpg.checkpoint import Checkpoints
+from ddpg.config import Config
+from ddpg.episode_record import Guarded
+from ddpg.faults import EnvironmentFaultError
+from ddpg.training import train
+from tests.environments import Faulty
+from tests.faults.processes import differences, start_script
+
+SMALL: dict[str, Any] = {
+    **{"env": "ddpg-tests/Faulty-v0", "name": "mine", "steps": 60, "members": 3, "seed": 5},
+    **{"hidden": (8,), "random_steps": 10, "log_every": 10, "evaluation_every": 0},
+    "checkpoint_every": 20,
+}
+
+
+def fault(tmp_path: Path, kind: str, **settings: Any) -> str:
+    """What is said of an environment whose member 1 does `kind` at step 30."""
+    options = {"fault": kind, "seed": 6}
+    config = Config(**{"runs": str(tmp_path), "env_options": options, **SMALL, **settings})
+    with pytest.raises(EnvironmentFaultError) as error:
+        train(config)
+    folder = tmp_path / "mine" / "checkpoints"
+    assert Checkpoints(folder).steps() == [0, 20]
+    text = str(error.value)
+    assert text.startswith("the environment of member 1 ")
+    assert text.endswith(f" at environment step 30; the last checkpoint is of step 20 in {folder}")
+    return text
+
+
+@pytest.mark.parametrize("timeout", [0.0, 20.0])
+@pytest.mark.parametrize(
+    ("kind", "sentence"),
+    [
+        ("raises", "raised ValueError: the motor is broken at"),
+        ("observation is NaN", "gave an observation that holds nan at"),
+        (
+            "observation is too long",
+            r"gave an observation of shape \(3,\), and its space has",
+        ),
+        ("reward is infinite", "gave the reward inf at"),
+        ("reward is no number", "gave the reward None at"),
+    ],
+)
+def test_what_no_transition_can_hold_is_named(
+    tmp_path: Path, kind: str, sentence: str, timeout: float
+) -> None:
+    assert re.search(sentence, fault(tmp_path, kind, environment_timeout=timeout))
+
+
+@pytest.mark.parametrize(
+    ("kind", "sentence"),
+    [
+        ("hangs", "gave no answer within 1.5 s (environment_timeout) at"),
+        ("dies", "ended its process at"),
+    ],
+)
+def test_an_environment_that_hangs_or_dies_does_not_take_the_run_along(
+    tmp_path: Path, kind: str, sentence: str
+) -> None:
+    assert sentence in fault(tmp_path, kind, environment_timeout=1.5)
+
+
+def test_environments_in_processes_train_the_same_and_come_back(tmp_path: Path) -> None:
+    settings = {**SMALL, "runs": str(tmp_path), "env": "MountainCarContinuous-v0"}
+    train(Config(**{**settings, "name": "here"}))
+    apart = {**settings, "name": "apart", "environment_timeout": 60.0}
+    train(Config(**{**apart, "steps": 30}))
+    train(Config(**apart, resume=True))
+    assert differences(tmp_path / "here", tmp_path / "apart") == []
+
+
+def test_a_fault_while_evaluating_is_named_too() -> None:
+    environment = Guarded(Faulty("raises", at=1))
+    environment.reset(seed=0)
+    with pytest.raises(EnvironmentFaultError, match=r"^the environment raised ValueError: the mo"):
+        environment.step(np.zeros(1))
+
+
+@pytest.mark.slow
+def test_the_command_line_says_it_in_one_line(tmp_path: Path) -> None:
+    arguments = ["--env", "ddpg-tests/Faulty-v0", "--env_options", "{fault: raises, at: 1}"]
+    process = start_script([*arguments, "--runs", str(tmp_path / "runs")], tmp_path / "said.txt")
+    process.join(120)
+    said = (tmp_path / "said.txt").read_text().splitlines()
+    assert process.exitcode == 1
+    assert said[-1].startswith("train.py: stopped: the environment of member 0 raised ValueError: ")
+    assert "Traceback" not in "".join(said)

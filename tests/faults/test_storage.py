@@ -1,0 +1,134 @@
+"""Signals, a full disk, a folder made read-only: one sentence, and the last checkpoint is whole."""
+
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+import pytest
+
+from ddpg.checkpoint import Checkpoints
+from tests.faults.processes import SCRIPT, differences, start_script, wait_until
+
+SMALL = [
+    *("--hidden", "[16,16]", "--random_steps", "50", "--log_every", "20", "--members", "2"),
+    *("--evaluation_every", "50", "--evaluation_episodes", "1", "--checkpoint_every", "100"),
+]
+
+
+def train(runs: Path, name: str, *arguments: str, file_limit: int | None = None) -> BaseProcess:
+    where = ["--runs", str(runs), "--name", name]
+    return start_script([*where, *SMALL, *arguments], runs / f"{name}.txt", file_limit)
+
+
+def finish(process: BaseProcess, runs: Path, name: str) -> tuple[int | None, list[str]]:
+    """Exit status, and the lines that were said."""
+    process.join(120)
+    text = (runs / f"{name}.txt").read_text()
+    assert "Traceback" not in text
+    return process.exitcode, sentences(text)
+
+
+def sentences(text: str) -> list[str]:
+    """What was said, but for the progress bar."""
+    return [line for line in text.splitlines() if line and not re.search(r"━| steps/s ", line)]
+
+
+def saved(runs: Path, name: str) -> Checkpoints:
+    return Checkpoints(runs / name / "checkpoints")
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_finishes_the_step_and_writes_a_checkpoint(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    process = train(tmp_path, "mine", "--steps", "1000000")
+    wait_until(lambda: (saved(tmp_path, "mine").latest_step() or 0) >= 100, process)
+    assert process.pid is not None
+    os.kill(process.pid, number)
+    status, said = finish(process, tmp_path, "mine")
+    assert status == 128 + number
+    step = saved(tmp_path, "mine").latest_step()
+    assert step is not None
+    assert len(said) == 1
+    assert said[0].startswith(f"Stopped at step {step:,}. Go on with: python ")
+    again = shlex.split(said[0].partition("Go on with: python ")[2])[1:]
+    assert again == [
+        *("--resume", "--runs", str(tmp_path), "--name", "mine", "--steps", "1000000"),
+    ]
+    ends_as_the_whole(tmp_path, step + 60)
+
+
+def ends_as_the_whole(runs: Path, steps: int) -> None:
+    """Resume the run `mine` up to `steps`: it ends as a run does that nothing happened to."""
+    for name, *resume in (("mine", "--resume"), ("whole",)):
+        process = train(runs, name, *resume, "--steps", str(steps))
+        assert finish(process, runs, name)[0] == 0
+    assert differences(runs / "whole", runs / "mine") == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("file", ["state-000000000200.pt", "metrics.csv"])
+def test_a_full_disk_is_one_sentence_and_keeps_the_last_checkpoint(
+    tmp_path: Path, file: str
+) -> None:
+    assert finish(train(tmp_path, "mine", "--steps", "100"), tmp_path, "mine")[0] == 0
+    folder = tmp_path / "mine" / "checkpoints"
+    before = contents(folder)
+    if file == "metrics.csv":
+        limit = (tmp_path / "mine" / file).stat().st_size + 100
+    else:
+        limit = len(before["state-000000000100.pt"]) // 2
+    process = train(tmp_path, "mine", "--resume", "--steps", "200", file_limit=limit)
+    status, said = finish(process, tmp_path, "mine")
+    assert status == 1
+    assert len(said) == 1
+    assert said[0].startswith("train.py: stopped: ")
+    assert (
+        f"{file} cannot be written: File too large; the last checkpoint is of step 100" in said[0]
+    )
+    after = contents(folder)
+    # A piece of the replay may be left, which no manifest names.
+    assert {name: content for name, content in after.items() if name in before} == before
+    assert all(name.startswith("replay-") for name in after.keys() - before.keys())
+    ends_as_the_whole(tmp_path, 200)
+
+
+@pytest.mark.slow
+def test_a_folder_made_read_only_is_one_sentence(tmp_path: Path) -> None:
+    """The superuser writes where nobody may, so it gives up that right first."""
+    command = [sys.executable, str(SCRIPT), "--runs", str(tmp_path), "--name", "mine", *SMALL]
+    if os.geteuid() == 0:
+        setpriv = shutil.which("setpriv")
+        assert setpriv, "the superuser needs setpriv (util-linux) for this test"
+        command = [setpriv, "--bounding-set", "-dac_override", "--", *command]
+    process = subprocess.Popen(
+        [*command, "--steps", "1000000"], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    folder = tmp_path / "mine" / "checkpoints"
+    try:
+        while len(saved(tmp_path, "mine").steps()) < 2:
+            assert process.poll() is None
+        folder.chmod(0o555)
+        _, errors = process.communicate(timeout=120)
+        said = sentences(errors)
+        assert process.returncode == 1, errors
+        assert len(said) == 1
+        step = saved(tmp_path, "mine").latest_step()
+        assert "cannot be written: Permission denied; " in said[0]
+        assert f"the last checkpoint is of step {step} in" in said[0]
+    finally:
+        process.kill()
+        folder.chmod(0o755)
+    assert step is not None
+    ends_as_the_whole(tmp_path, step + 60)
