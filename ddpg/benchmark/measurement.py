@@ -27,6 +27,11 @@ class Measurement:
     parts: dict[str, float] | None = None
     """What a limit is made of: microseconds of a step of all members, by name."""
 
+    @property
+    def by_processor_time(self) -> float:
+        """Agent-steps per second of processor time, which other processes take nothing of."""
+        return self.speed / self.processor_share
+
 
 def measured(clock: StepClock, began: float) -> Measurement:
     """What `clock` saw in a process that was started at `began` of the monotonic clock."""

@@ -30,10 +30,10 @@ class Speeds:
         """Median of the agent-steps per second."""
         return median(repeat.speed for repeat in self.repeats)
 
-    def ratios(self, base: "Speeds") -> list[float]:
-        """Speed over that of `base`, round by round."""
+    def ratios(self, base: "Speeds", figure: str = "speed") -> list[float]:
+        """A figure of `Measurement` over that of `base`, round by round."""
         pairs = zip(self.repeats, base.repeats, strict=True)
-        return [one.speed / other.speed for one, other in pairs]
+        return [getattr(one, figure) / getattr(other, figure) for one, other in pairs]
 
 
 def compare(
@@ -105,6 +105,7 @@ def speed_table(size: str, every: list[Speeds]) -> Table:
                 speeds.subject,
                 spread([repeat.speed for repeat in speeds.repeats]),
                 spread(speeds.ratios(base), 2),
+                f"{median(speeds.ratios(base, 'by_processor_time')):.2f}",
                 spread([100 * each for each in share]) if share else "",
                 _median(speeds, "startup", 1),
                 _median(speeds, "first_updates", 1),
@@ -117,6 +118,7 @@ def speed_table(size: str, every: list[Speeds]) -> Table:
         "subject",
         "agent-steps/s",
         f"over {base.subject}",
+        "by processor time",
         "% of the limit",
         "start-up, s",
         "first updates, s",

@@ -63,14 +63,7 @@ def _found(
         return None
     if target.over == "limit":
         return limit_share(speeds, every)
-    own = _figures(speeds, target.figure)
     if not target.over:
-        return own
+        return [getattr(repeat, target.figure) for repeat in speeds.repeats]
     other = by_name.get((target.size, target.over))
-    if other is None:
-        return None
-    return [one / base for one, base in zip(own, _figures(other, target.figure), strict=True)]
-
-
-def _figures(speeds: Speeds, figure: str) -> list[float]:
-    return [getattr(repeat, figure) for repeat in speeds.repeats]
+    return speeds.ratios(other, target.figure) if other else None
