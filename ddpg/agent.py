@@ -12,6 +12,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from ddpg.adam import Adam
 from ddpg.config import Config
 from ddpg.networks import Actor, Critic
 from ddpg.replay import Batch
@@ -29,6 +30,10 @@ class Metrics(NamedTuple):
     """Mean of Q(s, a) over the batch."""
     target: Tensor
     """Mean of y over the batch."""
+    critic_gradient: Tensor
+    """Largest absolute entry of the critic's gradient, before its optimizer's step."""
+    actor_gradient: Tensor
+    """Largest absolute entry of the actor's gradient, before its optimizer's step."""
 
 
 class DDPG:
@@ -96,6 +101,11 @@ class DDPG:
         """μ(s): `[member, batch, observation]` -> `[member, batch, action]` in [−1, 1]."""
         return self.actor(observation)
 
+    @torch.no_grad()
+    def value(self, observation: Tensor) -> Tensor:
+        """Q(s, μ(s)): `[member, batch, observation]` -> `[member, batch, 1]`."""
+        return self.critic(observation, self.actor(observation))
+
     def bootstrap(self, next_observation: Tensor) -> Tensor:
         """Q'(s', μ'(s')): `[member, batch, observation]` -> `[member, batch, 1]`."""
         return self.critic_target(next_observation, self.bootstrap_actor(next_observation))
@@ -140,9 +150,13 @@ class DDPG:
     def update(self, batch: Batch) -> Metrics:
         """One pass of algorithm 1's inner loop: critic, actor, targets."""
         critic_loss, q, target = self.update_critic(batch)
+        # Now, since the actor's update may write the critic's gradients, or clear them.
+        critic_gradient = _largest_gradient(self.critic)
         actor_loss = self.update_actor(batch)
+        actor_gradient = _largest_gradient(self.actor)
         self.update_targets()
-        return Metrics(critic_loss, actor_loss, q.mean(dim=(1, 2)), target.mean(dim=(1, 2)))
+        means = q.mean(dim=(1, 2)), target.mean(dim=(1, 2))
+        return Metrics(critic_loss, actor_loss, *means, critic_gradient, actor_gradient)
 
     @property
     def modules(self) -> dict[str, nn.Module]:
@@ -185,6 +199,14 @@ def _descend(stop: Stop, optimizer: torch.optim.Optimizer, loss: Tensor) -> None
     optimizer.step()
 
 
+def _largest_gradient(module: nn.Module) -> Tensor:
+    """Largest absolute entry of each member's gradient `[member]`; NaN if one is; 0 without any."""
+    gradients = [
+        (torch.zeros_like(p) if p.grad is None else p.grad).flatten(1) for p in module.parameters()
+    ]
+    return torch.linalg.vector_norm(torch.cat(gradients, dim=1), ord=torch.inf, dim=1)
+
+
 def _optimizer(
     name: str, stop: Stop, learning_rate: float, weight_decay: float = 0.0
 ) -> torch.optim.Optimizer:
@@ -197,5 +219,7 @@ def _optimizer(
         {"params": [p for p in stop.parameters() if p in trained], "weight_decay": weight_decay},
         {"params": [p for p in stop.parameters() if p not in trained]},
     ]
-    optimizer = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}[name]
-    return optimizer([g for g in groups if g["params"]], lr=learning_rate, fused=True)
+    groups = [group for group in groups if group["params"]]
+    if name == "sgd":
+        return torch.optim.SGD(groups, lr=learning_rate, fused=True)
+    return Adam(groups, learning_rate)

@@ -23,7 +23,9 @@ from ddpg.evaluation import Evaluation
 from ddpg.training import Progress
 
 
-class _SpeedColumn(ProgressColumn):
+class SpeedColumn(ProgressColumn):
+    """Steps per second."""
+
     def render(self, task: Task) -> Text:
         return Text(f"{task.speed:,.0f} steps/s" if task.speed else "")
 
@@ -35,7 +37,7 @@ def progress_display() -> Iterator[Bar]:
     bar = Bar(
         MofNCompleteColumn(table_column=whole(min_width=15)),
         BarColumn(bar_width=6, table_column=whole(min_width=6)),
-        _SpeedColumn(table_column=whole(min_width=11)),
+        SpeedColumn(table_column=whole(min_width=11)),
         TimeRemainingColumn(table_column=whole(min_width=7)),
         TextColumn("return {task.fields[returns]}", table_column=whole(min_width=12)),
         # A verdict that names many modules takes more lines, and no room from the numbers.
@@ -72,7 +74,8 @@ def _range_text(returns: NDArray[np.float64] | None) -> str:
     """The members' returns, short enough for a line of 80 columns."""
     if returns is None or len(returns) == 1:
         return returns_text(returns)
-    return f"{returns.min():.0f} … {returns.max():.0f}"
+    # A member that was dropped has no return.
+    return f"{np.nanmin(returns):.0f} … {np.nanmax(returns):.0f}"
 
 
 def returns_text(returns: NDArray[np.float64] | None) -> str:
@@ -81,14 +84,17 @@ def returns_text(returns: NDArray[np.float64] | None) -> str:
         return "–"
     if len(returns) == 1:
         return f"{returns[0]:.0f}"
-    return f"{np.median(returns):.0f} ({returns.min():.0f} … {returns.max():.0f})"
+    return f"{np.nanmedian(returns):.0f} ({_range_text(returns)})"
 
 
 def evaluation_table(evaluation: Evaluation) -> Table:
     """The scores of a run, a row a member."""
     table = Table(
-        title=f"{evaluation.run}: {evaluation.env} after {evaluation.step:,} steps, "
-        f"{evaluation.episodes} episodes from seed {evaluation.first_seed}"
+        # A text, so that brackets in a name are no markup.
+        title=Text(
+            f"{evaluation.run}: {evaluation.env} after {evaluation.step:,} steps, "
+            f"{evaluation.episodes} episodes from seed {evaluation.first_seed}"
+        )
     )
     for column in ("seed", "mean", "IQM", "95 % interval of the IQM"):
         table.add_column(column, justify="right")
