@@ -189,10 +189,17 @@ def solve(
 
 
 def solve_table(solutions: list[Solution]) -> Table:
-    """A row a subject: seconds and environment steps until solved."""
+    """A row a subject: seconds and environment steps until solved.
+
+    Ratios are of medians over all seeds; one that was given up counts with the time until then.
+    """
     rows = []
-    for name in dict.fromkeys(each.subject for each in solutions):
-        own = [each for each in solutions if each.subject == name]
+    by_name = {
+        name: [each for each in solutions if each.subject == name]
+        for name in dict.fromkeys(each.subject for each in solutions)
+    }
+    base = [each.seconds[-1] for each in solutions if each.subject == solutions[0].subject]
+    for name, own in by_name.items():
         solved = [each for each in own if each.solved is not None]
         seconds = [each.seconds[-1] for each in solved]
         rows.append(
@@ -201,10 +208,18 @@ def solve_table(solutions: list[Solution]) -> Table:
                 spread(seconds, 1) if solved else "",
                 spread([each.steps[-1] for each in solved]) if solved else "",
                 f"{len(solved)} of {len(own)}",
+                f"{median(base) / median(each.seconds[-1] for each in own):.2f}",
                 f"{median(each.seconds[-1] / each.steps[-1] for each in own) * 1e3:.2f}",
             ]
         )
-    columns = ["subject", "seconds", "environment steps", "seeds solved", "ms a step, all in all"]
+    columns = [
+        "subject",
+        "seconds",
+        "environment steps",
+        "seeds solved",
+        f"{solutions[0].subject}'s time over its",
+        "ms a step, all in all",
+    ]
     return Table("solve", f"From the command to a return of {SOLVED:.0f}", columns, rows)
 
 

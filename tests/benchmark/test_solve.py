@@ -58,8 +58,12 @@ def test_the_table_tells_how_many_seeds_were_solved():
     solutions = [
         Solution("ddpg", 0, [500, 1_000], [2.0, 4.0], [-900.0, -140.0]),
         Solution("ddpg", 1, [500, 1_000], [3.0, 6.0], [-900.0, -160.0]),
+        Solution("sbx, our settings", 0, [500], [10.0], [-149.0]),
     ]
-    assert solve_table(solutions).rows == [["ddpg", "4.0", "1,000", "1 of 2", "5.00"]]
+    assert solve_table(solutions).rows == [
+        ["ddpg", "4.0", "1,000", "1 of 2", "1.00", "5.00"],
+        ["sbx, our settings", "10.0", "500", "1 of 1", "0.50", "20.00"],
+    ]
 
 
 @pytest.mark.slow
