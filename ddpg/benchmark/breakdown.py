@@ -15,6 +15,7 @@ from typing import NamedTuple
 import torch
 
 from ddpg.benchmark.child import hold_to
+from ddpg.benchmark.limit import torch_products
 from ddpg.benchmark.ours import COMPILED, config
 from ddpg.benchmark.processes import run_child
 from ddpg.benchmark.stopwatch import Stopwatch
@@ -38,8 +39,10 @@ class Breakdown:
     name: str
     parts: dict[str, float]
     """By part; their sum is a step with the stopwatch."""
+    products: float
+    """The bare matrix products among it, in torch's way, timed in the same process."""
     plain: float
-    """A step without it."""
+    """A step without the stopwatch."""
     added: float
     """Median over the windows of the time with it over the time without, less 1."""
 
@@ -109,7 +112,8 @@ def measure(name: str, work: Work, compiled: bool, seconds: float) -> Breakdown:
     parts = {part: 1e6 * spent / steps for part, spent in stopwatch.seconds.items()}
     plain = median(without for _, without in times) / (slices * _SLICE)
     added = median(timed / without for timed, without in times) - 1
-    return Breakdown(name, parts, 1e6 * plain, added)
+    products = torch_products(work, seconds / 10)
+    return Breakdown(name, parts, products, 1e6 * plain, added)
 
 
 def _slices(trainer: Trainer, seconds: float) -> int:
@@ -166,6 +170,10 @@ def breakdown_table(breakdowns: Sequence[Breakdown]) -> Table:
     totals = [f"{sum(each.parts.values()):,.0f}" for each in breakdowns]
     rows.append(["a step with the stopwatch", *totals])
     rows.append(["a step without it", *[f"{each.plain:,.0f}" for each in breakdowns]])
+    products = [
+        f"{each.products:,.0f} ({100 * each.products / each.plain:.0f} %)" for each in breakdowns
+    ]
+    rows.append(["of which bare matrix products", *products])
     rows.append(["the stopwatch adds", *[f"{100 * each.added:.1f} %" for each in breakdowns]])
     columns = ["µs a step", *[each.name for each in breakdowns]]
     return Table("profile", "Where a step's time goes", columns, rows)

@@ -30,6 +30,8 @@ from ddpg.benchmark.work import SIZES
 from ddpg.command_line import OneSentenceParser, fail
 
 _PROGRAM = "bench.py"
+_WIDTH = 200
+"""Columns of a table in a file, which no terminal limits."""
 _SECTIONS = ("profile", "scaling", "solve", "audit")
 
 
@@ -57,7 +59,7 @@ def _run(section: str, given: Any) -> None:
     found, tables = _MEASURED[section](given)
     tables = [table for table in tables if table.rows]
     for table in tables:
-        Console(width=None if sys.stdout.isatty() else 160).print(table.for_terminal())
+        Console(width=None if sys.stdout.isatty() else _WIDTH).print(table.for_terminal())
     if given.json:
         kept = json.loads(given.json.read_text("utf-8")) if given.json.is_file() else {}
         kept[section] = {"machine": where, "results": [asdict(each) for each in found]}

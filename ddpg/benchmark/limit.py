@@ -66,6 +66,13 @@ def measure(work: Work) -> Measurement:
     )
 
 
+def torch_products(work: Work, seconds: float) -> float:
+    """Microseconds of the products of acting and one update as the agent's networks do them."""
+    every = [ways(product)[TORCH] for product in products(work)]
+    with torch.no_grad():
+        return _microseconds(_each(every), seconds)
+
+
 def ways(product: Product) -> dict[str, Callable[[], object]]:
     """Every way to compute `product` that is known here, by name."""
     left, right, result = product

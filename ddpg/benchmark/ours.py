@@ -9,7 +9,7 @@ from ddpg.command_line import parse_config
 from ddpg.config import Config
 from ddpg.display import progress_display, show
 
-COMPILED = ("--compile=true",)
+COMPILED = ("--compile",)
 """Arguments of the command line that compile the update."""
 
 

@@ -144,7 +144,7 @@ SOLVED_BESIDE = ("stable-baselines3", "sbx")
 """Names of `SUBJECTS` that must be installed."""
 SOLVERS: dict[str, Callable[[Marks, int], None]] = {
     "ddpg": _ours,
-    "ddpg-compiled": partial(_ours, arguments=("--compile=true",)),
+    "ddpg-compiled": partial(_ours, arguments=("--compile",)),
     **{
         f"{name}, {whose} settings": partial(
             _stable_baselines3, package=package, with_our_settings=whose == "our"
