@@ -83,10 +83,10 @@ class Marks:
             from ddpg.evaluation import FIRST_SEED, Evaluator
 
             self._evaluator = Evaluator(ENVIRONMENT, {}, _EPISODES, FIRST_SEED)
-        returns = self._evaluator.returns(lambda observation: policy(observation[0])[None], 1)
+        episodes = self._evaluator.run(lambda observation: policy(observation[0])[None], 1)
         self.steps.append(step)
         self.seconds.append(stopped - self._began)
-        self.returns.append(float(returns.mean()))
+        self.returns.append(float(episodes.returns.mean()))
         if self.returns[-1] >= SOLVED or step >= self.last:
             raise Finished
         self._began += time.monotonic() - stopped

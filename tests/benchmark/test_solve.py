@@ -6,6 +6,7 @@ import pytest
 from ddpg.benchmark import solve as module
 from ddpg.benchmark.clock import Finished
 from ddpg.benchmark.solve import Marks, Solution, solve, solve_table
+from ddpg.evaluation import Episodes
 
 
 class Clock:
@@ -16,22 +17,23 @@ class Clock:
         monkeypatch.setattr(module.time, "monotonic", lambda: self.now)
 
 
-class Returns:
+class Evaluator:
     """An evaluator that takes 30 seconds and gives these returns, in turn."""
 
     def __init__(self, clock: Clock, *means: float):
         self.clock = clock
         self.means = iter(means)
 
-    def returns(self, policies: object, members: int) -> np.ndarray:
+    def run(self, policies: object, members: int) -> Episodes:
         del policies
         self.clock.now += 30
-        return np.full((members, 2), next(self.means))
+        returns = np.full((members, 2), next(self.means))
+        return Episodes(returns, returns, np.zeros((members, 2, 3), np.float32))
 
 
 def marks(clock: Clock, *means: float) -> Marks:
     made = Marks(clock.now, last=1_500)
-    made._evaluator = Returns(clock, *means)
+    made._evaluator = Evaluator(clock, *means)
     return made
 
 
