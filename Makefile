@@ -19,9 +19,10 @@ lint: .venv/.ready-development
 	.venv/bin/ruff format --check .
 	.venv/bin/pyright
 
-# Everything in docs/performance.md, written into it; takes about an hour on an idle machine.
+# Every figure of docs/performance.md, measured and written into it: hours, and the machine must be idle.
 bench: .venv/.ready-bench
-	.venv/bin/python scripts/bench.py --all --size both --json docs/performance.json --document docs/performance.md
+	.venv/bin/python scripts/bench.py --all --size both --picture docs/pictures/scaling.png \
+		--json docs/performance.json --document docs/performance.md
 
 # 300,000 environment steps of eight members; takes twenty minutes on an idle core.
 soak: .venv/.ready-development

@@ -5,7 +5,7 @@ What is compared takes turns in one process, so that a busy machine slows all of
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from statistics import median, quantiles
@@ -151,14 +151,14 @@ def _turns(stop: str) -> dict[str, Callable[[], object]]:
     }
 
 
-def audit_cost_table(costs: list[Cost]) -> Table:
+def audit_cost_table(costs: Sequence[Cost]) -> Table:
     """What an audit costs, a row a kind."""
     rows = [[cost.name, f"{cost.milliseconds:.1f}", f"{cost.bare_updates:.1f}"] for cost in costs]
     title = "The cost of an audit: [256, 256], batch 256"
     return Table("audit", title, ["turn", "milliseconds", "bare updates"], rows)
 
 
-def slowdown_table(slowdowns: list[Slowdown]) -> Table:
+def slowdown_table(slowdowns: Sequence[Slowdown]) -> Table:
     """How much longer a training takes with audits, a row a clock."""
     rows = [
         [

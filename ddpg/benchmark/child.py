@@ -8,12 +8,17 @@ from contextlib import suppress
 from dataclasses import asdict
 
 
+def hold_to(cores: list[int]) -> None:
+    """Hold this process to some processor cores, where the system can; libraries count them."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, cores)
+
+
 def main() -> None:
     """Measure what the request names."""
     request = json.loads(sys.argv[1])
     # Before anything is imported that counts the cores.
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, request["cores"])
+    hold_to(request["cores"])
 
     from ddpg.benchmark.clock import Finished, StepClock
     from ddpg.benchmark.measurement import measured

@@ -11,15 +11,28 @@ from typing import Any
 from rich.console import Console
 
 from ddpg.benchmark import machine
+from ddpg.benchmark.audit_cost import (
+    audit_cost_table,
+    audit_costs,
+    slowdown_table,
+    training_slowdown,
+)
+from ddpg.benchmark.breakdown import CASES, break_down, breakdown_table
 from ddpg.benchmark.document import fill
 from ddpg.benchmark.processes import SubjectError, cores
+from ddpg.benchmark.scaling import draw, scaling_table, sweep
+from ddpg.benchmark.solve import SOLVED_BESIDE, SOLVERS, solve, solve_table
+from ddpg.benchmark.speed import compare, limit_table, speed_table
 from ddpg.benchmark.subjects import LIMITS, OURS, PEERS, SUBJECTS, missing
 from ddpg.benchmark.tables import Table
+from ddpg.benchmark.targets import targets_table
 from ddpg.benchmark.work import SIZES
 from ddpg.command_line import OneSentenceParser, fail
 
 _PROGRAM = "bench.py"
-_SECTIONS = ("audit",)
+_WIDTH = 200
+"""Columns of a table in a file, which no terminal limits."""
+_SECTIONS = ("profile", "scaling", "solve", "audit")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,19 +42,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         setattr(given, name, True)
     _check(given)
     try:
-        results, tables = _measure(given)
-        # What took minutes is shown before anything can go wrong with a file.
-        for table in tables:
-            Console(width=None if sys.stdout.isatty() else 160).print(table.for_terminal())
-        if given.json:
-            given.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-        if given.document:
-            fill(given.document, results["machine"], tables)
+        for section in ("speed", *_SECTIONS):
+            if _subjects(given) if section == "speed" else getattr(given, section):
+                # Each is shown and kept before the next one can fail.
+                _run(section, given)
     except SubjectError as error:
         fail(_PROGRAM, error)
     except OSError as error:
         fail(_PROGRAM, f"{error.filename} cannot be written: {error.strerror}")
     return 0
+
+
+def _run(section: str, given: Any) -> None:
+    """Measure one section, print its tables, and put it into the files that were asked for."""
+    where = machine.describe()
+    found, tables = _MEASURED[section](given)
+    tables = [table for table in tables if table.rows]
+    for table in tables:
+        Console(width=None if sys.stdout.isatty() else _WIDTH).print(table.for_terminal())
+    if given.json:
+        kept = json.loads(given.json.read_text("utf-8")) if given.json.is_file() else {}
+        kept[section] = {"machine": where, "results": [asdict(each) for each in found]}
+        given.json.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+    if given.document:
+        fill(given.document, where, tables)
 
 
 def _parser() -> OneSentenceParser:
@@ -59,6 +83,11 @@ def _parser() -> OneSentenceParser:
     parser.add_argument(
         "--subjects", help=f"these alone, separated by commas, among {', '.join(SUBJECTS)}"
     )
+    parser.add_argument("--profile", action="store_true", help="where a step's time goes")
+    parser.add_argument("--scaling", action="store_true", help="1 to 64 members")
+    parser.add_argument(
+        "--solve", action="store_true", help="from the command to a solved Pendulum, beside peers"
+    )
     parser.add_argument("--audit", action="store_true", help="what an audit costs")
     parser.add_argument("--all", action="store_true", help="every one of these but --subjects")
     parser.add_argument(
@@ -67,7 +96,8 @@ def _parser() -> OneSentenceParser:
     parser.add_argument("--repeats", type=int, default=5, help="processes of each subject, ≥ 1")
     parser.add_argument("--seconds", type=float, default=5.0, help="timed in each process, > 0")
     parser.add_argument("--threads", type=int, default=1, help="and cores of each process, ≥ 1")
-    parser.add_argument("--json", type=Path | None, help="file for everything that was measured")
+    parser.add_argument("--picture", type=Path | None, help="file for what --scaling draws")
+    parser.add_argument("--json", type=Path | None, help="file for what is measured, by section")
     parser.add_argument(
         "--document", type=Path | None, help="Markdown file whose tables are brought up to date"
     )
@@ -85,13 +115,19 @@ def _check(given: Any) -> None:
     for name in _subjects(given):
         if name not in SUBJECTS:
             fail(_PROGRAM, f"subjects names {name!r}; allowed: {', '.join(SUBJECTS)}")
-    sentence = missing(_subjects(given))
+    needed = [*_subjects(given), *(SOLVED_BESIDE if given.solve else ())]
+    sentence = missing(needed)
     if sentence:
         fail(_PROGRAM, sentence)
     if given.document and not given.document.is_file():
         fail(_PROGRAM, f"document is {str(given.document)!r}; allowed: a file that exists")
-    if given.json and not os.access(given.json.parent, os.W_OK):
-        fail(_PROGRAM, f"json is {str(given.json)!r}; allowed: a file in a folder that exists")
+    for name in ("json", "picture"):
+        file = getattr(given, name)
+        if file and not os.access(file.parent, os.W_OK):
+            fail(_PROGRAM, f"{name} is {str(file)!r}; allowed: a file in a folder that exists")
+    if given.picture and given.picture.suffix not in (".png", ".pdf", ".svg"):
+        picture = str(given.picture)
+        fail(_PROGRAM, f"picture is {picture!r}; allowed: a name that ends in .png, .pdf or .svg")
 
 
 def _subjects(given: Any) -> list[str]:
@@ -104,32 +140,45 @@ def _subjects(given: Any) -> list[str]:
     return []
 
 
-def _measure(given: Any) -> tuple[dict[str, Any], list[Table]]:
-    """What the command line asks for, as JSON holds it, and its tables."""
-    results: dict[str, Any] = {"command": sys.argv[1:], "machine": machine.describe()}
-    tables: list[Table] = []
-    subjects = _subjects(given)
-    if subjects:
-        from ddpg.benchmark.speed import compare, limit_table, speed_table
-        from ddpg.benchmark.targets import targets_table
+def _speed(given: Any) -> tuple[list[Any], list[Table]]:
+    sizes = [*SIZES] if given.size == "both" else [given.size]
+    found = compare(_subjects(given), sizes, given.repeats, given.seconds, given.threads, _say)
+    tables = [speed_table(size, found) for size in sizes]
+    return found, [*tables, limit_table(found), targets_table(found)]
 
-        sizes = [*SIZES] if given.size == "both" else [given.size]
-        speeds = compare(subjects, sizes, given.repeats, given.seconds, given.threads, _say)
-        results["speed"] = [asdict(each) for each in speeds]
-        tables += [speed_table(size, speeds) for size in sizes]
-        tables += [limit_table(speeds), targets_table(speeds)]
-    if given.audit:
-        from ddpg.benchmark.audit_cost import (
-            audit_cost_table,
-            audit_costs,
-            slowdown_table,
-            training_slowdown,
-        )
 
-        costs, slowdowns = audit_costs(20 * given.repeats), training_slowdown(4 * given.repeats)
-        results["audit"] = [asdict(each) for each in (*costs, *slowdowns)]
-        tables += [audit_cost_table(costs), slowdown_table(slowdowns)]
-    return results, [table for table in tables if table.rows]
+def _profile(given: Any) -> tuple[list[Any], list[Table]]:
+    found = []
+    for name in CASES:
+        _say(f"where the time goes: {name}")
+        found.append(break_down(name, 2 * given.seconds, given.threads))
+    return found, [breakdown_table(found)]
+
+
+def _scaling(given: Any) -> tuple[list[Any], list[Table]]:
+    found = sweep(given.seconds / 5, given.threads, _say)
+    if given.picture:
+        draw(found, given.picture)
+    return found, [scaling_table(found)]
+
+
+def _solve(given: Any) -> tuple[list[Any], list[Table]]:
+    found = solve([*SOLVERS], given.repeats, given.threads, _say)
+    return found, [solve_table(found)]
+
+
+def _audit(given: Any) -> tuple[list[Any], list[Table]]:
+    costs, slowdowns = audit_costs(20 * given.repeats), training_slowdown(4 * given.repeats)
+    return [*costs, *slowdowns], [audit_cost_table(costs), slowdown_table(slowdowns)]
+
+
+_MEASURED = {
+    "speed": _speed,
+    "profile": _profile,
+    "scaling": _scaling,
+    "solve": _solve,
+    "audit": _audit,
+}
 
 
 def _say(line: str) -> None:

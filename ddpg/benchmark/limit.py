@@ -57,11 +57,20 @@ def measure(work: Work) -> Measurement:
         name: _microseconds(run, work.seconds / 4) / _EPISODE for name, run in steppers.items()
     }
     wall = time.perf_counter() - began
+    step = min(stepping.values())
     return Measurement(
-        speed=work.members * 1e6 / (times[FASTEST] + min(stepping.values())),
+        speed=work.members * 1e6 / (times[FASTEST] + step),
+        speed_with_torch=work.members * 1e6 / (times[TORCH] + step),
         processor_share=(time.process_time() - processor) / wall,
         parts={**times, **stepping},
     )
+
+
+def torch_products(work: Work, seconds: float) -> float:
+    """Microseconds of the products of acting and one update as the agent's networks do them."""
+    every = [ways(product)[TORCH] for product in products(work)]
+    with torch.no_grad():
+        return _microseconds(_each(every), seconds)
 
 
 def ways(product: Product) -> dict[str, Callable[[], object]]:

@@ -24,8 +24,15 @@ class Measurement:
     """Peak resident memory of the process, in MiB."""
     helper_memory: float | None = None
     """The same of the largest process that it started (a compiler), in MiB; 0: there was none."""
+    speed_with_torch: float | None = None
+    """Of a limit: its speed if all products were torch's batched ones."""
     parts: dict[str, float] | None = None
     """What a limit is made of: microseconds of a step of all members, by name."""
+
+    @property
+    def by_processor_time(self) -> float:
+        """Agent-steps per second of processor time, which other processes take nothing of."""
+        return self.speed / self.processor_share
 
 
 def measured(clock: StepClock, began: float) -> Measurement:

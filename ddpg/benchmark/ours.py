@@ -4,9 +4,13 @@ import tempfile
 from collections.abc import Sequence
 
 from ddpg import training
-from ddpg.benchmark.work import ENDLESS, LEARNING_RATE, NOISE_SIGMA, Work
+from ddpg.benchmark.work import ENDLESS, REPLAY_CAPACITY, Work
 from ddpg.command_line import parse_config
+from ddpg.config import Config
 from ddpg.display import progress_display, show
+
+COMPILED = ("--compile",)
+"""Arguments of the command line that compile the update."""
 
 
 def train(work: Work, arguments: Sequence[str]) -> None:
@@ -17,23 +21,28 @@ def train(work: Work, arguments: Sequence[str]) -> None:
         arguments: further ones of `scripts/train.py`'s command line.
     """
     with tempfile.TemporaryDirectory() as runs, progress_display() as bar:
-        config = parse_config([*_command_line(work, runs), *arguments])
-        training.train(config, lambda progress: show(bar, progress))
+        training.train(config(work, runs, arguments), lambda progress: show(bar, progress))
 
 
-def _command_line(work: Work, runs: str) -> list[str]:
+def config(work: Work, runs: str, arguments: Sequence[str] = ()) -> Config:
+    """The settings of `work`, from a command line of `scripts/train.py`.
+
+    Args:
+        work: what is timed.
+        runs: the folder of runs.
+        arguments: further ones of the command line.
+    """
     settings = {
         "members": work.members,
         "steps": ENDLESS,
         "seed": work.seed,
         "hidden": [work.hidden, work.hidden],
         "batch_size": work.batch,
-        "critic_learning_rate": LEARNING_RATE,
-        "noise_sigma": NOISE_SIGMA,
+        "replay_capacity": REPLAY_CAPACITY,
         "random_steps": work.random_steps,
         "evaluation_every": 0,
         "checkpoint_every": 0,
         "threads": work.threads,
         "runs": runs,
     }
-    return [f"--{name}={value}" for name, value in settings.items()]
+    return parse_config([*(f"--{name}={value}" for name, value in settings.items()), *arguments])

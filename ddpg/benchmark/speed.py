@@ -30,10 +30,10 @@ class Speeds:
         """Median of the agent-steps per second."""
         return median(repeat.speed for repeat in self.repeats)
 
-    def ratios(self, base: "Speeds") -> list[float]:
-        """Speed over that of `base`, round by round."""
+    def ratios(self, base: "Speeds", figure: str = "speed") -> list[float]:
+        """A figure of `Measurement` over that of `base`, round by round."""
         pairs = zip(self.repeats, base.repeats, strict=True)
-        return [one.speed / other.speed for one, other in pairs]
+        return [getattr(one, figure) / getattr(other, figure) for one, other in pairs]
 
 
 def compare(
@@ -82,14 +82,21 @@ def compare(
     ]
 
 
-def limit_share(speeds: Speeds, every: list[Speeds]) -> list[float] | None:
-    """How much of the limit of as many members `speeds` reaches, round by round; None: no limit."""
+def limit_share(speeds: Speeds, every: list[Speeds], figure: str = "speed") -> list[float] | None:
+    """How much of the limit of as many members `speeds` reaches, round by round; None: no limit.
+
+    Args:
+        speeds: whose share is told.
+        every: where its limit is looked for.
+        figure: of the limit; `speed_with_torch`: with torch's products alone.
+    """
     if SUBJECTS[speeds.subject].is_limit:
         return None
     for other in every:
         is_its = SUBJECTS[other.subject].is_limit and other.members == speeds.members
         if is_its and other.size == speeds.size:
-            return speeds.ratios(other)
+            pairs = zip(speeds.repeats, other.repeats, strict=True)
+            return [one.speed / getattr(limit, figure) for one, limit in pairs]
     return None
 
 
@@ -97,27 +104,29 @@ def speed_table(size: str, every: list[Speeds]) -> Table:
     """A row a subject: median and range over the repeats, ratios within the rounds."""
     here = [speeds for speeds in every if speeds.size == size]
     base = next((speeds for speeds in here if speeds.subject == _BASE), here[0])
-    rows = []
-    for speeds in here:
-        share = limit_share(speeds, here)
-        rows.append(
-            [
-                speeds.subject,
-                spread([repeat.speed for repeat in speeds.repeats]),
-                spread(speeds.ratios(base), 2),
-                spread([100 * each for each in share]) if share else "",
-                _median(speeds, "startup", 1),
-                _median(speeds, "first_updates", 1),
-                _median(speeds, "memory", 0),
-                _median(speeds, "helper_memory", 0),
-                _median(speeds, "processor_share", 2),
-            ]
-        )
+    rows = [
+        [
+            speeds.subject,
+            spread([repeat.speed for repeat in speeds.repeats]),
+            spread(speeds.ratios(base), 2),
+            f"{median(speeds.ratios(base, 'by_processor_time')):.2f}",
+            _percent(limit_share(speeds, here)),
+            _percent(limit_share(speeds, here, "speed_with_torch")),
+            _median(speeds, "startup", 1),
+            _median(speeds, "first_updates", 1),
+            _median(speeds, "memory", 0),
+            _median(speeds, "helper_memory", 0),
+            _median(speeds, "processor_share", 2),
+        ]
+        for speeds in here
+    ]
     columns = [
         "subject",
         "agent-steps/s",
         f"over {base.subject}",
+        "by processor time",
         "% of the limit",
+        "with torch's products",
         "start-up, s",
         "first updates, s",
         "memory, MiB",
@@ -127,6 +136,10 @@ def speed_table(size: str, every: list[Speeds]) -> Table:
     width, batch = SIZES[size]
     title = f"Speed, {size}: [{width}, {width}], batch {batch}; medians (and ranges)"
     return Table(f"speed-{size}", title, columns, rows)
+
+
+def _percent(shares: list[float] | None) -> str:
+    return spread([100 * share for share in shares]) if shares else ""
 
 
 def _median(speeds: Speeds, field: str, digits: int) -> str:

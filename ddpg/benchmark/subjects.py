@@ -42,8 +42,8 @@ OURS = {
     "ddpg": Subject(_OURS, arguments=()),
     "ddpg-unaudited": Subject(_OURS, arguments=("--separation_every=0",)),
     "ddpg-8-members": Subject(_OURS, members=8, arguments=()),
-    "ddpg-compiled": Subject(_OURS, arguments=("--compile=true",)),
-    "ddpg-8-members-compiled": Subject(_OURS, members=8, arguments=("--compile=true",)),
+    "ddpg-compiled": Subject(_OURS, arguments=("--compile",)),
+    "ddpg-8-members-compiled": Subject(_OURS, members=8, arguments=("--compile",)),
 }
 PEERS = {
     "stable-baselines3": Subject(

@@ -6,12 +6,14 @@ from typing import NamedTuple
 from ddpg.benchmark.speed import Speeds, limit_share
 from ddpg.benchmark.tables import Table, spread
 
+_LIMIT, _TORCH_LIMIT = "the limit", "the limit with torch's products"
+
 
 class _Target(NamedTuple):
     size: str
     subject: str
     over: str
-    """The subject that it is compared with; `limit`: the limit; empty: a figure of its own."""
+    """The subject or limit that it is compared with; empty: a figure of its own."""
     figure: str
     """`speed`, or a field of `Measurement`."""
     bound: float
@@ -23,9 +25,11 @@ _TARGETS = [
     _Target("small", "ddpg-compiled", "stable-baselines3", "speed", 5.0),
     _Target("small", "ddpg-compiled", "sbx", "speed", 1.5),
     _Target("large", "ddpg-compiled", "sbx", "speed", 1.2),
-    _Target("large", "ddpg-compiled", "limit", "speed", 0.75),
+    _Target("large", "ddpg-compiled", _LIMIT, "speed", 0.75),
+    _Target("large", "ddpg-compiled", _TORCH_LIMIT, "speed", 0.75),
     _Target("small", "ddpg-8-members-compiled", "stable-baselines3", "speed", 15.0),
-    _Target("small", "ddpg-8-members-compiled", "limit", "speed", 0.55),
+    _Target("small", "ddpg-8-members-compiled", _LIMIT, "speed", 0.55),
+    _Target("small", "ddpg-8-members-compiled", _TORCH_LIMIT, "speed", 0.55),
     _Target("small", "ddpg", "", "startup", 3.0),
     _Target("small", "ddpg", "stable-baselines3", "memory", 1.0),
     _Target("small", "ddpg-compiled", "sbx", "memory", 1.0),
@@ -61,16 +65,11 @@ def _found(
     speeds = by_name.get((target.size, target.subject))
     if speeds is None:
         return None
-    if target.over == "limit":
+    if target.over == _LIMIT:
         return limit_share(speeds, every)
-    own = _figures(speeds, target.figure)
+    if target.over == _TORCH_LIMIT:
+        return limit_share(speeds, every, "speed_with_torch")
     if not target.over:
-        return own
+        return [getattr(repeat, target.figure) for repeat in speeds.repeats]
     other = by_name.get((target.size, target.over))
-    if other is None:
-        return None
-    return [one / base for one, base in zip(own, _figures(other, target.figure), strict=True)]
-
-
-def _figures(speeds: Speeds, figure: str) -> list[float]:
-    return [getattr(repeat, figure) for repeat in speeds.repeats]
+    return speeds.ratios(other, target.figure) if other else None

@@ -46,10 +46,12 @@ def test_a_peer_that_is_not_installed_names_its_extra(capsys, monkeypatch):
 def test_it_measures_prints_and_writes(tmp_path, capsys):
     document = tmp_path / "it.md"
     document.write_text("<!-- measured speed-small -->\n<!-- end -->\n")
+    (tmp_path / "it.json").write_text('{"other": "kept"}')
     measured = ["--subjects=ddpg,limit", "--repeats=1", "--seconds=0.2"]
     assert main([*measured, f"--json={tmp_path / 'it.json'}", f"--document={document}"]) == 0
     assert "% of the limit" in capsys.readouterr().out
     results = json.loads((tmp_path / "it.json").read_text())
-    assert [each["subject"] for each in results["speed"]] == ["ddpg", "limit"]
-    speed = results["speed"][0]["repeats"][0]["speed"]
-    assert f"| ddpg | {speed:,.0f} |" in document.read_text()
+    assert results["other"] == "kept"
+    speeds = results["speed"]["results"]
+    assert [each["subject"] for each in speeds] == ["ddpg", "limit"]
+    assert f"| ddpg | {speeds[0]['repeats'][0]['speed']:,.0f} |" in document.read_text()

@@ -16,7 +16,15 @@ TINY = Work(hidden=8, batch=4, random_steps=5, warm_seconds=0.0, seconds=0.05)
 def speeds(subject: str, values: list[float], memory: float = 300.0) -> Speeds:
     parts = {"torch.bmm": 1.5} if SUBJECTS[subject].is_limit else None
     repeats = [
-        Measurement(value, 1.0, startup=2.0, first_updates=0.1, memory=memory, parts=parts)
+        Measurement(
+            value,
+            1.0,
+            startup=2.0,
+            first_updates=0.1,
+            memory=memory,
+            speed_with_torch=value / 2,
+            parts=parts,
+        )
         for value in values
     ]
     return Speeds(subject, "small", SUBJECTS[subject].members, repeats)
@@ -35,8 +43,16 @@ def test_a_ratio_is_taken_within_a_round():
     assert EVERY[1].speed == 500.0
 
 
+def test_another_process_slows_nothing_by_processor_time():
+    disturbed = Speeds("ddpg", "small", 1, [Measurement(250.0, 0.5)])
+    alone = Speeds("stable-baselines3", "small", 1, [Measurement(200.0, 1.0)])
+    assert disturbed.ratios(alone) == [1.25]
+    assert disturbed.ratios(alone, "by_processor_time") == [2.5]
+
+
 def test_the_share_is_of_the_limit_with_as_many_members():
     assert limit_share(EVERY[1], EVERY) == [0.5, 0.5, 0.6]
+    assert limit_share(EVERY[1], EVERY, "speed_with_torch") == [1.0, 1.0, 1.2]
     assert limit_share(EVERY[2], EVERY) is None
     assert limit_share(EVERY[3], EVERY) is None
 
@@ -44,7 +60,14 @@ def test_the_share_is_of_the_limit_with_as_many_members():
 def test_the_table_has_a_row_a_subject_with_median_and_range():
     rows = {row[0]: row[1:] for row in speed_table("small", EVERY).rows}
     assert list(rows) == [each.subject for each in EVERY]
-    assert rows["ddpg"][:4] == ["500 (300 … 600)", "2.50 (2.00 … 3.00)", "50 (50 … 60)", "2.0"]
+    assert rows["ddpg"][:6] == [
+        "500 (300 … 600)",
+        "2.50 (2.00 … 3.00)",
+        "2.50",
+        "50 (50 … 60)",
+        "100 (100 … 120)",
+        "2.0",
+    ]
     assert limit_table(EVERY).rows == [["small", "1", "torch.bmm", "1.5 (1.5 … 1.5)"]]
 
 
