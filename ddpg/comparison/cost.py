@@ -121,7 +121,12 @@ def read_cost(folder: Path) -> list[Cost]:
 def _from_row(row: dict[str, str]) -> Cost:
     return Cost(
         Subject(
-            *(row[name] for name in Subject._fields[:6]),
+            row["env"],
+            row["bootstrap_actor"],
+            row["optimizer"],
+            row["stop"],
+            row["actor_stop"],
+            row["hidden"],
             int(row["batch_size"]),
             int(row["members"]),
         ),
