@@ -83,7 +83,7 @@ def _chromium(*arguments: str) -> str:
         [program, "--headless", "--disable-gpu", "--enable-logging=stderr", *sandbox, *arguments],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=True,
     )
     return finished.stderr

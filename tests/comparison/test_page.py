@@ -54,7 +54,8 @@ def test_the_page_can_be_printed(page, tmp_path):
 def test_a_page_that_complains_or_sticks_out_is_seen(tmp_path):
     page = tmp_path / "bad.html"
     page.write_text(
-        "<!DOCTYPE html><html><body><p style='width: 900px'>wide</p><script>oops()</script></body></html>"
+        "<!DOCTYPE html><html><body><p style='width: 900px'>wide</p><script>oops()</script>"
+        "</body></html>"
     )
     seen = look(page, 375, False, tmp_path)
     assert seen.messages == ["Uncaught ReferenceError: oops is not defined"]
