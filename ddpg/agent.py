@@ -12,6 +12,8 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from ddpg.adam import Adam
+from ddpg.compiled import CompiledPart, Part
 from ddpg.config import Config
 from ddpg.networks import Actor, Critic
 from ddpg.replay import Batch
@@ -29,6 +31,10 @@ class Metrics(NamedTuple):
     """Mean of Q(s, a) over the batch."""
     target: Tensor
     """Mean of y over the batch."""
+    critic_gradient: Tensor
+    """Largest absolute entry of the critic's gradient, before its optimizer's step."""
+    actor_gradient: Tensor
+    """Largest absolute entry of the actor's gradient, before its optimizer's step."""
 
 
 class DDPG:
@@ -90,6 +96,11 @@ class DDPG:
             *self.critic_target.parameters(),
             *self.actor_target.parameters(),
         ]
+        self._critic_part: Part = self._update_critic_and_tell
+        self._actor_part: Part = self._update_actor_and_targets
+        if config.compile:
+            self._critic_part = CompiledPart(self.critic_stop, self._critic_part)
+            self._actor_part = CompiledPart(self.actor_stop, self._actor_part)
 
     @torch.no_grad()
     def act(self, observation: Tensor) -> Tensor:
@@ -144,10 +155,14 @@ class DDPG:
 
     def update(self, batch: Batch) -> Metrics:
         """One pass of algorithm 1's inner loop: critic, actor, targets."""
-        critic_loss, q, target = self.update_critic(batch)
-        actor_loss = self.update_actor(batch)
-        self.update_targets()
-        return Metrics(critic_loss, actor_loss, q.mean(dim=(1, 2)), target.mean(dim=(1, 2)))
+        critic_loss, q, target, critic_gradient = self._critic_part(batch)
+        actor_loss, actor_gradient = self._actor_part(batch)
+        return Metrics(critic_loss, actor_loss, q, target, critic_gradient, actor_gradient)
+
+    @property
+    def compiles_next(self) -> bool:
+        """Whether the coming update is compiled first, which takes a while."""
+        return isinstance(self._actor_part, CompiledPart) and not self._actor_part.is_compiled
 
     @property
     def modules(self) -> dict[str, nn.Module]:
@@ -173,6 +188,16 @@ class DDPG:
         for name, part in {**self.modules, **self._stateful()}.items():
             part.load_state_dict(state[name])
 
+    def _update_critic_and_tell(self, batch: Batch) -> tuple[Tensor, ...]:
+        critic_loss, q, target = self.update_critic(batch)
+        means = q.mean(dim=(1, 2)), target.mean(dim=(1, 2))
+        return critic_loss, *means, _largest_gradient(self.critic)
+
+    def _update_actor_and_targets(self, batch: Batch) -> tuple[Tensor, ...]:
+        actor_loss = self.update_actor(batch)
+        self.update_targets()
+        return actor_loss, _largest_gradient(self.actor)
+
     def _stateful(self) -> dict[str, Any]:
         return {
             "critic_optimizer": self.critic_optimizer,
@@ -190,6 +215,14 @@ def _descend(stop: Stop, optimizer: torch.optim.Optimizer, loss: Tensor) -> None
     optimizer.step()
 
 
+def _largest_gradient(module: nn.Module) -> Tensor:
+    """Largest absolute entry of each member's gradient `[member]`; NaN if one is; 0 without any."""
+    gradients = [
+        (torch.zeros_like(p) if p.grad is None else p.grad).flatten(1) for p in module.parameters()
+    ]
+    return torch.linalg.vector_norm(torch.cat(gradients, dim=1), ord=torch.inf, dim=1)
+
+
 def _optimizer(
     name: str, stop: Stop, learning_rate: float, weight_decay: float = 0.0
 ) -> torch.optim.Optimizer:
@@ -202,5 +235,7 @@ def _optimizer(
         {"params": [p for p in stop.parameters() if p in trained], "weight_decay": weight_decay},
         {"params": [p for p in stop.parameters() if p not in trained]},
     ]
-    optimizer = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}[name]
-    return optimizer([g for g in groups if g["params"]], lr=learning_rate, fused=True)
+    groups = [group for group in groups if group["params"]]
+    if name == "sgd":
+        return torch.optim.SGD(groups, lr=learning_rate, fused=True)
+    return Adam(groups, learning_rate)

@@ -140,16 +140,19 @@ class Evaluator:
         return self._environments[index]
 
 
-def evaluate(run: str | Path, episodes: int = 100, first_seed: int = FIRST_SEED) -> Evaluation:
-    """Score a run's deterministic policies, from its newest checkpoint.
+def evaluate(
+    run: str | Path, episodes: int = 100, first_seed: int = FIRST_SEED, env: str | None = None
+) -> Evaluation:
+    """Score a run's deterministic policies, from its newest checkpoint; not who was dropped.
 
     Args:
         run: the run's folder.
         episodes: episodes of each member.
         first_seed: episode i starts from `reset(seed=first_seed + i)`.
+        env: of a run whose environment is `module:id`, that name again, since no file may import.
 
     Raises:
-        ConfigError: there is no run, or `episodes` is below 1.
+        ConfigError: there is no run, `episodes` is below 1, or the environment is to be named.
         CheckpointError: there is no checkpoint, or it cannot be read.
     """
     if episodes < 1:
@@ -157,16 +160,17 @@ def evaluate(run: str | Path, episodes: int = 100, first_seed: int = FIRST_SEED)
     if first_seed < 0:
         raise ConfigError(f"seed is {first_seed}; allowed: a whole number ≥ 0")
     folder = RunFolder(Path(run))
-    config, step, actor = load_actor(folder)
+    config, step, actor, alive = load_actor(folder, env)
 
     def policies(observation: NDArray[np.float32]) -> NDArray[np.floating]:
         with torch.no_grad():
-            return actor(torch.from_numpy(observation)).numpy()
+            # A dropped member's policy is NaN, which no environment need take.
+            return actor(torch.from_numpy(observation)).nan_to_num().numpy()
 
     evaluator = Evaluator(config.env, config.env_options, episodes, first_seed)
     returns = evaluator.run(policies, config.members).returns
     evaluator.close()
-    means = returns.mean(axis=1)
+    means = returns.mean(axis=1)[alive]
     return Evaluation(
         run=folder.path.resolve().name,
         env=config.env,
@@ -175,7 +179,7 @@ def evaluate(run: str | Path, episodes: int = 100, first_seed: int = FIRST_SEED)
         first_seed=first_seed,
         mean=float(means.mean()),
         iqm=interquartile_mean(means),
-        members=[score(config.seed + k, returns[k]) for k in range(config.members)],
+        members=[score(config.seed + k, returns[k]) for k in np.flatnonzero(alive).tolist()],
     )
 
 

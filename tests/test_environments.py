@@ -1,13 +1,16 @@
 """A step is one transition, its last observation is real, and actions keep their bounds."""
 
+import gymnasium
 import numpy as np
 import pytest
 import torch
 from gymnasium.spaces import Box
+from gymnasium.vector import SyncVectorEnv
 
 from ddpg.agent import DDPG
 from ddpg.config import Config, ConfigError
 from ddpg.environments import ActionScale, Environments, make
+from ddpg.pendulum import PendulumVectorEnv
 from ddpg.random_streams import RandomStreams
 from ddpg.replay import Batch, ReplayBuffer
 
@@ -102,6 +105,37 @@ def test_environments_that_cannot_be_used(name, options, sentence):
     for maker in (lambda: Environments(name, 2, options), lambda: make(name, options)):
         with pytest.raises(ConfigError, match=sentence):
             maker()
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "kind"),
+    [
+        ("Pendulum-v1", {}, PendulumVectorEnv),
+        ("Pendulum-v1", {"g": 9.81, "max_episode_steps": 5}, PendulumVectorEnv),
+        ("gymnasium:Pendulum-v1", {}, PendulumVectorEnv),
+        # An option that its vector entry point does not have.
+        ("Pendulum-v1", {"disable_env_checker": True}, SyncVectorEnv),
+        ("ddpg-tests/Truncates-v0", {}, SyncVectorEnv),
+    ],
+)
+def test_a_vector_entry_point_is_used_where_it_can_do_what_is_asked(name, options, kind):
+    environments = Environments(name, 2, options)
+    assert type(environments.vector) is kind
+    environments.reset([0, 1])
+    ends = [environments.step(np.zeros((2, 1))).ended.all() for _ in range(5)]
+    assert ends[-1] == (options.get("max_episode_steps") == 5)
+
+
+def test_a_vector_entry_point_without_the_mode_is_passed_over():
+    entry_point = gymnasium.spec("CartPole-v1").vector_entry_point
+    assert entry_point is not None
+    gymnasium.register(
+        "ddpg-tests/NextStep-v0", "tests.environments:Counting", vector_entry_point=entry_point
+    )
+    try:
+        assert type(Environments("ddpg-tests/NextStep-v0", 2, {}).vector) is SyncVectorEnv
+    finally:
+        del gymnasium.registry["ddpg-tests/NextStep-v0"]
 
 
 def test_options_reach_the_environment():

@@ -49,6 +49,12 @@ class FullRight:
     def reset(self, members: NDArray[np.bool_]) -> None:
         self.resets.append(members.tolist())
 
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        return {}
+
+    def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
+        raise NotImplementedError
+
 
 @pytest.mark.parametrize(
     ("name", "terminates"), [("Terminates", True), ("Truncates", False), ("Both", True)]

@@ -1,1 +1,1 @@
-"""The comparison: many runs read back, their statistics, and one report of them all."""
+"""Stops compared: a plan's tasks run (plan, runner), and what they show (reading, report)."""

@@ -1,0 +1,112 @@
+"""Adam whose step does the arithmetic of `torch.optim.Adam` and little else."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.optim.adam import adam
+from torch.optim.optimizer import (
+    Optimizer,
+    ParamsT,
+    _global_optimizer_post_hooks,
+    _global_optimizer_pre_hooks,
+)
+
+
+class _Slot(NamedTuple):
+    """A parameter and what Adam remembers of it."""
+
+    parameter: Tensor
+    moment: Tensor
+    square: Tensor
+    steps: Tensor
+
+
+class Adam(torch.optim.Adam):
+    """`torch.optim.Adam(fused=True)` to the bit, and its state; betas and epsilon are the defaults.
+
+    For networks this small, what the library's step spends on records for a profiler, on grouping
+    by device and on graph breaks is longer than the arithmetic. It breaks a compiled graph, too,
+    which this one does not. Hooks are called as in the library.
+
+    Args:
+        groups: parameter groups.
+        lr: step size.
+    """
+
+    def __init__(self, groups: ParamsT, lr: float):
+        super().__init__(groups, lr=lr, fused=True)
+        self._fill_slots()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """After a copy or a load, which replace the state's tensors."""
+        super().__setstate__(state)
+        self._fill_slots()
+
+    def step(self, closure: Callable[[], float] | None = None) -> None:
+        """One step down the gradients that there are; a closure is not called."""
+        del closure
+        if self._has_hooks():
+            _step_with_hooks(self)
+        else:
+            self._descend()
+
+    # `torch.optim` leaves a method alone that says so; hooks are called above.
+    vars(step)["hooked"] = True
+
+    @torch.no_grad()
+    def _descend(self) -> None:
+        for group, slots in zip(self.param_groups, self._slots, strict=True):
+            held = [slot for slot in slots if slot.parameter.grad is not None]
+            if not held:
+                continue
+            parameters, moments, squares, steps = (list(each) for each in zip(*held, strict=True))
+            gradients = [parameter.grad for parameter in parameters]
+            beta1, beta2 = group["betas"]
+            settings = {
+                "lr": group["lr"],
+                "beta1": beta1,
+                "beta2": beta2,
+                "weight_decay": group["weight_decay"],
+                "eps": group["eps"],
+                "amsgrad": False,
+                "maximize": False,
+            }
+            state = (parameters, gradients, moments, squares, [], steps)
+            if torch.compiler.is_compiling():
+                # Plain operations, which a compiler joins to what stands around them.
+                adam(*state, capturable=True, foreach=False, **settings)
+            else:
+                # The kernels that `adam` arrives at; they have no public names.
+                torch._foreach_add_(steps, 1)  # pyright: ignore[reportPrivateImportUsage]
+                torch._fused_adam_(*state, **settings)  # pyright: ignore[reportPrivateImportUsage]
+
+    def _fill_slots(self) -> None:
+        """A slot for each parameter, in the form that the library gives its state."""
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if not self.state[parameter]:
+                    self.state[parameter] = {
+                        "step": torch.zeros((), device=parameter.device),
+                        "exp_avg": torch.zeros_like(parameter),
+                        "exp_avg_sq": torch.zeros_like(parameter),
+                    }
+        self._slots = [
+            [
+                _Slot(p, *(self.state[p][name] for name in ("exp_avg", "exp_avg_sq", "step")))
+                for p in group["params"]
+            ]
+            for group in self.param_groups
+        ]
+
+    def _has_hooks(self) -> bool:
+        return bool(
+            _global_optimizer_pre_hooks
+            or _global_optimizer_post_hooks
+            or self._optimizer_step_pre_hooks
+            or self._optimizer_step_post_hooks
+        )
+
+
+_step_with_hooks = Optimizer.profile_hook_step(Adam._descend)
