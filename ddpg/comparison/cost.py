@@ -6,6 +6,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -84,7 +85,12 @@ def measure_cost(folder: Path) -> Path:
     Raises:
         ConfigError: there is no run.
     """
-    configs = {subject(run.config): run.config for run in read_folder(folder)[0]}
+    # An environment that names a module would run code that a run's folder brought along.
+    configs = {
+        subject(run.config): replace(run.config, compile=False)
+        for run in read_folder(folder)[0]
+        if ":" not in run.config.env
+    }
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -130,7 +130,7 @@ def read_run(place: Path) -> Run:
         raise BrokenRunError("it has no config.yaml")
     try:
         with already_warned():
-            config = folder.load_config()
+            config = folder.stored_config()
     except ConfigError as error:
         reason = str(error).replace(str(folder.config_file), "config.yaml")
         raise BrokenRunError(reason) from error
