@@ -1,6 +1,5 @@
 """The deterministic policy over fixed seeds."""
 
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ddpg.bootstrap import bootstrap
 from ddpg.config import ConfigError
 from ddpg.environments import action_scale, make
 from ddpg.policy import load_actor
@@ -185,22 +185,13 @@ def evaluate(
 
 def score(seed: int, returns: NDArray[np.float64]) -> MemberScore:
     """What one member's `returns` `[episode]` amount to, by rliable (Agarwal et al. 2021)."""
-    # rliable brings seaborn and pandas along, which nothing else need wait for.
-    from rliable import library, metrics
+    from rliable import metrics
 
-    with warnings.catch_warnings():
-        # rliable hands the state on under the name that arch has begun to deprecate.
-        warnings.simplefilter("ignore", FutureWarning)
-        points, intervals = library.get_interval_estimates(
-            {"policy": returns[:, None]},
-            lambda scores: np.array([metrics.aggregate_iqm(scores)]),
-            reps=2_000,
-            random_state=np.random.RandomState(0),
-        )
-    low, high = (float(bound) for bound in intervals["policy"][:, 0])
-    return MemberScore(
-        seed, float(returns.mean()), float(points["policy"][0]), (low, high), returns.tolist()
+    iqm, low, high = bootstrap(
+        returns[:, None], lambda scores: np.array([metrics.aggregate_iqm(scores)])
     )
+    interval = (float(low[0]), float(high[0]))
+    return MemberScore(seed, float(returns.mean()), float(iqm[0]), interval, returns.tolist())
 
 
 def interquartile_mean(values: NDArray[np.float64]) -> float:

@@ -100,6 +100,15 @@ def test_scores_by_hand():
     assert interquartile_mean(returns) == scored.iqm
 
 
+def test_an_interval_is_the_same_each_time_and_leaves_the_global_generator_alone():
+    returns = np.random.default_rng(0).normal(size=40)
+    np.random.seed(3)  # noqa: NPY002 (rliable draws from it)
+    expected = np.random.random()  # noqa: NPY002
+    np.random.seed(3)  # noqa: NPY002
+    assert score(0, returns) == score(0, returns)
+    assert np.random.random() == expected  # noqa: NPY002
+
+
 def test_what_cannot_be_evaluated(run, tmp_path):
     with pytest.raises(ConfigError, match="is no run"):
         evaluate(tmp_path)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from ddpg.comparison.cost import Cost, subject
 from ddpg.comparison.reach import reached
+from ddpg.comparison.reading import Series
 from ddpg.comparison.statistics import (
     Band,
     Estimate,
@@ -121,19 +122,27 @@ def _score(curve: Curve, improvement: Estimate | None, over_protected: Estimate 
     means = np.stack(interquartile_means(np.concatenate(columns, axis=1)))
     bounds = np.cumsum([part.shape[1] for part in columns])[:-1]
     curve_means, final, area, *rest = np.split(means, bounds, axis=1)
-    value, discounted = (
-        None if each is None else Band(each.steps, *rest.pop(0), curve.members) for each in optional
-    )
+    value, discounted = (None if each is None else _band(each, rest.pop(0)) for each in optional)
     return Score(
         curve=curve,
-        returns=Band(returns.steps, *curve_means, curve.members),
-        final=Estimate(*(float(each) for each in final[:, 0]), curve.members),
-        area=Estimate(*(float(each) for each in area[:, 0]), curve.members),
+        returns=_band(returns, curve_means),
+        final=_estimate(final, curve.members),
+        area=_estimate(area, curve.members),
         improvement=improvement,
         over_protected=over_protected,
         value=value,
         discounted=discounted,
     )
+
+
+def _band(series: Series, means: NDArray[np.float64]) -> Band:
+    value, low, high = means
+    return Band(series.steps, value, low, high, len(series.values))
+
+
+def _estimate(means: NDArray[np.float64], members: int) -> Estimate:
+    value, low, high = (float(each) for each in means[:, 0])
+    return Estimate(value, low, high, members)
 
 
 def _final(curve: Curve) -> NDArray[np.float64]:

@@ -6,6 +6,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -84,7 +85,12 @@ def measure_cost(folder: Path) -> Path:
     Raises:
         ConfigError: there is no run.
     """
-    configs = {subject(run.config): run.config for run in read_folder(folder)[0]}
+    # An environment that names a module would run code that a run's folder brought along.
+    configs = {
+        subject(run.config): replace(run.config, compile=False)
+        for run in read_folder(folder)[0]
+        if ":" not in run.config.env
+    }
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -121,7 +127,12 @@ def read_cost(folder: Path) -> list[Cost]:
 def _from_row(row: dict[str, str]) -> Cost:
     return Cost(
         Subject(
-            *(row[name] for name in Subject._fields[:6]),
+            row["env"],
+            row["bootstrap_actor"],
+            row["optimizer"],
+            row["stop"],
+            row["actor_stop"],
+            row["hidden"],
             int(row["batch_size"]),
             int(row["members"]),
         ),

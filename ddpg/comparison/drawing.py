@@ -56,7 +56,7 @@ _STYLE: Any = {
 # Inches. A panel is as wide as a phone's screen can show with readable text. Places are reckoned
 # here, since Matplotlib's own layout would take as long as all the rest of a report.
 _WIDTH, _HEIGHT, _ROW = 4.6, 2.9, 0.36
-_LEFT, _LEFT_OF_DOTS, _RIGHT, _BOTTOM, _TOP = 0.75, 1.95, 0.15, 0.5, 0.34
+_LEFT, _LEFT_OF_DOTS, _RIGHT, _BOTTOM, _TOP = 0.75, 1.85, 0.25, 0.5, 0.34
 _LEGEND_ROW, _HEAD = 0.21, 0.4
 
 
@@ -181,8 +181,12 @@ def _draw_lines(axes: Axes, panel: Panel) -> None:
         )
     if panel.logarithmic:
         axes.set_yscale("log")
-        axes.yaxis.set_major_locator(LogLocator(numticks=6))
+        low, high = axes.get_ylim()
+        narrow = high < 50 * low
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if narrow else (1,), numticks=8))
+        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         axes.yaxis.set_minor_locator(NullLocator())
+    axes.set_ylim(*panel.y_limits)
     axes.set_xlabel("environment steps")
     axes.set_ylabel(panel.y_label)
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
@@ -199,7 +203,7 @@ def _draw_dots(axes: Axes, panel: Dots) -> None:
         axes.axvline(panel.reference, color=_INK, linewidth=1, linestyle=":")
     axes.set_yticks(range(len(panel.dots)), _short([dot.label for dot in panel.dots]), size=9)
     axes.set_ylim(len(panel.dots) - 0.5, -0.5)
-    axes.set_xlim(*panel.limits)
+    axes.set_xlim(*panel.x_limits)
     axes.set_xlabel(panel.x_label)
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")

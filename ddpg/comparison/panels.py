@@ -35,6 +35,8 @@ class Panel:
     y_label: str
     lines: tuple[Line, ...]
     logarithmic: bool = False
+    y_limits: tuple[float | None, float | None] = (None, None)
+    """None: by the lines."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +57,8 @@ class Dots:
     dots: tuple[Dot, ...]
     reference: float | None = None
     """Where a vertical line stands."""
-    limits: tuple[float | None, float | None] = (None, None)
-    """Of the axis; None: by the figures."""
+    x_limits: tuple[float | None, float | None] = (None, None)
+    """None: by the figures."""
 
 
 @dataclass(frozen=True)

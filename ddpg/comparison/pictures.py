@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,54 +16,95 @@ from ddpg.tracking import RETURN_DISCOUNTED, RETURN_EVALUATION, SEPARATION, VALU
 _INTERVAL = "Line: interquartile mean over members. Band: its 95 % bootstrap interval."
 
 
+class _Part(NamedTuple):
+    """As many curves as can be told apart in a picture."""
+
+    name: str
+    """Empty, or a suffix of the picture's name."""
+    title: str
+    known: list[Score]
+    """The control, and beside what `manual` lets through the protected."""
+    new: list[Score]
+
+    @property
+    def scores(self) -> list[Score]:
+        """All of them, the control first."""
+        return [*self.known, *self.new]
+
+
 def pictures(analysis: Analysis) -> list[Picture]:
     """All of a section, in the order of its report."""
-    section, scores, prices = analysis.section, analysis.scores, analysis.prices
-    styles = _styles(section)
-    made = [
-        *_learning(section, scores, styles),
-        _members(section, scores, styles),
-        _score_dots(section, scores, styles),
-        *_gradients(section),
-    ]
+    section, scores = analysis.section, analysis.scores
+    parts = _parts(section, scores)
+    styles = _styles(parts)
+    made = [_learning(section, part, styles) for part in parts]
+    made.append(_score_dots(section, scores, styles))
+    made += [each for part in parts if (each := _gradients(section, part, styles)).panels]
     if any(score.value is not None for score in scores):
         made.append(_values(section, scores))
-    if prices:
-        made.append(_cost(section, prices, styles))
+    if analysis.prices:
+        made.append(_cost(section, analysis.prices, styles))
     return made
 
 
-def _styles(section: Section) -> dict[str, int]:
-    """Variant -> its curve's style; a control has style 0, which nobody else has."""
+def _parts(section: Section, scores: Sequence[Score]) -> list[_Part]:
+    """By what `manual` lets through, if it does; each with the control."""
+    controls = [score for score in scores if section.control(score.curve) is score.curve]
+    protected = [score for score in scores if section.protected(score.curve) is score.curve]
+    by_route: dict[tuple[str, ...], list[Score]] = {}
+    for score in scores:
+        if score not in controls:
+            by_route.setdefault(score.curve.variant.route, []).append(score)
+    parts: list[_Part] = []
+    for route, those in (by_route or {(): []}).items():
+        known = [*controls, *protected] if route else controls
+        size = LINE_STYLES - len(known)
+        for first in range(0, max(len(those), 1), size):
+            number = f"-{first // size + 1}" if len(those) > size else ""
+            title = f": leak into {' and '.join(route)}" if route else ""
+            name = "-".join(["", *route]) + number
+            parts.append(_Part(name, title, known, those[first : first + size]))
+    return parts
+
+
+def _styles(parts: Sequence[_Part]) -> dict[str, int]:
+    """Variant -> the style of its curve, which no other curve of its part has."""
     styles: dict[str, int] = {}
-    other = 0
-    for curve in section.curves:
-        style = 0
-        if all(not variant.is_control for variant in curve.variants):
-            style = 1 + other % (LINE_STYLES - 1)
-            other += 1
-        styles |= {variant.label: style for variant in curve.variants}
+    for part in parts:
+        for style, score in enumerate(part.scores):
+            for variant in score.curve.variants:
+                styles.setdefault(variant.label, style)
     return styles
 
 
-def _learning(section: Section, scores: Sequence[Score], styles: dict[str, int]) -> list[Picture]:
-    return [
-        Picture(
-            f"{section.key}-returns" + (f"-{number}" if number > 1 else ""),
-            "returns",
-            f"{section.title}: learning curves",
-            "Learning curves",
-            f"Undiscounted return of the deterministic policy. {_INTERVAL}",
-            (
+def _learning(section: Section, part: _Part, styles: dict[str, int]) -> Picture:
+    lines = [_returns(score, styles) for score in part.scores]
+    # The control's and the protected's members are in the first of all pictures.
+    shown = part.new if part.title else part.scores
+    values = [_of_members(score) for score in part.scores]
+    low, high = min(v.min() for v in values), max(v.max() for v in values)
+    margin = 0.04 * (high - low) or 1.0
+    limits = (low - margin, high + margin)
+    return Picture(
+        f"{section.key}-returns{part.name}",
+        "returns",
+        f"{section.title}: learning curves{part.title}",
+        f"Learning curves{part.title}",
+        f"Undiscounted return of the deterministic policy. {_INTERVAL} Then each curve with its "
+        "members, thin.",
+        (
+            Panel("Return in evaluation", "return", tuple(lines), y_limits=limits),
+            *(
                 Panel(
-                    "Return in evaluation",
+                    f"{score.curve.short}, {score.curve.members} members",
                     "return",
-                    tuple(_returns(score, styles) for score in part),
-                ),
+                    (replace(_returns(score, styles), members=_of_members(score)),),
+                    y_limits=limits,
+                )
+                for score in shown
             ),
-        )
-        for number, part in enumerate(_parts(section, scores), start=1)
-    ]
+        ),
+    )
 
 
 def _returns(score: Score, styles: dict[str, int]) -> Line:
@@ -77,37 +119,6 @@ def _of_members(score: Score) -> NDArray[np.float64]:
 
 def _labels(variants: Sequence[Variant]) -> tuple[str, ...]:
     return tuple(variant.label for variant in variants)
-
-
-def _parts(section: Section, scores: Sequence[Score]) -> list[list[Score]]:
-    """As many curves as can be told apart in a picture, each with its controls."""
-    controls = [score for score in scores if section.control(score.curve) is score.curve]
-    others = [score for score in scores if score not in controls]
-    size = LINE_STYLES - 1
-    parts: list[list[Score]] = []
-    for first in range(0, max(len(others), 1), size):
-        part = others[first : first + size]
-        wanted = [section.control(score.curve) for score in part] or [None]
-        parts.append([c for c in controls if c.curve in wanted or not part] + part)
-    return parts
-
-
-def _members(section: Section, scores: Sequence[Score], styles: dict[str, int]) -> Picture:
-    return Picture(
-        f"{section.key}-members",
-        "members",
-        f"{section.title}: every member",
-        "Every member",
-        f"Thin: each member's return in evaluation. {_INTERVAL}",
-        tuple(
-            Panel(
-                f"{score.curve.short} ({score.curve.members} members)",
-                "return",
-                (replace(_returns(score, styles), members=_of_members(score)),),
-            )
-            for score in scores
-        ),
-    )
 
 
 def _score_dots(section: Section, scores: Sequence[Score], styles: dict[str, int]) -> Picture:
@@ -151,48 +162,55 @@ def _score_dots(section: Section, scores: Sequence[Score], styles: dict[str, int
     )
 
 
-def _gradients(section: Section) -> list[Picture]:
+def _gradients(section: Section, part: _Part, styles: dict[str, int]) -> Picture:
     """Gradient norm and movement of every module in the section's update."""
-    seen: dict[str, list[Variant]] = {}
-    for variant in sorted(section.variants, key=lambda v: not v.is_control):
-        seen.setdefault(variant.separation_hash, []).append(variant)
-    groups = list(seen.values())
-    made: list[Picture] = []
-    for number, first in enumerate(range(0, len(groups), LINE_STYLES), start=1):
-        part = groups[first : first + LINE_STYLES]
-        panels = _gradient_panels(section, part)
-        if panels:
-            made.append(
-                Picture(
-                    f"{section.key}-gradients" + (f"-{number}" if number > 1 else ""),
-                    "gradients",
-                    f"{section.title}: gradient norms and movement",
-                    "Gradient norms and movement",
-                    "By module, in the update that the stop is for: the norm of the module's "
-                    ".grad (no line where it is None), and how far that very update moved its "
-                    "weights. Line: interquartile mean over members. Band: their quartiles. "
-                    "A zero has no place on a logarithmic axis.",
-                    tuple(panels),
-                )
-            )
-    return made
-
-
-def _gradient_panels(section: Section, groups: list[list[Variant]]) -> list[Panel]:
-    panels: list[Panel] = []
+    # A curve's variants may write where others of them do not: such lines get styles of their own.
+    own = {score.curve.label: styles[score.curve.variant.label] for score in part.scores}
+    variants = [variant for score in part.scores for variant in score.curve.variants]
+    panels = []
     for module in ("critic", "critic_target", "actor", "actor_target"):
         for quantity, words in (("gradient_norm", "gradient norm"), ("movement", "movement")):
             tag = f"{SEPARATION}/{section.update}/{module}/{quantity}"
             lines = []
-            for style, variants in enumerate(groups):
-                series = variants[0].series.get(tag)
-                if series is not None and np.nanmax(series.values) > 0:
-                    names = _labels(variants)
-                    band = middle_half(series)
-                    lines.append(Line(", ".join(names), style, band, tag, names))
+            for those in _alike(variants, tag):
+                whole = next((s.curve for s in part.scores if s.curve.variants == those), None)
+                label = ", ".join(_labels(those)) if whole is None else whole.label
+                style = own.setdefault(label, len(own) % LINE_STYLES)
+                band = middle_half(those[0].series[tag])
+                lines.append(Line(label, style, band, tag, _labels(those)))
             if lines:
                 panels.append(Panel(f"{module}: {words}", words, tuple(lines), logarithmic=True))
-    return panels
+    return Picture(
+        f"{section.key}-gradients{part.name}",
+        "gradients",
+        f"{section.title}: gradient norms and movement{part.title}",
+        f"Gradient norms and movement{part.title}",
+        "By module, in the update that the stop is for: the norm of the module's .grad (no line "
+        "where it is None), and how far that very update moved its weights. Line: interquartile "
+        "mean over members. Band: their quartiles. A zero has no place on a logarithmic axis, so a "
+        "module that is not drawn got nothing.",
+        tuple(panels),
+    )
+
+
+def _alike(variants: Sequence[Variant], tag: str) -> list[tuple[Variant, ...]]:
+    """Variants that have a non-zero value of `tag`, those with equal values together."""
+    groups: list[list[Variant]] = []
+    for variant in variants:
+        series = variant.series.get(tag)
+        if series is None or not np.nanmax(series.values) > 0:
+            continue
+        for group in groups:
+            other = group[0].series[tag].values
+            # The last bits of a norm depend on the order of its sum.
+            if other.shape == series.values.shape and np.allclose(
+                other, series.values, rtol=1e-6, equal_nan=True
+            ):
+                group.append(variant)
+                break
+        else:
+            groups.append([variant])
+    return [tuple(group) for group in groups]
 
 
 def _values(section: Section, scores: Sequence[Score]) -> Picture:
@@ -223,7 +241,7 @@ def _cost(section: Section, prices: dict[str, Price], styles: dict[str, int]) ->
             title,
             label,
             tuple(Dot(name, styles[name], each) for name, each in figure.items()),
-            limits=(0, None),
+            x_limits=(0, 1.08 * max(each.high for each in figure.values())),
         )
 
     def whole(value: float) -> Estimate:

@@ -23,7 +23,8 @@ def reached(config: Config) -> set[tuple[str, str]]:
     """`(update, module)` of every module that an update's loss has a path to."""
     generator = torch.Generator().manual_seed(0)
     with already_warned():
-        small = replace(config, members=1, hidden=(4,) * len(config.hidden), device="cpu")
+        widths = (4,) * len(config.hidden)
+        small = replace(config, members=1, hidden=widths, device="cpu", compile=False)
         agent = DDPG(small, _OBSERVATION, _ACTION, [generator], torch.device("cpu"))
     batch = Batch(
         torch.randn(1, _BATCH, _OBSERVATION, generator=generator),

@@ -9,13 +9,14 @@ from typing import NamedTuple
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from ddpg.bootstrap import REPETITIONS
 from ddpg.comparison import drawing, words
 from ddpg.comparison.analysis import Analysis, analyse
 from ddpg.comparison.cost import Cost, read_cost
 from ddpg.comparison.panels import Picture
 from ddpg.comparison.pictures import pictures
 from ddpg.comparison.reading import PICTURES, Broken, read_folder
-from ddpg.comparison.statistics import FINAL_EVALUATIONS, REPETITIONS
+from ddpg.comparison.statistics import FINAL_EVALUATIONS
 from ddpg.comparison.summary_runs import write_summary_runs
 from ddpg.comparison.tables import figures, write_figures
 from ddpg.comparison.variants import Section, sections

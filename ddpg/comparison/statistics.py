@@ -1,24 +1,19 @@
 """Interquartile means, probabilities of improvement, and their intervals, by rliable.
 
 Source: Agarwal et al. 2021, "Deep Reinforcement Learning at the Edge of the Statistical Precipice"
-(arXiv:2108.13264). A section has one environment, so the strata of its bootstrap are one: members
-are drawn with replacement, whole, so that all figures of a member go together.
+(arXiv:2108.13264). A section has one environment, so its bootstrap has one stratum.
 """
 
-import warnings
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ddpg.bootstrap import bootstrap
 from ddpg.comparison.reading import Series
 
 FINAL_EVALUATIONS = 3
 """The final score is the mean over that many last evaluations of a member, or all if fewer."""
-REPETITIONS = 2_000
-"""Of a bootstrap."""
-_SEED = 0
 
 
 class Estimate(NamedTuple):
@@ -79,7 +74,7 @@ def interquartile_means(
     if values.shape[1] == 0:
         return np.empty(0), np.empty(0), np.empty(0)
     # All columns in one bootstrap, which rliable's `aggregate_iqm` could not do.
-    return _bootstrap(values[:, None], lambda scores: _middle_mean(scores[:, 0]))
+    return bootstrap(values[:, None], lambda scores: _middle_mean(scores[:, 0]))
 
 
 def _middle_mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -99,30 +94,5 @@ def probability_of_improvement(x: NDArray[np.float64], y: NDArray[np.float64]) -
         difference = x[:, None, 0] - y[None, :, 0]
         return np.array([((difference > 0) + 0.5 * (difference == 0)).mean()])
 
-    value, low, high = _bootstrap((x[:, None], y[:, None]), statistic)
+    value, low, high = bootstrap((x[:, None], y[:, None]), statistic)
     return Estimate(float(value[0]), float(low[0]), float(high[0]), min(len(x), len(y)))
-
-
-def _bootstrap(
-    scores: Any,
-    statistic: Callable[..., NDArray[np.float64]],
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """The statistic of `scores`, and the bounds of its 95 % interval.
-
-    Args:
-        scores: `[member, 1, ...]`, or several of them, whose members are drawn apart.
-        statistic: of the scores, or of each of the several.
-    """
-    # rliable brings seaborn and pandas along, which nothing else need wait for.
-    from rliable import library
-
-    with warnings.catch_warnings():
-        # rliable hands the state on under the name that arch has begun to deprecate.
-        warnings.simplefilter("ignore", FutureWarning)
-        points, intervals = library.get_interval_estimates(
-            {"all": scores},
-            statistic,
-            reps=REPETITIONS,
-            random_state=np.random.RandomState(_SEED),
-        )
-    return points["all"], intervals["all"][0], intervals["all"][1]

@@ -16,6 +16,7 @@ class Figure(NamedTuple):
     env: str
     update: str
     bootstrap_actor: str
+    optimizer: str
     variant: str
     metric: str
     step: int | None
@@ -32,7 +33,7 @@ class Figure(NamedTuple):
 def figures(analysis: Analysis, pictures: Sequence[Picture]) -> Iterable[Figure]:
     """All of a section."""
     section = analysis.section
-    place = (section.env, section.update, section.bootstrap_actor)
+    place = (section.env, section.update, section.bootstrap_actor, section.optimizer)
     hashes = {variant.label: variant.hash for variant in section.variants}
 
     def row(variant: str, metric: str, figure: Estimate) -> Figure:

@@ -21,10 +21,9 @@ _NEVER_COMPARED = {
     # Where and how long the work was done, not what it was; seeds are members.
     *("name", "runs", "resume", "seed", "members", "device", "threads", "checkpoint_every"),
     # What makes a section.
-    *("env", "env_options", "bootstrap_actor"),
+    *("env", "env_options", "bootstrap_actor", "optimizer"),
 }
 _OF_MANUAL = ("manual_scale", "manual_every")
-_RATES = ("actor_learning_rate", "critic_learning_rate")
 _STOP_OF: dict[Update, str] = {"critic_update": "stop", "actor_update": "actor_stop"}
 
 
@@ -53,37 +52,31 @@ class Variant:
 
     @cached_property
     def hash(self) -> str:
-        """Of every curve but the audit's, to the bit: equal hashes are one curve."""
-        return self._hash(tag for tag in self.series if not tag.startswith(SEPARATION))
+        """Of every curve but the audit's, to the bit: equal hashes are one curve.
 
-    @cached_property
-    def separation_hash(self) -> str:
-        """Of what the audits measured, to the bit."""
-        return self._hash(tag for tag in self.series if tag.startswith(SEPARATION))
-
-    def _hash(self, tags: Iterable[str]) -> str:
+        The audit's norms are sums whose order no one promises.
+        """
         digest = hashlib.sha256(np.array(self.seeds).tobytes())
-        for tag in tags:
-            steps, values = self.series[tag]
-            digest.update(tag.encode())
-            digest.update(steps.tobytes())
-            # One kind of NaN, and one zero.
-            digest.update((np.where(np.isnan(values), np.nan, values) + 0.0).tobytes())
+        for tag, (steps, values) in self.series.items():
+            if not tag.startswith(SEPARATION):
+                digest.update(tag.encode())
+                digest.update(steps.tobytes())
+                # One kind of NaN, and one zero.
+                digest.update((np.where(np.isnan(values), np.nan, values) + 0.0).tobytes())
         return digest.hexdigest()[:12]
 
     @property
     def is_control(self) -> bool:
         """Whether its stop lets everything through: `none`, or `manual` at scale 1."""
-        alone = self.stop == "manual" and all(
-            each == 1 for each in _values(self.config.manual_scale)
-        )
-        return alone or self.stop == "none"
+        if self.stop == "manual":
+            return set(_by_module(self.config.manual_scale).values()) == {1}
+        return self.stop == "none"
 
     @property
     def promise(self) -> Effect:
         """What the stop is said to do at its crossing: see `ddpg.stops`."""
         effects = {STOPS[name.strip()].effect[self.crossing] for name in self.stop.split("+")}
-        if "manual" in self.stop and self._lets_through:
+        if self.route:
             effects.discard(Effect.PROTECTS)
         for effect in (Effect.STARVES, Effect.PROTECTS):
             if effect in effects:
@@ -91,9 +84,17 @@ class Variant:
         return Effect.LEAKS
 
     @property
-    def _lets_through(self) -> bool:
+    def route(self) -> tuple[str, ...]:
+        """The modules that `manual` lets some of the loss into; nothing under any other stop."""
+        if self.stop != "manual":
+            return ()
         scale, every = self.config.manual_scale, self.config.manual_every
-        return any(_values(scale)) or any(value > 1 for value in _values(every))
+        names = [*_by_module(scale), *_by_module(every)]
+        return tuple(
+            name
+            for name in dict.fromkeys(names)
+            if _by_module(scale).get(name, 0) or _by_module(every).get(name, 1) > 1
+        )
 
 
 @dataclass(frozen=True)
@@ -128,23 +129,25 @@ class Curve:
 
 @dataclass(frozen=True)
 class Section:
-    """What can be compared: one environment, one crossing, one bootstrap actor."""
+    """What can be compared: one environment, crossing, bootstrap actor and optimizer."""
 
     env: str
     update: Update
     bootstrap_actor: str
+    optimizer: str
     variants: tuple[Variant, ...]
 
     @property
     def title(self) -> str:
         """For a heading."""
-        crossing = "Critic update" if self.update == "critic_update" else "Actor update"
-        return f"{self.env}: {crossing.lower()}, {self.bootstrap_actor} actor in the bootstrap"
+        name = {"adam": "Adam", "sgd": "SGD"}[self.optimizer]
+        update = self.update.replace("_", " ")
+        return f"{self.env}: {update}, {self.bootstrap_actor} actor in the bootstrap, {name}"
 
     @property
     def key(self) -> str:
         """For file names and anchors."""
-        words = f"{self.env}-{self.update}-{self.bootstrap_actor}"
+        words = f"{self.env}-{self.update}-{self.bootstrap_actor}-{self.optimizer}"
         return "".join(sign if sign.isalnum() or sign in "-_." else "_" for sign in words)
 
     @cached_property
@@ -172,25 +175,31 @@ class Section:
 
 
 def sections(runs: Iterable[Run]) -> tuple[list[Section], list[Broken]]:
-    """Runs by environment, crossing and bootstrap actor; and runs whose seeds another has.
+    """Runs by environment, crossing, bootstrap actor, optimizer; and runs whose seeds another has.
 
     A run belongs to the actor update if its `actor_stop` is not the default (if no run has that:
     not the most common one), or if nothing but the `actor_stop` differs; else to the critic update.
     """
-    places: dict[tuple[str, str], list[Run]] = {}
+    places: dict[tuple[str, str, str], list[Run]] = {}
     for run in runs:
         config = run.config
         options = ", ".join(f"{name}={value}" for name, value in config.env_options.items())
         env = f"{config.env} ({options})" if options else config.env
-        places.setdefault((env, config.bootstrap_actor), []).append(run)
+        places.setdefault((env, config.bootstrap_actor, config.optimizer), []).append(run)
     found: list[Section] = []
     left_out: list[Broken] = []
-    for (env, bootstrap_actor), those in sorted(places.items()):
+    for (env, bootstrap_actor, optimizer), those in sorted(places.items(), key=_place):
         for update, members in _by_crossing(those).items():
             variants, doubled = _variants(members, update)
             left_out += doubled
-            found.append(Section(env, update, bootstrap_actor, tuple(variants)))
+            found.append(Section(env, update, bootstrap_actor, optimizer, tuple(variants)))
     return found, left_out
+
+
+def _place(item: tuple[tuple[str, str, str], list[Run]]) -> tuple[str, bool, str]:
+    """The target actor before the live one."""
+    (env, bootstrap_actor, optimizer), _ = item
+    return env, bootstrap_actor == "live", optimizer
 
 
 def _by_crossing(runs: list[Run]) -> dict[Update, list[Run]]:
@@ -213,7 +222,6 @@ def _variants(runs: list[Run], update: Update) -> tuple[list[Variant], list[Brok
         for name in settings[0]
         if name != _STOP_OF[update]
         and len({str(each[name]) for each in settings if each[name] is not None}) > 1
-        and not (name in _RATES and _follows_optimizer(name, settings))
     ]
     by_label: dict[str, list[Run]] = {}
     left_out: list[Broken] = []
@@ -262,18 +270,12 @@ def _others(variant: Variant) -> dict[str, str]:
     }
 
 
-def _follows_optimizer(name: str, settings: list[dict[str, Any]]) -> bool:
-    """Whether the optimizer alone tells the setting `name`, so that no label need do it."""
-    pairs = {(each["optimizer"], each[name]) for each in settings}
-    return len(pairs) == len({optimizer for optimizer, _ in pairs})
-
-
 def _told(name: str, value: Any) -> str:
     """A setting in a label; what `manual` does to a module only where it is not the default."""
     if name in _OF_MANUAL:
         usual, sign = (0, " × ") if name == "manual_scale" else (1, " every ")
-        told = value if isinstance(value, Mapping) else {"all": value}
-        return ", ".join(f"{k}{sign}{_number(v)}" for k, v in told.items() if v != usual)
+        told = _by_module(value).items()
+        return ", ".join(f"{k}{sign}{_number(v)}" for k, v in told if v != usual)
     return f"{name} {_number(value)}"
 
 
@@ -281,10 +283,17 @@ def _number(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _values(setting: Any) -> list[float]:
-    return list(setting.values()) if isinstance(setting, Mapping) else [setting]
+def _by_module(setting: Any) -> dict[str, float]:
+    """`manual_scale` or `manual_every`, by module."""
+    return dict(setting) if isinstance(setting, Mapping) else {"all": setting}
 
 
-def _order(variant: Variant) -> tuple[int, str]:
+def _order(variant: Variant) -> tuple[Any, ...]:
+    """The table's own order; `manual` by what it lets through, and how much of it."""
     first = variant.stop.split("+")[0]
-    return list(STOPS).index(first) + len(STOPS) * ("+" in variant.stop), variant.label
+    config = variant.config
+    doses = [
+        sorted(_by_module(each).values()) for each in (config.manual_every, config.manual_scale)
+    ]
+    place = list(STOPS).index(first) + len(STOPS) * ("+" in variant.stop)
+    return place, len(variant.route), variant.route, doses, variant.label

@@ -9,7 +9,7 @@ from ddpg.comparison.statistics import Estimate
 from ddpg.comparison.variants import Variant
 from ddpg.stops import Effect
 
-Verdict = Literal["held", "broken", "open", "measured"]
+Verdict = Literal["held", "broken", "open"]
 
 _TRAINED = {"critic_update": "critic", "actor_update": "actor"}
 _COUNTS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
@@ -25,9 +25,9 @@ class Claim:
 
 @dataclass(frozen=True)
 class Finding:
-    """What one variant did."""
+    """What a variant did, or several that did the same and gave one curve."""
 
-    variant: Variant
+    label: str
     promise: str
     """What its stop is said to do."""
     moved: str
@@ -44,19 +44,18 @@ def claims(analysis: Analysis) -> list[Claim]:
 
 
 def findings(analysis: Analysis) -> list[Finding]:
-    """One a variant."""
-    return [
-        Finding(
-            variant,
-            variant.promise.value,
-            _moved(analysis, variant),
-            _kept(analysis, variant),
-            score := analysis.score(variant),
-            _learning(analysis, score),
-            _flattery(score),
-        )
-        for variant in analysis.section.variants
-    ]
+    """In the order of the section's curves."""
+    found: list[Finding] = []
+    for score in analysis.scores:
+        alike: dict[tuple[str, str, Verdict], list[str]] = {}
+        for variant in score.curve.variants:
+            did = (variant.promise.value, _moved(analysis, variant), _kept(analysis, variant))
+            alike.setdefault(did, []).append(variant.label)
+        found += [
+            Finding(_listed(labels), *did, score, _learning(analysis, score), _flattery(score))
+            for did, labels in alike.items()
+        ]
+    return found
 
 
 def count(number: int, noun: str) -> str:
@@ -141,23 +140,19 @@ def _promises(analysis: Analysis) -> Iterable[Claim]:
 
 
 def _learning_claims(analysis: Analysis) -> Iterable[Claim]:
+    """Of what protects; the table has the rest."""
     for score in analysis.scores:
-        protects = score.curve.variant.promise is Effect.PROTECTS
-        for other, figure in (
-            ("the control", score.improvement),
-            ("the protected", score.over_protected),
-        ):
-            if figure is not None:
-                verdict: Verdict = "measured"
-                if protects and figure.low <= 0.5 <= figure.high:
-                    verdict = "open"
-                elif protects:
-                    verdict = "held" if figure.low > 0.5 else "broken"
-                yield Claim(
-                    verdict,
-                    f"{score.curve.short}: {_comparison(figure)} {other} by final score "
-                    f"(P(better) {figure}, {count(figure.members, 'member')}).",
-                )
+        figure = score.improvement
+        if score.curve.variant.promise is Effect.PROTECTS and figure is not None:
+            verdict: Verdict = "held" if figure.low > 0.5 else "broken"
+            if figure.low <= 0.5 <= figure.high:
+                verdict = "open"
+            yield Claim(
+                verdict,
+                f"A stop that protects learns better than the control: {score.curve.short} is "
+                f"{_comparison(figure)} it by final score (P(better) {figure}, "
+                f"{count(figure.members, 'member')}).",
+            )
 
 
 def _comparison(improvement: Estimate) -> str:
