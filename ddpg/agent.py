@@ -13,6 +13,7 @@ from torch import Generator, Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from ddpg.adam import Adam
+from ddpg.compiled import CompiledPart, Part
 from ddpg.config import Config
 from ddpg.networks import Actor, Critic
 from ddpg.replay import Batch
@@ -95,6 +96,11 @@ class DDPG:
             *self.critic_target.parameters(),
             *self.actor_target.parameters(),
         ]
+        self._critic_part: Part = self._update_critic_and_tell
+        self._actor_part: Part = self._update_actor_and_targets
+        if config.compile:
+            self._critic_part = CompiledPart(self.critic_stop, self._critic_part)
+            self._actor_part = CompiledPart(self.actor_stop, self._actor_part)
 
     @torch.no_grad()
     def act(self, observation: Tensor) -> Tensor:
@@ -149,14 +155,14 @@ class DDPG:
 
     def update(self, batch: Batch) -> Metrics:
         """One pass of algorithm 1's inner loop: critic, actor, targets."""
-        critic_loss, q, target = self.update_critic(batch)
-        # Now, since the actor's update may write the critic's gradients, or clear them.
-        critic_gradient = _largest_gradient(self.critic)
-        actor_loss = self.update_actor(batch)
-        actor_gradient = _largest_gradient(self.actor)
-        self.update_targets()
-        means = q.mean(dim=(1, 2)), target.mean(dim=(1, 2))
-        return Metrics(critic_loss, *means, critic_gradient, actor_loss, actor_gradient)
+        critic_loss, q, target, critic_gradient = self._critic_part(batch)
+        actor_loss, actor_gradient = self._actor_part(batch)
+        return Metrics(critic_loss, q, target, critic_gradient, actor_loss, actor_gradient)
+
+    @property
+    def compiles_next(self) -> bool:
+        """Whether the coming update is compiled first, which takes a while."""
+        return isinstance(self._actor_part, CompiledPart) and not self._actor_part.is_compiled
 
     @property
     def modules(self) -> dict[str, nn.Module]:
@@ -181,6 +187,16 @@ class DDPG:
         state = deepcopy(state)
         for name, part in {**self.modules, **self._stateful()}.items():
             part.load_state_dict(state[name])
+
+    def _update_critic_and_tell(self, batch: Batch) -> tuple[Tensor, ...]:
+        critic_loss, q, target = self.update_critic(batch)
+        means = q.mean(dim=(1, 2)), target.mean(dim=(1, 2))
+        return critic_loss, *means, _largest_gradient(self.critic)
+
+    def _update_actor_and_targets(self, batch: Batch) -> tuple[Tensor, ...]:
+        actor_loss = self.update_actor(batch)
+        self.update_targets()
+        return actor_loss, _largest_gradient(self.actor)
 
     def _stateful(self) -> dict[str, Any]:
         return {

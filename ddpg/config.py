@@ -118,6 +118,9 @@ class Config:
 
     device: str = _setting("cpu", "cpu, cuda, cuda:N, mps, or auto: the first of cuda, mps, cpu")
     threads: int = _setting(1, "threads of PyTorch on the CPU", "threads", ge=1, le=1024)
+    compile: bool = _setting(
+        False, "compile the update: some 20 s at the first start, then several times as fast"
+    )
     runs: str = _setting("runs", "folder of all runs")
     name: str | None = _setting(None, "name of this run; null: <env>-<stop>-<seed>")
     resume: bool = _setting(False, "go on with the run `name` from a checkpoint of its own")
@@ -167,6 +170,11 @@ class Config:
             raise ConfigError(
                 f"action_layer is {self.action_layer}; allowed: 0 to {len(self.hidden)}, since "
                 f"hidden has {len(self.hidden)} layers"
+            )
+        if self.compile and self.optimizer != "adam":
+            raise ConfigError(
+                f"compile is True with optimizer {self.optimizer!r}; allowed: optimizer 'adam', "
+                "since the step of torch.optim.SGD cannot be part of a compiled graph"
             )
         if self.seed + self.members > 2**31:
             raise ConfigError(

@@ -66,7 +66,7 @@ def show(bar: Bar, progress: Progress) -> None:
         total=progress.steps,
         completed=progress.step,
         returns=returns,
-        separation=progress.separation,
+        separation=progress.activity or progress.separation,
     )
 
 

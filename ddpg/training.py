@@ -13,8 +13,9 @@ import torch
 from numpy.typing import NDArray
 
 from ddpg import separation, tracking
-from ddpg.agent import DDPG
+from ddpg.agent import DDPG, Metrics
 from ddpg.checkpoint import Checkpoints
+from ddpg.compiled import CompileError, cache_folder
 from ddpg.config import Config, ConfigError
 from ddpg.device import deterministic, resolve_device
 from ddpg.divergence import DivergenceWatch
@@ -41,6 +42,8 @@ class Progress:
     """Mean return of each member in the last evaluation `[member]`; None before the first."""
     separation: str
     """What the last audit found, in a few words; empty before the first."""
+    activity: str = ""
+    """What keeps the run from its steps for a while; empty while it takes them."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,7 @@ def train(config: Config, report: Callable[[Progress], None] | None = None) -> T
     Raises:
         ConfigError: the settings cannot be used, or the run's folder is taken.
         CheckpointError: the checkpoint of a resumed run is missing, damaged or of another run.
+        CompileError: the compiler failed.
         DivergenceError: a loss, gradient or value became NaN or infinite.
         EnvironmentFaultError: an environment did something wrong.
         StorageError: a file cannot be written.
@@ -270,9 +274,23 @@ class Trainer:
         every = self.config.separation_every
         if every and self.updates % every == 0:
             self._audit(batch)
-        metrics = self.agent.update(batch)
-        self.window.append(metrics)
+        self.window.append(self._learn(batch))
         self.updates += 1
+
+    def _learn(self, batch: Batch) -> Metrics:
+        """One update; before the first of a compiled one it is told what takes so long."""
+        if not self.agent.compiles_next:
+            return self.agent.update(batch)
+        self._report(f"compiling the update, once, into {cache_folder()}")
+        try:
+            return self.agent.update(batch)
+        except CompileError as error:
+            # Ctrl-C reaches the C++ compiler too.
+            if self.interrupt.signal is not None:
+                raise KeyboardInterrupt from error
+            raise
+        finally:
+            self._report()
 
     def _audit(self, batch: Batch) -> None:
         """Measure where the coming update's gradients go; the weights stay as they are."""
@@ -307,8 +325,8 @@ class Trainer:
         """Keep `values` `[member]` for the coming point, but for members that were dropped."""
         self.tracker.add(tag, np.where(self.watch.alive, values, np.nan))
 
-    def _report(self) -> None:
-        self.report(Progress(self.step, self.config.steps, self.returns, self.verdict))
+    def _report(self, activity: str = "") -> None:
+        self.report(Progress(self.step, self.config.steps, self.returns, self.verdict, activity))
 
     def _made_of(self) -> dict[str, Any]:
         """What a checkpoint of this run agrees in with it."""

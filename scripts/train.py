@@ -23,6 +23,7 @@ def command() -> int:
     # Here, so that a Ctrl-C while PyTorch loads is one like any other.
     from ddpg.checkpoint import CheckpointError, DamagedCheckpointError
     from ddpg.command_line import fail, one_sentence_warnings, parse_config
+    from ddpg.compiled import CompileError
     from ddpg.config import ConfigError
     from ddpg.display import progress_display, returns_text, show
     from ddpg.faults import RunError
@@ -42,7 +43,7 @@ def command() -> int:
             f"{error}; go on from the checkpoint before it, of step {error.before:,}, with: "
             f"{again} --resume_from previous",
         )
-    except (ConfigError, CheckpointError) as error:
+    except (ConfigError, CheckpointError, CompileError) as error:
         fail("train.py", error)
     except RunError as error:
         print(f"train.py: stopped: {error}", file=sys.stderr)
@@ -65,7 +66,9 @@ def command() -> int:
 def resume_command(config: "Config", folder: Path) -> str:
     """What goes on with the run in `folder`, up to the length that was asked for."""
     place = ["--runs", str(folder.parent), "--name", folder.name, "--steps", str(config.steps)]
-    return shlex.join(["python", sys.argv[0], "--resume", *place])
+    # A run's own file may not import a module, so it is to be named again.
+    named = ["--env", config.env] if ":" in config.env else []
+    return shlex.join(["python", sys.argv[0], "--resume", *place, *named])
 
 
 if __name__ == "__main__":

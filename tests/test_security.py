@@ -22,7 +22,6 @@ from ddpg.config import Config
 from ddpg.isolation import Contract, audit, trains
 from ddpg.random_streams import RandomStreams
 from ddpg.replay import ReplayBuffer
-from ddpg.run_folder import RunFolder
 from ddpg.tutorial.blocks import Code, Section, Table, Words
 from ddpg.tutorial.page import page
 from tests.bad_input.harness import call
@@ -170,10 +169,11 @@ def importing_run(folder, monkeypatch):
     """A whole run whose config.yaml names a module, which makes `touched` when imported."""
     (folder / "touching.py").write_text("open('touched', 'w').close()\n")
     monkeypatch.syspath_prepend(folder)
-    settings = {"evaluation_every": 5, "random_steps": 5, "steps": 10, "hidden": (4,)}
+    settings: dict[str, Any] = {"evaluation_every": 5, "random_steps": 5, "steps": 10, "hidden": (4,)}
+    settings["env"] = "touching:Pendulum-v1"
     result = train(Config(runs="runs", name="mine", log_every=5, **settings))
-    config = RunFolder(result.folder).config_file
-    config.write_text(config.read_text().replace("env: Pendulum", "env: touching:Pendulum"))
+    Path("touched").unlink()
+    del sys.modules["touching"]
     yield result.folder
     sys.modules.pop("touching", None)
 

@@ -1,6 +1,7 @@
 """The interface of a stop, and the control: the stop that stops nothing."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from enum import Enum
 from itertools import chain
 from typing import ClassVar
@@ -74,6 +75,14 @@ class Stop:
     def parameters(self) -> list[nn.Parameter]:
         """What the optimizer of this update holds: trained, then protected parameters."""
         return self.trained_parameters + self.protected_parameters
+
+    def around(self) -> AbstractContextManager[None]:
+        """What must hold before a compiled update begins and until it has ended; here, nothing.
+
+        A compiled graph cannot change whether a parameter requires grad. Where `through` runs
+        outside of graphs, it needs no `around`.
+        """
+        return nullcontext()
 
     def through(self, function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
         """Run the protected computation `function` on the tensors that enter it.

@@ -49,4 +49,7 @@ class ChainRule(Stop):
         tensors, leaves = zip(*self._crossing, strict=True)
         # A kept graph would stay alive until the next update.
         self._crossing = []
-        torch.autograd.backward(tensors, torch.autograd.grad(loss, leaves))
+        gradients = torch.autograd.grad(loss, leaves)
+        for tensor, gradient in zip(tensors, gradients, strict=True):
+            # All of them may come from one graph.
+            tensor.backward(gradient, retain_graph=tensor is not tensors[-1])

@@ -1,6 +1,7 @@
 """`a+b`: several stops at one crossing."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import partial
 
 from torch import Tensor, nn
@@ -22,6 +23,13 @@ class Composition(Stop):
     def parameters(self) -> list[nn.Parameter]:
         held = [set(stop.parameters()) for stop in self.stops]
         return [p for p in super().parameters() if all(p in some for some in held)]
+
+    @contextmanager
+    def around(self) -> Iterator[None]:
+        with ExitStack() as stack:
+            for stop in self.stops:
+                stack.enter_context(stop.around())
+            yield
 
     def through(self, function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
         for stop in reversed(self.stops):

@@ -1,8 +1,9 @@
 """`freeze`: switch `requires_grad` off on the protected parameters for the forward pass."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from ddpg.stops.base import Crossing, Effect, Stop, StopError
 
@@ -23,7 +24,27 @@ class Freeze(Stop):
     effect = {Crossing.UPSTREAM: Effect.PROTECTS, Crossing.DOWNSTREAM: Effect.PROTECTS}
     hides_parameters = True
 
+    def __init__(self, trained: Mapping[str, nn.Module], protected: Mapping[str, nn.Module]):
+        super().__init__(trained, protected)
+        self._holds = False
+
+    @contextmanager
+    def around(self) -> Iterator[None]:
+        with self._frozen():
+            self._holds = True
+            try:
+                yield
+            finally:
+                self._holds = False
+
     def through(self, function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
+        if self._holds:
+            return function(*inputs)
+        with self._frozen():
+            return function(*inputs)
+
+    @contextmanager
+    def _frozen(self) -> Iterator[None]:
         frozen = [p for p in self.protected_parameters if p.requires_grad]
         if not frozen:
             raise StopError(
@@ -33,7 +54,7 @@ class Freeze(Stop):
         try:
             for parameter in frozen:
                 parameter.requires_grad_(False)
-            return function(*inputs)
+            yield
         finally:
             for parameter in frozen:
                 parameter.requires_grad_(True)

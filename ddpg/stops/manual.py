@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from ddpg.stops.base import Crossing, Effect, Stop, StopError
 
@@ -45,27 +46,30 @@ class Manual(Stop):
         self.every = _per_module("manual_every", manual_every, protected)
         if min(self.every.values(), default=1) < 1:
             raise StopError(f"manual_every is {manual_every}; allowed: 1 or more updates")
-        self.updates = 0
+        # A tensor, since a compiled graph takes each value of a number for another program.
+        self.updates = torch.zeros(
+            (), dtype=torch.int64, device=self.protected_parameters[0].device
+        )
 
     def edit_gradients(self) -> None:
         self.updates += 1
         for name, module in self.protected.items():
-            if self.every[name] > 1 and self.updates % self.every[name] == 0:
-                continue
             for parameter in module.parameters():
-                if parameter.grad is None:
-                    continue
-                if self.scale[name] == 0:
-                    parameter.grad.zero_()
-                else:
-                    parameter.grad.mul_(self.scale[name])
+                if parameter.grad is not None:
+                    self._edit(parameter.grad, self.scale[name], self.every[name])
+
+    def _edit(self, gradient: Tensor, scale: float, every: int) -> None:
+        # A product with 0 would keep infinities, as NaN, and signs.
+        scaled = torch.zeros_like(gradient) if scale == 0 else gradient * scale
+        passes = self.updates % every == 0
+        gradient.copy_(torch.where(passes, gradient, scaled) if every > 1 else scaled)
 
     def state_dict(self) -> dict[str, int]:
-        return {"updates": self.updates}
+        return {"updates": int(self.updates)}
 
     def load_state_dict(self, state: Mapping[str, int]) -> None:
         super().load_state_dict(state)
-        self.updates = state["updates"]
+        self.updates.fill_(state["updates"])
 
 
 def _per_module(

@@ -42,7 +42,7 @@ TEXTS = {
 
 
 def prepare(folder: Path) -> None:
-    """Write them, and runs: one trained, one that never was, and one that names a module."""
+    """Write them, and runs: one trained, one that lost its checkpoints, and one that names a module."""
     for name, content in TEXTS.items():
         (folder / name).write_bytes(content)
     with (folder / "large.yaml").open("wb") as file:
@@ -50,4 +50,6 @@ def prepare(folder: Path) -> None:
     (folder / "folder.yaml").mkdir()
     train(Config(runs=str(folder / "runs"), name="trained", steps=60, random_steps=30, hidden=(8,)))
     for name, env in (("taken", "Pendulum-v1"), ("imports", "touches:Pendulum-v1")):
-        RunFolder.create(Config(runs=str(folder / "runs"), name=name, env=env))
+        run = RunFolder.create(Config(runs=str(folder / "runs"), name=name, env=env))
+        # It has begun, so that it cannot begin again.
+        run.metrics_file.write_text("step,member\n500,0\n")

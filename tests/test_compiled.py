@@ -1,0 +1,175 @@
+"""Compiled updates: every stop in the graph, equal to the bit, and what surrounds them."""
+
+import os
+import subprocess
+import sys
+from functools import cache
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+
+from ddpg import separation
+from ddpg.agent import DDPG
+from ddpg.compiled import CompileError
+from ddpg.config import Config, ConfigError
+from ddpg.stops import STOPS, Crossing, Effect, StopWarning, legal
+from tests.parts import gradient_kind, make_agent, random_batch, same_bits, snapshot
+
+pytestmark = pytest.mark.slow
+
+UPSTREAM = legal(Crossing.UPSTREAM, Effect.PROTECTS)
+DOWNSTREAM = legal(Crossing.DOWNSTREAM, Effect.PROTECTS)
+# Each stop once at each crossing where it protects; a compilation takes seconds.
+CORRECT = [
+    (UPSTREAM[index], DOWNSTREAM[index % len(DOWNSTREAM)]) for index in range(len(UPSTREAM))
+] + [("detach+inputs", "freeze+optimizer+manual")]
+LEAKING = [("none", "none"), ("eval", "eval")]
+STARVING = [("no_grad", stop) for stop in legal(Crossing.DOWNSTREAM, Effect.STARVES)]
+UPDATES = 5
+
+
+class Outcome(NamedTuple):
+    """What some updates made of an agent."""
+
+    weights: dict[str, dict[str, torch.Tensor]]
+    gradients: dict[str, str]
+    """Module -> `none`, `zero` or `nonzero`."""
+    terms: list[torch.Tensor]
+
+
+def small(**settings: Any) -> DDPG:
+    """An agent that compiles quickly."""
+    return make_agent(**{"members": 2, "hidden": (8,), **settings})
+
+
+def learn(agent: DDPG, first: int = 0, last: int = UPDATES) -> Outcome:
+    """Updates on the batches from `first` up to `last`."""
+    metrics = [agent.update(random_batch(2, seed)) for seed in range(first, last)]
+    return Outcome(
+        {name: snapshot(module) for name, module in agent.modules.items()},
+        {name: gradient_kind(module.parameters()) for name, module in agent.modules.items()},
+        [term.clone() for term in metrics[-1]],
+    )
+
+
+@cache
+def outcome(stop: str, actor_stop: str, compile: bool) -> Outcome:  # noqa: A002 (the setting)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("warnings.warn", lambda *_, **__: None)
+        return learn(small(stop=stop, actor_stop=actor_stop, compile=compile))
+
+
+def assert_same(left: Outcome, right: Outcome) -> None:
+    for name, weights in left.weights.items():
+        assert same_bits(weights, right.weights[name]), name
+    for ours, theirs in zip(left.terms, right.terms, strict=True):
+        assert torch.equal(ours, theirs)
+
+
+def test_every_stop_is_tried_at_every_crossing_where_it_is_legal():
+    for crossing, position in ((Crossing.UPSTREAM, 0), (Crossing.DOWNSTREAM, 1)):
+        tried = {pair[position] for pair in CORRECT + LEAKING + STARVING}
+        runs = {
+            name
+            for name, stop in STOPS.items()
+            if stop.effect[crossing] not in (Effect.ILLEGAL, Effect.IMPOSSIBLE)
+        }
+        assert runs <= tried
+
+
+@pytest.mark.parametrize("stops", CORRECT, ids=" / ".join)
+def test_correct_stops_are_equal_to_the_bit(stops):
+    assert_same(outcome(*stops, compile=True), outcome(*CORRECT[0], compile=True))
+
+
+@pytest.mark.parametrize("stops", CORRECT + LEAKING + STARVING, ids=" / ".join)
+def test_a_compiled_update_is_the_uncompiled_one_up_to_rounding(stops):
+    ours, eager = outcome(*stops, compile=True), outcome(*stops, compile=False)
+    assert ours.gradients == eager.gradients
+    start = small()
+    for name, weights in eager.weights.items():
+        for key, value in weights.items():
+            assert (ours.weights[name][key] - value).abs().max() < 1e-6, (name, key)
+        moved = not same_bits(weights, snapshot(start.modules[name]))
+        assert moved == (not same_bits(ours.weights[name], snapshot(start.modules[name])))
+    for term, value in zip(ours.terms, eager.terms, strict=True):
+        assert torch.allclose(term, value, atol=1e-6)
+
+
+@pytest.mark.parametrize("stops", LEAKING, ids=" / ".join)
+def test_controls_leak(stops):
+    leaking, correct = outcome(*stops, compile=True), outcome(*CORRECT[0], compile=True)
+    assert_same(leaking, outcome(*LEAKING[0], compile=True))
+    for module in leaking.weights:
+        assert not same_bits(leaking.weights[module], correct.weights[module])
+    assert leaking.gradients["critic_target"] == "nonzero"
+
+
+def test_what_is_watched_does_not_change_what_is_learned():
+    watched = small(stop="manual", actor_stop="freeze+optimizer", compile=True)
+    contract = separation.contract(watched)
+    for seed in range(UPDATES):
+        found = separation.measure(watched, contract, random_batch(2, seed))
+        assert found.verdict == "separation kept"
+        assert (found.values["critic_update/critic/grade"] == 3).all()
+        assert (found.values["actor_update/actor/grade"] == 3).all()
+        watched.update(random_batch(2, seed))
+    plain = learn(small(stop="manual", actor_stop="freeze+optimizer", compile=True))
+    again = {name: snapshot(module) for name, module in watched.modules.items()}
+    for name, weights in plain.weights.items():
+        assert same_bits(weights, again[name]), name
+
+
+def test_a_state_goes_on_to_the_bit_and_periods_are_kept_across_it():
+    settings = {"stop": "manual", "manual_every": 3, "compile": True}
+    whole = learn(small(**settings), last=8)
+    first, second = small(**settings), small(**settings)
+    learn(first, last=4)
+    state = first.state_dict()
+    second.load_state_dict(state)
+    assert_same(learn(second, 4, 8), whole)
+    # Into an agent whose graphs are there already.
+    second.load_state_dict(small(**settings).state_dict())
+    assert_same(learn(second, last=8), whole)
+    # Into an uncompiled one, and back.
+    eager = small(**{**settings, "compile": False})
+    learn(eager, last=4)
+    second.load_state_dict(eager.state_dict())
+    for name, weights in learn(second, 4, 8).weights.items():
+        for key, value in weights.items():
+            assert (whole.weights[name][key] - value).abs().max() < 1e-6, (name, key)
+    # Every third update lets the gradient through, so that the targets are moved by it.
+    assert not same_bits(
+        whole.weights["critic_target"],
+        learn(small(stop="no_grad"), last=8).weights["critic_target"],
+    )
+
+
+def test_a_batch_of_another_shape_is_refused():
+    agent = small(compile=True)
+    learn(agent, last=1)
+    with pytest.raises(
+        CompileError, match=r"\[2, 9, 3\].*allowed: those of the first.*\[2, 8, 3\]"
+    ):
+        agent.update(random_batch(2, 0, batch=9))
+
+
+def test_without_a_compiler_one_sentence_says_so():
+    code = "from tests.parts import make_agent; make_agent(compile=True)"
+    environment = {**os.environ, "CXX": "no-such-compiler"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "ConfigError: compile is True, and PyTorch finds no C++ compiler" in done.stderr
+
+
+def test_an_optimizer_that_cannot_be_compiled_is_refused():
+    with pytest.raises(ConfigError, match="compile is True with optimizer 'sgd'; allowed: "):
+        Config(compile=True, optimizer="sgd")
+
+
+def test_a_stop_that_cannot_train_warns_as_ever():
+    with pytest.warns(StopWarning, match="cannot train"):
+        small(actor_stop="detach", compile=True)
