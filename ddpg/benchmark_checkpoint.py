@@ -1,8 +1,8 @@
 """What checkpoints cost a training: `python -m ddpg.benchmark_checkpoint MEMBERS`.
 
-One interval of the default `checkpoint_every`, of which only the last part trains, and is timed: with
-one evaluation and one audit, as every such part has. The checkpoint at its end has the replay of the
-whole interval. Both are timed in one process, so that a machine that is slow is slow for both.
+One interval of the default `checkpoint_every`, of which only the last part trains, and is timed:
+with one evaluation and one audit, as every such part has. The checkpoint at its end has the replay
+of the whole interval. Both are timed in one process, so that a slow machine is slow for both.
 """
 
 import sys
