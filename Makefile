@@ -3,7 +3,7 @@ PYTHON ?= python3
 ARGS ?= --stop detach
 PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: train test setup lint test-fast bench soak
+.PHONY: train test setup lint test-fast bench faults soak
 
 train: .venv/.ready
 	.venv/bin/python scripts/train.py $(ARGS)
@@ -18,6 +18,10 @@ lint: .venv/.ready-development
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/pyright
+
+# The tests of faults with 50 kills instead of 10.
+faults: .venv/.ready-development
+	DDPG_KILLS=50 .venv/bin/python -m pytest tests/faults
 
 # Every figure of docs/performance.md, measured and written into it: hours, and the machine must be idle.
 bench: .venv/.ready-bench

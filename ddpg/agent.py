@@ -155,9 +155,9 @@ class DDPG:
 
     def update(self, batch: Batch) -> Metrics:
         """One pass of algorithm 1's inner loop: critic, actor, targets."""
-        critic_told = self._critic_part(batch)
-        actor_told = self._actor_part(batch)
-        return Metrics(*critic_told, *actor_told)
+        critic_loss, q, target, critic_gradient = self._critic_part(batch)
+        actor_loss, actor_gradient = self._actor_part(batch)
+        return Metrics(critic_loss, q, target, critic_gradient, actor_loss, actor_gradient)
 
     @property
     def compiles_next(self) -> bool:

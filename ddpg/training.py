@@ -164,7 +164,7 @@ class Trainer:
                 self.begin()
                 with self.interrupt:
                     self.advance(self.config.steps)
-                    self._save()
+                    self.save()
         except EnvironmentFaultError as error:
             what = f"{error.what} at environment step {self.step + 1}; {self._kept()}"
             raise EnvironmentFaultError(what, error.member) from error
@@ -179,7 +179,7 @@ class Trainer:
         """Start every environment's first episode, unless a checkpoint has brought it back."""
         if self.checkpoints.latest_step() is None:
             self.environments.reset(self.seeds)
-            self._save()
+            self.save()
         for member in self.begun_anew:
             self._warn(
                 member,
@@ -210,7 +210,7 @@ class Trainer:
                 self._evaluate()
             self.tracker.write(self.step)
             if config.checkpoint_every and self.step % config.checkpoint_every == 0:
-                self._save()
+                self.save()
 
     def close(self) -> None:
         """Free environments and files."""
@@ -343,7 +343,13 @@ class Trainer:
             "replay_capacity": config.replay_capacity,
         }
 
-    def _save(self) -> None:
+    def save(self) -> None:
+        """Write a checkpoint, of weights that are finite.
+
+        Raises:
+            DivergenceError: something is not finite; the checkpoints before are kept.
+            OSError: a file cannot be written; the checkpoints before are kept.
+        """
         self.watch.check_window(self.window, self.step)
         self.watch.check_agent(self.agent, self.step)
         # First the curves: what a checkpoint has behind it must be there when it is taken up.

@@ -100,6 +100,6 @@ def test_weights_that_are_not_finite_are_not_kept(tmp_path: Path) -> None:
     with pytest.raises(
         DivergenceError, match=r"weight critic_target\.hidden\.0\.weight of member 2"
     ):
-        trainer._save()
+        trainer.save()
     assert trainer.checkpoints.latest_step() == 20
     trainer.close()

@@ -4,6 +4,7 @@ import os
 import random
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from tests.faults.processes import differences, start
 
 KILLS = int(os.environ.get("DDPG_KILLS", "10"))
 """`make faults` sets 50."""
-SETTINGS = {
+SETTINGS: dict[str, Any] = {
     "members": 2,
     "hidden": (16, 16),
     "random_steps": 100,
@@ -35,28 +36,25 @@ def train(config: Config) -> None:
 
 @pytest.mark.slow
 def test_a_run_that_is_killed_again_and_again_ends_as_if_it_never_was(tmp_path: Path) -> None:
+    """Every other kill falls upon a file that is about to get its name, or has just got it."""
     moments = random.Random(0)
-    killed, in_checkpoint = 0, 0
-    steps = 60 * KILLS + 200
-    settings = {"runs": str(tmp_path), "steps": steps, **SETTINGS}
-    while killed < KILLS:
-        begun = (tmp_path / "killed").exists()
-        attempt = Config(name="killed", resume=begun, **settings)
-        if killed % 2:
+    settings = {"runs": str(tmp_path), **SETTINGS}
+    folder, in_checkpoint = tmp_path / "killed", 0
+    for kill in range(KILLS):
+        attempt = Config(name="killed", resume=folder.exists(), steps=10**6, **settings)
+        if kill % 2:
             process = start(attempt, die_at=moments.randrange(1, 12))
-            process.join(120)
         else:
             process = start(attempt)
-            process.join(moments.uniform(0.2, 1.0))
+            process.join(moments.uniform(0.1, 1.0))
             process.kill()
-            process.join()
-        assert process.exitcode == -signal.SIGKILL, "it ended before it was killed"
-        killed += 1
-        in_checkpoint += any((tmp_path / "killed").glob("checkpoints/*.unfinished"))
+        process.join(300)
+        assert process.exitcode == -signal.SIGKILL
+        in_checkpoint += any(folder.glob("checkpoints/*.unfinished"))
     assert in_checkpoint >= KILLS // 10
-    stopped_at = Checkpoints(tmp_path / "killed" / "checkpoints").latest_step()
-    assert stopped_at is not None
-    assert 0 < stopped_at < steps
-    train(Config(name="killed", resume=True, **settings))
-    train(Config(name="whole", **settings))
-    assert differences(tmp_path / "whole", tmp_path / "killed") == []
+    reached = Checkpoints(folder / "checkpoints").latest_step()
+    assert reached is not None
+    assert reached > SETTINGS["checkpoint_every"]
+    train(Config(name="killed", resume=True, steps=reached + 60, **settings))
+    train(Config(name="whole", steps=reached + 60, **settings))
+    assert differences(tmp_path / "whole", folder) == []
