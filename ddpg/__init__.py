@@ -11,9 +11,10 @@ if TYPE_CHECKING:
     from ddpg.checkpoint import CheckpointError
     from ddpg.config import Config, ConfigError
     from ddpg.evaluation import Evaluation, evaluate
+    from ddpg.faults import DivergenceError, EnvironmentFaultError, RunError, StorageError
     from ddpg.policy import Policy, load_policy
     from ddpg.replay import Batch
-    from ddpg.training import DivergenceError, Progress, TrainingResult, train
+    from ddpg.training import Progress, TrainingResult, train
 
 _HOMES = {
     "DDPG": "agent",
@@ -21,10 +22,13 @@ _HOMES = {
     "CheckpointError": "checkpoint",
     "Config": "config",
     "ConfigError": "config",
-    "DivergenceError": "training",
+    "DivergenceError": "faults",
+    "EnvironmentFaultError": "faults",
     "Evaluation": "evaluation",
     "Policy": "policy",
     "Progress": "training",
+    "RunError": "faults",
+    "StorageError": "faults",
     "TrainingResult": "training",
     "evaluate": "evaluation",
     "load_policy": "policy",
@@ -38,9 +42,12 @@ __all__ = [
     "Config",
     "ConfigError",
     "DivergenceError",
+    "EnvironmentFaultError",
     "Evaluation",
     "Policy",
     "Progress",
+    "RunError",
+    "StorageError",
     "TrainingResult",
     "evaluate",
     "load_policy",

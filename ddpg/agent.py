@@ -31,6 +31,10 @@ class Metrics(NamedTuple):
     """Mean of Q(s, a) over the batch."""
     target: Tensor
     """Mean of y over the batch."""
+    critic_gradient: Tensor
+    """Largest absolute entry of the critic's gradient, before its optimizer's step."""
+    actor_gradient: Tensor
+    """Largest absolute entry of the actor's gradient, before its optimizer's step."""
 
 
 class DDPG:
@@ -103,6 +107,11 @@ class DDPG:
         """μ(s): `[member, batch, observation]` -> `[member, batch, action]` in [−1, 1]."""
         return self.actor(observation)
 
+    @torch.no_grad()
+    def value(self, observation: Tensor) -> Tensor:
+        """Q(s, μ(s)): `[member, batch, observation]` -> `[member, batch, 1]`."""
+        return self.critic(observation, self.actor(observation))
+
     def bootstrap(self, next_observation: Tensor) -> Tensor:
         """Q'(s', μ'(s')): `[member, batch, observation]` -> `[member, batch, 1]`."""
         return self.critic_target(next_observation, self.bootstrap_actor(next_observation))
@@ -146,9 +155,9 @@ class DDPG:
 
     def update(self, batch: Batch) -> Metrics:
         """One pass of algorithm 1's inner loop: critic, actor, targets."""
-        critic_loss, q, target = self._critic_part(batch)
-        (actor_loss,) = self._actor_part(batch)
-        return Metrics(critic_loss, actor_loss, q, target)
+        critic_loss, q, target, critic_gradient = self._critic_part(batch)
+        actor_loss, actor_gradient = self._actor_part(batch)
+        return Metrics(critic_loss, actor_loss, q, target, critic_gradient, actor_gradient)
 
     @property
     def compiles_next(self) -> bool:
@@ -180,13 +189,15 @@ class DDPG:
             part.load_state_dict(state[name])
 
     def _update_critic_and_tell(self, batch: Batch) -> tuple[Tensor, ...]:
-        critic_loss, q, target = self.update_critic(batch)
-        return critic_loss, q.mean(dim=(1, 2)), target.mean(dim=(1, 2))
+        loss, q, target = self.update_critic(batch)
+        # Now, since the actor's update may write the critic's gradients, or clear them.
+        gradient = _largest_gradient(self.critic)
+        return loss, q.mean(dim=(1, 2)), target.mean(dim=(1, 2)), gradient
 
     def _update_actor_and_targets(self, batch: Batch) -> tuple[Tensor, ...]:
-        actor_loss = self.update_actor(batch)
+        loss = self.update_actor(batch)
         self.update_targets()
-        return (actor_loss,)
+        return loss, _largest_gradient(self.actor)
 
     def _stateful(self) -> dict[str, Any]:
         return {
@@ -203,6 +214,14 @@ def _descend(stop: Stop, optimizer: torch.optim.Optimizer, loss: Tensor) -> None
     stop.backward(loss.sum())
     stop.edit_gradients()
     optimizer.step()
+
+
+def _largest_gradient(module: nn.Module) -> Tensor:
+    """Largest absolute entry of each member's gradient `[member]`; NaN if one is; 0 without any."""
+    gradients = [
+        (torch.zeros_like(p) if p.grad is None else p.grad).flatten(1) for p in module.parameters()
+    ]
+    return torch.linalg.vector_norm(torch.cat(gradients, dim=1), ord=torch.inf, dim=1)
 
 
 def _optimizer(

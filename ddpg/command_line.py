@@ -1,6 +1,7 @@
 """The command line of `scripts/train.py`, made from the config: `--config`, any field, `--help`."""
 
 import dataclasses
+import os
 import re
 import sys
 import warnings
@@ -12,35 +13,73 @@ from typing import Any, NoReturn, get_type_hints
 import yaml
 from jsonargparse import ActionYesNo, ArgumentParser, Namespace
 
-from ddpg.config import Config, help_text, unknown_setting, value_error
+from ddpg.config import (
+    Config,
+    ConfigError,
+    help_text,
+    module_in_a_file,
+    unknown_setting,
+    value_error,
+)
+from ddpg.faults import RunWarning
 from ddpg.run_folder import RunFolder
+from ddpg.settings_file import read_settings
 from ddpg.stops import StopWarning
+
+_WIDER: dict[Any, Any] = {
+    int: int | float,
+    tuple[int, ...]: list[Any],
+    dict[str, bool | int | float | str]: dict[str, Any],
+}
+"""Type of a setting -> what the parser takes; whether 1e4 is a whole number, Config says."""
 
 
 class OneSentenceParser(ArgumentParser):
     """A parser whose errors are one sentence and exit status 2."""
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:  # noqa: ARG002 (theirs)
+        number = re.search(r"""Parser key "(\w+)"[^"]*<class 'int'>[^"]*value: (\S*)""", message)
+        if number:
+            message = f"{number[1]} is {number[2]!r}; allowed: a whole number"
         fail(self.prog, message)
 
 
 class _ConfigParser(OneSentenceParser):
-    """Says of a setting that is not allowed what is."""
+    """Says of a setting that is not allowed what is; a file's `module:id` is not taken."""
+
+    refused: str | None = None
+    """The sentence about the `module:id` that a file named, for when nobody names another env."""
+
+    def parse_path(self, path: str | os.PathLike[str], *_: Any, **__: Any) -> Namespace:
+        """Called for `--config`; what the file holds is read by our own rules."""
+        try:
+            settings = read_settings(Path(path))
+        except ConfigError as error:
+            fail(self.prog, error)
+        for name in settings:
+            if name not in get_type_hints(Config):
+                fail(self.prog, unknown_setting(str(name)))
+        env = settings.get("env")
+        if isinstance(env, str) and ":" in env:
+            self.refused = module_in_a_file(Path(path), env)
+            del settings["env"]
+        return self.parse_object(settings, env=False, defaults=False, _skip_validation=True)
+
+    def parse_string(self, content: str, *_: Any, **__: Any) -> NoReturn:
+        """Called for a `--config` that is no file."""
+        fail(self.prog, f"config is {content!r}; allowed: a YAML file of settings")
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         setting = re.search(r'Parser key "(\w+)"', message)
         value = re.search(r"(?:Got|Given) value: (.*)", message)
-        unknown = re.search(
-            r"unrecognized arguments: --(\w+)|Option '(\w+)' is not accepted", message
-        )
+        unknown = re.search(r"unrecognized arguments: --(\w+)", message)
+        path = re.search(r'Parser key "config": (.*): (.*)', message)
         if setting and value and setting[1] in get_type_hints(Config):
             message = value_error(setting[1], _plain(value[1]))
         elif unknown:
-            message = unknown_setting(unknown[1] or unknown[2])
-        elif message.startswith("Problems parsing config:"):
-            message = message.replace("Problems parsing config:", "config is no YAML file:")
-        elif message.startswith("Unexpected config"):
-            message = "config holds no settings; allowed: a YAML file that maps names to values"
+            message = unknown_setting(unknown[1])
+        elif path:
+            message = f"config is {path[2]}: {path[1]}; allowed: a YAML file of settings"
         super().error(message, ex)
 
 
@@ -52,12 +91,12 @@ def fail(program: str, message: object) -> NoReturn:
 
 @contextmanager
 def one_sentence_warnings(program: str) -> Iterator[None]:
-    """Inside, what a stop warns of is one line on standard error, and told once."""
+    """Inside, what a stop or a run warns of is one line on standard error, and told once."""
 
     told: set[str] = set()
 
     def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
-        if not issubclass(category, StopWarning):
+        if not issubclass(category, (StopWarning, RunWarning)):
             usual(message, category, *place, **more)
         elif str(message) not in told:
             # The command line, the run's folder and the agent each check the same setting.
@@ -67,6 +106,7 @@ def one_sentence_warnings(program: str) -> Iterator[None]:
     with warnings.catch_warnings():
         # Not `once`: what it remembers is forgotten whenever anybody changes a filter.
         warnings.simplefilter("always", StopWarning)
+        warnings.simplefilter("always", RunWarning)
         usual, warnings.showwarning = warnings.showwarning, show
         yield
 
@@ -80,16 +120,20 @@ def parse_config(arguments: Sequence[str] | None = None) -> Config:
     """
     parser = _parser()
     parsed = parser.parse_args(arguments)
+    if parser.refused and parsed.env == Config().env:
+        raise ConfigError(parser.refused)
     if parsed.resume and parsed.name:
-        stored = RunFolder(Path(parsed.runs) / parsed.name).load_config()
+        stored = RunFolder(Path(parsed.runs) / parsed.name).load_config(parsed.env)
         parser.set_defaults(stored.to_dict())
         parsed = parser.parse_args(arguments)
     return Config.from_dict(_settings(parsed))
 
 
-def _parser() -> ArgumentParser:
+def _parser() -> _ConfigParser:
     parser = _ConfigParser(
-        prog="train.py", description="Train DDPG, and see which parameters each loss reached."
+        prog="train.py",
+        description="Train DDPG, and see which parameters each loss reached.",
+        allow_abbrev=False,
     )
     parser.add_argument("--config", action="config", help="YAML file of settings")
     hints = get_type_hints(Config)
@@ -100,7 +144,8 @@ def _parser() -> ArgumentParser:
         if hint is bool:
             parser.add_argument(flag, action=ActionYesNo, default=default, help=text)
         else:
-            parser.add_argument(flag, type=hint, default=default, help=text)
+            taken = _WIDER.get(hint, hint)
+            parser.add_argument(flag, type=taken, default=default, help=text)
     return parser
 
 

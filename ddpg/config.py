@@ -8,14 +8,11 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
-import yaml
-from pydantic import ConfigDict, Field, PositiveInt, ValidationError, create_model
+from pydantic import ConfigDict, Field, ValidationError, create_model
 
+from ddpg.setting_types import LARGEST_WHOLE, VALIDATED, WIDEST_LAYER
+from ddpg.settings_file import ConfigError, read_settings, settings_text
 from ddpg.stops import Crossing, StopError, check
-
-
-class ConfigError(ValueError):
-    """A setting is not allowed; the message is one sentence: the setting, its value, the range."""
 
 
 def _setting(default: Any, text: str, unit: str = "", **limits: float) -> Any:
@@ -39,7 +36,7 @@ class Config:
         {}, "keyword arguments of the environment, {name: value}"
     )
     seed: int = _setting(0, "seed of member 0; member k has seed + k", ge=0, lt=2**31)
-    members: int = _setting(1, "independent agents trained side by side", "agents", ge=1)
+    members: int = _setting(1, "independent agents trained side by side", "agents", ge=1, le=10_000)
     steps: int = _setting(20_000, "length of the run", "environment steps of one member", ge=1)
 
     stop: str = _setting("no_grad+optimizer", "stop of the critic update; + joins several")
@@ -47,7 +44,7 @@ class Config:
     manual_scale: float | dict[str, float] = _setting(
         0.0, "stop manual: factor on protected gradients, one number or {module: number}"
     )
-    manual_every: PositiveInt | dict[str, PositiveInt] = _setting(
+    manual_every: int | dict[str, int] = _setting(
         1, "stop manual: period of the update that lets them through; 1: none", "updates"
     )
     bootstrap_actor: Literal["target", "live"] = _setting(
@@ -56,8 +53,10 @@ class Config:
 
     gamma: float = _setting(0.98, "discount of the next step's value", ge=0, le=1)
     tau: float = _setting(0.005, "share of the online weights in a Polyak step", gt=0, le=1)
-    batch_size: int = _setting(64, "batch of one update", "transitions of one member", ge=1)
-    hidden: tuple[PositiveInt, ...] = _setting((64, 64), "width of each hidden layer", "units")
+    batch_size: int = _setting(
+        64, "batch of one update", "transitions of one member", ge=1, le=2**20
+    )
+    hidden: tuple[int, ...] = _setting((64, 64), "width of each hidden layer", "units")
     action_layer: int = _setting(0, "layer of the critic that the action enters, from 0", ge=0)
     final_bound: float | None = _setting(
         None, "half-width of the last layers' initial weights; null: 1/sqrt(inputs)", gt=0
@@ -102,7 +101,19 @@ class Config:
         1_000, "period of the audit of where gradients went; 0: none", "updates", ge=0
     )
     checkpoint_every: int = _setting(
-        10_000, "period of checkpoints; 0: one at the end", "environment steps", ge=0
+        10_000,
+        "period of checkpoints; 0: one at the start and one at the end",
+        "environment steps",
+        ge=0,
+    )
+    on_divergence: Literal["stop", "drop_member"] = _setting(
+        "stop", "what a loss, gradient or value that is NaN or infinite does to the run"
+    )
+    environment_timeout: float = _setting(
+        0.0,
+        "longest wait for an environment's step, each then in a process of its own; 0: none",
+        "seconds",
+        ge=0,
     )
 
     device: str = _setting("cpu", "cpu, cuda, cuda:N, mps, or auto: the first of cuda, mps, cpu")
@@ -112,7 +123,10 @@ class Config:
     )
     runs: str = _setting("runs", "folder of all runs")
     name: str | None = _setting(None, "name of this run; null: <env>-<stop>-<seed>")
-    resume: bool = _setting(False, "go on with the run `name` from its newest checkpoint")
+    resume: bool = _setting(False, "go on with the run `name` from a checkpoint of its own")
+    resume_from: Literal["newest", "previous"] = _setting(
+        "newest", "which of its two checkpoints; previous: the newest is damaged"
+    )
 
     def __post_init__(self) -> None:
         given = {name: getattr(self, name) for name in _FIELDS}
@@ -169,10 +183,18 @@ class Config:
             )
         if self.resume and self.name is None:
             raise ConfigError("resume is true without a name; allowed: with the name of a run")
-        if self.name in ("", "..") or (self.name and Path(self.name).name != self.name):
+        if self.name is not None and not _names_a_folder(self.name):
             raise ConfigError(
-                f"name is {self.name!r}; allowed: the name of one folder, without separators"
+                f"name is {_shortened(self.name)}; allowed: the name of one folder, without "
+                f"separators and control characters, of up to {_LONGEST_NAME} bytes"
             )
+        for setting in ("env", "runs"):
+            value = getattr(self, setting)
+            if not (value and value.isprintable()):
+                raise ConfigError(
+                    f"{setting} is {_shortened(value)}; allowed: text that is not empty, without "
+                    "control characters"
+                )
 
     @classmethod
     def from_dict(cls, settings: Mapping[str, Any]) -> Self:
@@ -191,24 +213,25 @@ class Config:
         return {**dataclasses.asdict(self), "hidden": list(self.hidden)}
 
     @classmethod
-    def load(cls, path: Path) -> Self:
+    def load(cls, path: Path, env: str | None = None) -> Self:
         """Read a YAML file.
 
+        Args:
+            path: the file.
+            env: the environment that the caller names himself. A file's `module:id`, which
+                imports that module, is taken only if it is this one.
+
         Raises:
-            ConfigError: it is not a YAML mapping of settings.
+            ConfigError: it is not a YAML mapping of settings, or would import a module.
         """
-        try:
-            settings = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            reason = " ".join(str(error).split())
-            raise ConfigError(f"{path} cannot be read as YAML: {reason}") from error
-        if not isinstance(settings, dict):
-            raise ConfigError(f"{path} holds no settings; allowed: a mapping of names to values")
-        return cls.from_dict(settings)
+        config = cls.from_dict(read_settings(path))
+        if ":" in config.env and config.env != env:
+            raise ConfigError(module_in_a_file(path, config.env))
+        return config
 
     def to_yaml(self) -> str:
         """All settings as a YAML text."""
-        return yaml.safe_dump(self.to_dict(), sort_keys=False)
+        return settings_text(self.to_dict())
 
 
 def help_text(name: str) -> str:
@@ -220,21 +243,49 @@ def help_text(name: str) -> str:
 
 def value_error(name: str, value: object) -> str:
     """The sentence that refuses `value` for the setting `name`."""
-    return f"{name} is {value!r}; allowed: {_allowed(name)}"
+    return f"{name} is {_shortened(value)}; allowed: {_allowed(name)}"
 
 
 def unknown_setting(name: str) -> str:
     """The sentence that refuses a setting that does not exist."""
     near = get_close_matches(name, _FIELDS, n=1)
     hint = f", did you mean {near[0]!r}?" if near else ""
-    return f"there is no setting {name!r}{hint}; allowed: {', '.join(_FIELDS)}"
+    return f"there is no setting {_shortened(name)}{hint}; allowed: {', '.join(_FIELDS)}"
+
+
+def module_in_a_file(path: Path, env: str) -> str:
+    """The sentence that refuses the `module:id` that a file names as `env`."""
+    return (
+        f"{path} has the env {_shortened(env)}, which imports a module; allowed: module:id from "
+        f"the command line alone, as --env {_shortened(env)}"
+    )
+
+
+def _shortened(value: object) -> str:
+    """Short enough for a sentence."""
+    text = repr(value)
+    return text if len(text) <= 100 else f"{text[:80]} … ({len(text):,} characters)"
+
+
+def _names_a_folder(name: str) -> bool:
+    """Whether `name` is that of a folder inside another one, on every system."""
+    one = not set(name) & set("/\\") and name not in ("", ".", "..")
+    # First of all: what cannot be printed may not be encoded either.
+    return name.isprintable() and one and len(name.encode()) <= _LONGEST_NAME
 
 
 def _allowed(name: str) -> str:
     signs = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
-    limits = _FIELDS[name].metadata["limits"]
+    limits = _limits(name)
     words = _type_words(_HINTS[name])
     return " ".join([words, " and ".join(f"{signs[k]} {v:,}" for k, v in limits.items())]).strip()
+
+
+def _limits(name: str) -> dict[str, Any]:
+    """The setting's own; a whole number that has no upper one gets that of all."""
+    own = _FIELDS[name].metadata["limits"]
+    bounded = _HINTS[name] is not int or "le" in own or "lt" in own
+    return own if bounded else {**own, "le": LARGEST_WHOLE}
 
 
 def _type_words(hint: Any) -> str:
@@ -248,18 +299,19 @@ def _type_words(hint: Any) -> str:
         float | None: "null, or a number",
         str | None: "null, or text",
         float | dict[str, float]: "a number, or {module: number}",
-        PositiveInt | dict[str, PositiveInt]: "a whole number ≥ 1, or {module: such a number}",
+        int | dict[str, int]: "a whole number ≥ 1, or {module: such a number}",
         dict[str, bool | int | float | str]: "{name: true or false, number, or text}",
-        tuple[PositiveInt, ...]: "a list of whole numbers ≥ 1",
+        tuple[int, ...]: f"a list of whole numbers ≥ 1 and ≤ {WIDEST_LAYER:,}",
     }[hint]
 
 
+_LONGEST_NAME = 200
 _BOOTSTRAP_NAMES = {"target": "actor_target", "live": "actor"}
 _FIELDS = {field.name: field for field in dataclasses.fields(Config)}
 _HINTS = get_type_hints(Config, include_extras=True)
 _VALIDATED_FIELDS: dict[str, Any] = {
-    name: (_HINTS[name], Field(**field.metadata["limits"])) for name, field in _FIELDS.items()
+    name: (VALIDATED.get(_HINTS[name], _HINTS[name]), Field(**_limits(name))) for name in _FIELDS
 }
 _Validated = create_model(
-    "_Validated", __config__=ConfigDict(allow_inf_nan=False), **_VALIDATED_FIELDS
+    "_Validated", __config__=ConfigDict(allow_inf_nan=False, strict=True), **_VALIDATED_FIELDS
 )

@@ -1,6 +1,6 @@
 """What a person sees at the terminal: the progress of a run, and tables."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
@@ -19,13 +19,13 @@ from rich.progress import Progress as Bar
 from rich.table import Column, Table
 from rich.text import Text
 
-from ddpg.benchmark import Speed
-from ddpg.benchmark_audit import Cost, Slowdown
 from ddpg.evaluation import Evaluation
 from ddpg.training import Progress
 
 
-class _SpeedColumn(ProgressColumn):
+class SpeedColumn(ProgressColumn):
+    """Steps per second."""
+
     def render(self, task: Task) -> Text:
         return Text(f"{task.speed:,.0f} steps/s" if task.speed else "")
 
@@ -37,7 +37,7 @@ def progress_display() -> Iterator[Bar]:
     bar = Bar(
         MofNCompleteColumn(table_column=whole(min_width=15)),
         BarColumn(bar_width=6, table_column=whole(min_width=6)),
-        _SpeedColumn(table_column=whole(min_width=11)),
+        SpeedColumn(table_column=whole(min_width=11)),
         TimeRemainingColumn(table_column=whole(min_width=7)),
         TextColumn("return {task.fields[returns]}", table_column=whole(min_width=12)),
         # A verdict that names many modules takes more lines, and no room from the numbers.
@@ -74,7 +74,8 @@ def _range_text(returns: NDArray[np.float64] | None) -> str:
     """The members' returns, short enough for a line of 80 columns."""
     if returns is None or len(returns) == 1:
         return returns_text(returns)
-    return f"{returns.min():.0f} … {returns.max():.0f}"
+    # A member that was dropped has no return.
+    return f"{np.nanmin(returns):.0f} … {np.nanmax(returns):.0f}"
 
 
 def returns_text(returns: NDArray[np.float64] | None) -> str:
@@ -83,14 +84,17 @@ def returns_text(returns: NDArray[np.float64] | None) -> str:
         return "–"
     if len(returns) == 1:
         return f"{returns[0]:.0f}"
-    return f"{np.median(returns):.0f} ({returns.min():.0f} … {returns.max():.0f})"
+    return f"{np.nanmedian(returns):.0f} ({_range_text(returns)})"
 
 
 def evaluation_table(evaluation: Evaluation) -> Table:
     """The scores of a run, a row a member."""
     table = Table(
-        title=f"{evaluation.run}: {evaluation.env} after {evaluation.step:,} steps, "
-        f"{evaluation.episodes} episodes from seed {evaluation.first_seed}"
+        # A text, so that brackets in a name are no markup.
+        title=Text(
+            f"{evaluation.run}: {evaluation.env} after {evaluation.step:,} steps, "
+            f"{evaluation.episodes} episodes from seed {evaluation.first_seed}"
+        )
     )
     for column in ("seed", "mean", "IQM", "95 % interval of the IQM"):
         table.add_column(column, justify="right")
@@ -101,35 +105,4 @@ def evaluation_table(evaluation: Evaluation) -> Table:
         )
     table.add_section()
     table.add_row("all", f"{evaluation.mean:.2f}", f"{evaluation.iqm:.2f}", "of the members' means")
-    return table
-
-
-def speed_table(speeds: Sequence[Speed]) -> Table:
-    """Agent-steps per second, a row a subject."""
-    table = Table("subject", "members", "agent-steps/s: median (range)", "ratio")
-    for speed in speeds:
-        middle, low, high = np.median(speed.repeats), min(speed.repeats), max(speed.repeats)
-        table.add_row(
-            speed.subject,
-            str(speed.members),
-            f"{middle:,.0f} ({low:,.0f} … {high:,.0f})",
-            f"{speed.ratio:.2f}",
-        )
-    return table
-
-
-def audit_cost_table(costs: Sequence[Cost]) -> Table:
-    """What an audit costs, a row a kind."""
-    table = Table("turn", "milliseconds", "bare updates")
-    for cost in costs:
-        table.add_row(cost.name, f"{cost.milliseconds:.1f}", f"{cost.bare_updates:.1f}")
-    return table
-
-
-def slowdown_table(slowdowns: Sequence[Slowdown]) -> Table:
-    """How much longer a training takes with audits, a row a clock."""
-    table = Table("clock", "ms a step without", "ratio of medians", "ratio of windows: quartiles")
-    for each in slowdowns:
-        quartiles = " ".join(f"{quartile:.4f}" for quartile in each.quartiles)
-        table.add_row(each.clock, f"{each.without:.2f}", f"{each.ratio:.4f}", quartiles)
     return table

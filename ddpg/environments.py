@@ -1,19 +1,25 @@
 """Gymnasium environments: one a member, actions in [−1, 1], a step is one transition."""
 
+import multiprocessing
+import signal
 from collections.abc import Callable, Mapping
+from functools import partial
 from importlib import import_module
 from inspect import signature
 from typing import Any, NamedTuple
 
 import gymnasium
 import numpy as np
+import torch
 from gymnasium.envs.registration import load_env_creator
 from gymnasium.spaces import Box
-from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorEnv
 from numpy.typing import NDArray
 
 from ddpg import pendulum
 from ddpg.config import ConfigError
+from ddpg.episode_record import EpisodeRecord, Guarded
+from ddpg.faults import EnvironmentFaultError
 
 pendulum.register()
 
@@ -74,29 +80,50 @@ class Environments:
         name: Gymnasium id, or `module:id`.
         members: how many.
         options: keyword arguments of the environment.
+        timeout: seconds that a step or reset may take, for which every environment runs in a
+            process of its own; 0: no limit, all in this process.
 
     Raises:
         ConfigError: the environment does not exist, or its spaces cannot be used.
     """
 
-    def __init__(self, name: str, members: int, options: Mapping[str, Any]):
+    def __init__(self, name: str, members: int, options: Mapping[str, Any], timeout: float = 0.0):
+        self.timeout = timeout
+        # Asked for once in this process, so that what cannot be used is told in one sentence.
+        make(name, options).close()
         # Gymnasium declares one seed for all; its vector environments take one a member as well.
-        self.vector: Any = _made(name, lambda: _make_vector(name, members, options))
+        self.vector: Any = _made(name, lambda: _make_vector(name, members, options, timeout))
         self.observation_dim = observation_dim(self.vector.single_observation_space)
         self.scale = action_scale(self.vector.single_action_space)
         self.action_dim = len(self.scale.low)
         self.observation = np.zeros((members, self.observation_dim), np.float32)
 
     def reset(self, seeds: list[int]) -> None:
-        """Begin an episode in every environment, member k's with `seeds[k]`."""
-        observation, _ = self.vector.reset(seed=[*seeds])
+        """Begin an episode in every environment, member k's with `seeds[k]`.
+
+        Raises:
+            EnvironmentFaultError: an environment did something wrong.
+        """
+        if isinstance(self.vector, AsyncVectorEnv):
+            self.vector.reset_async(seed=[*seeds])
+            observation, _ = self._answer(self.vector.reset_wait, self.timeout)
+        else:
+            observation, _ = self.vector.reset(seed=[*seeds])
         self.observation = _flat(observation)
 
     def step(self, action: NDArray[np.floating]) -> Transition:
-        """Take `action` `[member, action]`, in [−1, 1]."""
-        observation, reward, terminated, truncated, info = self.vector.step(
-            self.scale.to_environment(action)
-        )
+        """Take `action` `[member, action]`, in [−1, 1].
+
+        Raises:
+            EnvironmentFaultError: an environment did something wrong.
+        """
+        scaled = self.scale.to_environment(action)
+        if isinstance(self.vector, AsyncVectorEnv):
+            self.vector.step_async(scaled)
+            result = self._answer(self.vector.step_wait, self.timeout)
+        else:
+            result = self.vector.step(scaled)
+        observation, reward, terminated, truncated, info = result
         self.observation = next_observation = _flat(observation)
         ended = terminated | truncated
         if ended.any():
@@ -105,13 +132,72 @@ class Environments:
                 next_observation[member] = info["final_obs"][member].ravel()
         return Transition(next_observation, reward, terminated, ended)
 
+    def state_dict(self) -> dict[str, Any]:
+        """What brings every environment back in the middle of its episode.
+
+        A vector environment that has a `state_dict` of its own is asked for it.
+        """
+        own = getattr(self.vector, "state_dict", None)
+        state = {"own": own()} if own else {"episodes": [*self.vector.call("record")]}
+        return {**state, "observation": torch.from_numpy(self.observation.copy())}
+
+    def load_state_dict(self, state: Mapping[str, Any], fresh_seeds: list[int]) -> list[int]:
+        """Take up what `state_dict` returned.
+
+        Args:
+            state: what it returned.
+            fresh_seeds: one a member, for an environment that does not come back equal.
+
+        Returns:
+            The members whose environment did not come back equal, and begins a new episode.
+
+        Raises:
+            EnvironmentFaultError: an environment did something wrong.
+        """
+        self.observation = state["observation"].numpy().copy()
+        if "own" in state:
+            self.vector.load_state_dict(state["own"])  # pyright: ignore[reportAttributeAccessIssue] (it has a state_dict)
+            return []
+        records = [
+            {**record, "fresh_seed": seed}
+            for record, seed in zip(state["episodes"], fresh_seeds, strict=True)
+        ]
+        self.vector.set_attr("to_restore", records)
+        if isinstance(self.vector, AsyncVectorEnv):
+            longest = max(len(record["actions"]) for record in records)
+            self.vector.call_async("restore")
+            answers = self._answer(self.vector.call_wait, self.timeout * (1 + longest))
+        else:
+            answers = self.vector.call("restore")
+        anew = [member for member, (_, came_back) in enumerate(answers) if not came_back]
+        for member in anew:
+            self.observation[member] = np.ravel(answers[member][0])
+        return anew
+
     def close(self) -> None:
         """Free what the environments hold."""
-        self.vector.close()
+        if isinstance(self.vector, AsyncVectorEnv):
+            self.vector.close(terminate=True)
+        else:
+            self.vector.close()
+
+    def _answer(self, wait: Callable[[float], Any], timeout: float) -> Any:
+        """What the subprocesses answer to a call that they were sent."""
+        assert isinstance(self.vector, AsyncVectorEnv)
+        try:
+            return wait(timeout)
+        except multiprocessing.TimeoutError as error:
+            silent = [k for k, pipe in enumerate(self.vector.parent_pipes) if not pipe.poll(0)]
+            raise EnvironmentFaultError(
+                f"gave no answer within {timeout:g} s (environment_timeout)", silent[0]
+            ) from error
+        except (EOFError, ConnectionError) as error:
+            dead = [k for k, each in enumerate(self.vector.processes) if not each.is_alive()]
+            raise EnvironmentFaultError("ended its process", dead[0] if dead else None) from error
 
 
 def make(name: str, options: Mapping[str, Any]) -> gymnasium.Env[Any, Any]:
-    """One environment, its spaces checked.
+    """One environment, its spaces checked; what it does wrong is an `EnvironmentFaultError`.
 
     Raises:
         ConfigError: it does not exist, or its spaces cannot be used.
@@ -119,7 +205,7 @@ def make(name: str, options: Mapping[str, Any]) -> gymnasium.Env[Any, Any]:
     environment = _made(name, lambda: gymnasium.make(name, **options))
     observation_dim(environment.observation_space)
     action_scale(environment.action_space)
-    return environment
+    return Guarded(environment)
 
 
 def observation_dim(space: gymnasium.Space[Any]) -> int:
@@ -150,28 +236,49 @@ def action_scale(space: gymnasium.Space[Any]) -> ActionScale:
     return ActionScale(space)
 
 
-def _make_vector(name: str, members: int, options: Mapping[str, Any]) -> VectorEnv:
-    mode: dict[str, Any] = {"autoreset_mode": AutoresetMode.SAME_STEP}
+def _make_vector(
+    name: str, members: int, options: Mapping[str, Any], timeout: float
+) -> VectorEnv[Any, Any, Any]:
+    mode = AutoresetMode.SAME_STEP
+    if not timeout:
+        creator = _vector_entry_point(name)
+        # Options of the wrappers of single environments, such as render_mode, stay with those.
+        if creator and {*options} <= signature(creator).parameters.keys():
+            return gymnasium.make_vec(
+                name, members, "vector_entry_point", autoreset_mode=mode, **options
+            )
+    makers = [partial(_recorded, name, options, member) for member in range(members)]
+    return (AsyncVectorEnv if timeout else SyncVectorEnv)(makers, autoreset_mode=mode)
+
+
+def _vector_entry_point(name: str) -> Callable[..., Any] | None:
+    """The environment's own vector version, if it can be brought back in mid-episode."""
     module, _, identifier = name.rpartition(":")
     if module:
         import_module(module)
-    # What is not registered under this very name, `make_vec` completes or refuses.
+    # What is not registered under this very name, Gymnasium completes or refuses.
     spec = gymnasium.registry.get(identifier)
-    if spec and spec.vector_entry_point:
-        entry_point = spec.vector_entry_point
-        creator = load_env_creator(entry_point) if isinstance(entry_point, str) else entry_point
-        # Options of the wrappers of single environments, such as render_mode, stay with those.
-        if {*mode, *options} <= signature(creator).parameters.keys():
-            return gymnasium.make_vec(name, members, "vector_entry_point", **mode, **options)
-    return gymnasium.make_vec(name, members, "sync", vector_kwargs=mode, **options)
+    if spec is None or spec.vector_entry_point is None:
+        return None
+    entry_point = spec.vector_entry_point
+    creator = load_env_creator(entry_point) if isinstance(entry_point, str) else entry_point
+    able = hasattr(creator, "load_state_dict") and "autoreset_mode" in signature(creator).parameters
+    return creator if able else None
+
+
+def _recorded(name: str, options: Mapping[str, Any], member: int) -> EpisodeRecord:
+    if multiprocessing.parent_process() is not None:
+        # Ctrl-C goes to every process of a terminal; the parent's finishes its step first.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return EpisodeRecord(gymnasium.make(name, **options), member)
 
 
 def _made(name: str, maker: Callable[[], Any]) -> Any:
     try:
         return maker()
-    # A wrong option is a TypeError of the environment's constructor.
-    except (gymnasium.error.Error, ImportError, TypeError) as error:
-        reason = " ".join(str(error).split())
+    # The constructor is the environment's own code: any error can come out of it.
+    except Exception as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise ConfigError(f"env is {name!r}, which Gymnasium cannot make: {reason}") from error
 
 

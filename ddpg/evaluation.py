@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -23,6 +23,17 @@ _PARALLEL_EPISODES = 20
 
 Policies = Callable[[NDArray[np.float32]], NDArray[np.floating]]
 """Every member's policy: `[member, batch, observation]` -> `[member, batch, action]` in [−1, 1]."""
+
+
+class Episodes(NamedTuple):
+    """What every member's policy earned in the same episodes."""
+
+    returns: NDArray[np.float64]
+    """`[member, episode]`: undiscounted."""
+    discounted: NDArray[np.float64]
+    """`[member, episode]`: Σ γᵗ rₜ, what Q(s₀, μ(s₀)) predicts; a time limit cuts it short."""
+    first_observation: NDArray[np.float32]
+    """`[member, episode, observation]`: s₀, the same for every member."""
 
 
 @dataclass(frozen=True)
@@ -79,13 +90,15 @@ class Evaluator:
         self._environments = []
         self._scale = action_scale(self._environment(0).action_space)
 
-    def returns(self, policies: Policies, members: int) -> NDArray[np.float64]:
-        """Undiscounted returns `[member, episode]`."""
+    def run(self, policies: Policies, members: int, gamma: float = 1.0) -> Episodes:
+        """Run all episodes; `gamma` discounts `Episodes.discounted`."""
         parts = [
-            self._chunk(policies, members, first, min(first + _PARALLEL_EPISODES, self.episodes))
+            self._chunk(
+                policies, members, gamma, first, min(first + _PARALLEL_EPISODES, self.episodes)
+            )
             for first in range(0, self.episodes, _PARALLEL_EPISODES)
         ]
-        return np.concatenate(parts, axis=1)
+        return Episodes(*(np.concatenate(each, axis=1) for each in zip(*parts, strict=True)))
 
     def close(self) -> None:
         """Free what the environments hold."""
@@ -93,9 +106,9 @@ class Evaluator:
             environment.close()
 
     def _chunk(
-        self, policies: Policies, members: int, first: int, last: int
-    ) -> NDArray[np.float64]:
-        """Returns of the episodes from `first` up to `last`, all of them stepped side by side."""
+        self, policies: Policies, members: int, gamma: float, first: int, last: int
+    ) -> Episodes:
+        """The episodes from `first` up to `last`, all of them stepped side by side."""
         episodes = last - first
         environments = [self._environment(i) for i in range(members * episodes)]
         observation = np.stack(
@@ -104,7 +117,9 @@ class Evaluator:
                 for i, environment in enumerate(environments)
             ]
         ).astype(np.float32)
-        returns = np.zeros(members * episodes)
+        first_observation = observation.reshape(members, episodes, -1).copy()
+        returns, discounted = np.zeros(members * episodes), np.zeros(members * episodes)
+        discount = 1.0
         running = np.ones(members * episodes, bool)
         while running.any():
             action = policies(observation.reshape(members, episodes, -1))
@@ -113,8 +128,11 @@ class Evaluator:
                 step = environments[i].step(scaled[i])
                 observation[i] = step[0].ravel()
                 returns[i] += float(step[1])
+                discounted[i] += discount * float(step[1])
                 running[i] = not (step[2] or step[3])
-        return returns.reshape(members, episodes)
+            discount *= gamma
+        shape = (members, episodes)
+        return Episodes(returns.reshape(shape), discounted.reshape(shape), first_observation)
 
     def _environment(self, index: int) -> Any:
         while len(self._environments) <= index:
@@ -122,16 +140,19 @@ class Evaluator:
         return self._environments[index]
 
 
-def evaluate(run: str | Path, episodes: int = 100, first_seed: int = FIRST_SEED) -> Evaluation:
-    """Score a run's deterministic policies, from its newest checkpoint.
+def evaluate(
+    run: str | Path, episodes: int = 100, first_seed: int = FIRST_SEED, env: str | None = None
+) -> Evaluation:
+    """Score a run's deterministic policies, from its newest checkpoint; not who was dropped.
 
     Args:
         run: the run's folder.
         episodes: episodes of each member.
         first_seed: episode i starts from `reset(seed=first_seed + i)`.
+        env: of a run whose environment is `module:id`, that name again, since no file may import.
 
     Raises:
-        ConfigError: there is no run, or `episodes` is below 1.
+        ConfigError: there is no run, `episodes` is below 1, or the environment is to be named.
         CheckpointError: there is no checkpoint, or it cannot be read.
     """
     if episodes < 1:
@@ -139,16 +160,17 @@ def evaluate(run: str | Path, episodes: int = 100, first_seed: int = FIRST_SEED)
     if first_seed < 0:
         raise ConfigError(f"seed is {first_seed}; allowed: a whole number ≥ 0")
     folder = RunFolder(Path(run))
-    config, step, actor = load_actor(folder)
+    config, step, actor, alive = load_actor(folder, env)
 
     def policies(observation: NDArray[np.float32]) -> NDArray[np.floating]:
         with torch.no_grad():
-            return actor(torch.from_numpy(observation)).numpy()
+            # A dropped member's policy is NaN, which no environment need take.
+            return actor(torch.from_numpy(observation)).nan_to_num().numpy()
 
     evaluator = Evaluator(config.env, config.env_options, episodes, first_seed)
-    returns = evaluator.returns(policies, config.members)
+    returns = evaluator.run(policies, config.members).returns
     evaluator.close()
-    means = returns.mean(axis=1)
+    means = returns.mean(axis=1)[alive]
     return Evaluation(
         run=folder.path.resolve().name,
         env=config.env,
@@ -157,7 +179,7 @@ def evaluate(run: str | Path, episodes: int = 100, first_seed: int = FIRST_SEED)
         first_seed=first_seed,
         mean=float(means.mean()),
         iqm=interquartile_mean(means),
-        members=[score(config.seed + k, returns[k]) for k in range(config.members)],
+        members=[score(config.seed + k, returns[k]) for k in np.flatnonzero(alive).tolist()],
     )
 
 

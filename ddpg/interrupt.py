@@ -1,24 +1,28 @@
-"""Ctrl-C, taken at the end of a step instead of in the middle of an update."""
+"""Ctrl-C and SIGTERM, taken at the end of a step instead of in the middle of an update."""
 
 import signal
 import threading
 from types import FrameType, TracebackType
 from typing import Self
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
 
 class InterruptFlag:
-    """While its block runs, the first Ctrl-C sets `raised`; the second one interrupts as usual.
+    """While its block runs, the first signal is noted; the second one acts as usual.
 
     Only the main thread can take signals; in another one nothing changes.
     """
 
     def __init__(self) -> None:
-        self.raised = False
-        self._previous = signal.getsignal(signal.SIGINT)
+        self.signal: int | None = None
+        """Number of the signal that came, or None."""
+        self._previous = {number: signal.getsignal(number) for number in _SIGNALS}
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGINT, self._note)
+            for number in _SIGNALS:
+                signal.signal(number, self._note)
         return self
 
     def __exit__(
@@ -29,10 +33,11 @@ class InterruptFlag:
     ) -> None:
         self._put_back()
 
-    def _note(self, _number: int, _frame: FrameType | None) -> None:
-        self.raised = True
+    def _note(self, number: int, _frame: FrameType | None) -> None:
+        self.signal = number
         self._put_back()
 
     def _put_back(self) -> None:
         if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGINT, self._previous)
+            for number, handler in self._previous.items():
+                signal.signal(number, handler)

@@ -53,14 +53,27 @@ class MetricsWindow:
         means = self._read().mean(axis=1, dtype=np.float64)
         return dict(zip(Metrics._fields, means, strict=True))
 
-    def first_broken(self) -> Broken | None:
-        """The first value that is not finite, in the order of the updates."""
+    def first_broken(self, members: NDArray[np.bool_]) -> Broken | None:
+        """The first value that is not finite, in the order of the updates.
+
+        Args:
+            members: whom to look at `[member]`.
+        """
         values = self._read()
-        broken = np.argwhere(~np.isfinite(values.transpose(1, 2, 0)))
+        broken = np.argwhere(~np.isfinite(values.transpose(1, 2, 0)) & members[:, None])
         if len(broken) == 0:
             return None
         update, member, term = (int(index) for index in broken[0])
         return Broken(update, member, Metrics._fields[term], float(values[term, update, member]))
+
+    def state_dict(self) -> torch.Tensor:
+        """The window so far, `[field of Metrics, update, member]`."""
+        return self._values[:, : self._used].cpu().clone()
+
+    def load_state_dict(self, state: torch.Tensor) -> None:
+        """Take up what `state_dict` returned."""
+        self._used = state.shape[1]
+        self._values[:, : self._used] = state.to(self._values.device)
 
     def _read(self) -> NDArray[np.float32]:
         return self._values[:, : self._used].cpu().numpy()

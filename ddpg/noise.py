@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Literal, Protocol
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 
@@ -16,6 +17,14 @@ class Noise(Protocol):
 
     def reset(self, members: NDArray[np.bool_]) -> None:
         """Begin a new episode for the members that are True in `members` `[member]`."""
+        ...
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        """What a resumed run needs beside the random generators."""
+        ...
+
+    def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
+        """Take up what `state_dict` returned."""
         ...
 
 
@@ -36,6 +45,12 @@ class GaussianNoise:
 
     def reset(self, members: NDArray[np.bool_]) -> None:
         """Nothing to forget."""
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        return {}
+
+    def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
+        """Nothing to take up."""
 
 
 class OrnsteinUhlenbeckNoise:
@@ -63,6 +78,12 @@ class OrnsteinUhlenbeckNoise:
 
     def reset(self, members: NDArray[np.bool_]) -> None:
         self.state[members] = 0.0
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        return {"state": torch.from_numpy(self.state.copy())}
+
+    def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
+        self.state = state["state"].numpy().copy()
 
 
 def make_noise(

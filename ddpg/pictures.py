@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ddpg.config import ConfigError
 from ddpg.run_folder import RunFolder
 from ddpg.tracking import RETURN_EVALUATION, SEPARATION
+from ddpg.whole_file import whole_file
 
 _GRADES = ["nothing", "zero gradient", "non-zero gradient", "moved"]
 
@@ -36,7 +37,7 @@ def read_curve(folder: RunFolder, tag: str) -> Curve:
     Raises:
         ConfigError: the run has no such tag, or no point of it.
     """
-    members = folder.load_config().members
+    members = folder.stored_config().members
     points: dict[int, dict[int, float]] = {}
     with folder.metrics_file.open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
@@ -78,7 +79,8 @@ def draw_runs(runs: list[Path], output: Path) -> None:
             axis.grid(alpha=0.3)
             axis.set_xlabel("environment steps")
     figure.tight_layout()
-    figure.savefig(output, dpi=110)
+    with whole_file(output) as unfinished:
+        figure.savefig(unfinished, dpi=110)
     plt.close(figure)
 
 

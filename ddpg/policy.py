@@ -35,20 +35,23 @@ class Policy:
         return self.scale.to_environment(action.reshape(*batch.shape[:-1], -1))
 
 
-def load_policy(run: str | Path, member: int = 0) -> Policy:
+def load_policy(run: str | Path, member: int = 0, env: str | None = None) -> Policy:
     """The policy of a run's member, from its newest checkpoint.
 
     Args:
         run: the run's folder.
         member: which one, from 0.
+        env: of a run whose environment is `module:id`, that name again, since no file may import.
 
     Raises:
-        ConfigError: there is no run, or it has no such member.
+        ConfigError: there is no run, it has no such member, or its environment is to be named.
         CheckpointError: there is no checkpoint, or it cannot be read.
     """
-    config, step, actor = load_actor(RunFolder(Path(run)))
+    config, step, actor, alive = load_actor(RunFolder(Path(run)), env)
     if not 0 <= member < config.members:
         raise ConfigError(f"member is {member}; allowed: 0 to {config.members - 1}")
+    if not alive[member]:
+        raise ConfigError(f"member is {member}, which diverged and was dropped from {run}")
     weights = {name: value[member : member + 1] for name, value in actor.state_dict().items()}
     environment = make(config.env, config.env_options)
     scale = action_scale(environment.action_space)
@@ -56,16 +59,23 @@ def load_policy(run: str | Path, member: int = 0) -> Policy:
     return Policy(config.env, config.seed + member, step, _actor(config, weights), scale)
 
 
-def load_actor(folder: RunFolder) -> tuple[Config, int, Actor]:
-    """A run's settings, the environment steps of its newest checkpoint, and its actor.
+def load_actor(folder: RunFolder, env: str | None) -> tuple[Config, int, Actor, list[bool]]:
+    """A run's settings, the environment steps of its newest checkpoint, its actor, and whom of the
+    members it has not dropped.
+
+    Args:
+        folder: the run's.
+        env: see `Config.load`.
 
     Raises:
-        ConfigError: there is no run.
+        ConfigError: there is no run, or its environment would import a module.
         CheckpointError: there is no checkpoint, or it cannot be read.
     """
-    config = folder.load_config()
+    config = folder.load_config(env)
+    if env is not None and env != config.env:
+        raise ConfigError(f"env is {env!r}, and the run has {config.env!r}; allowed: the run's own")
     state = Checkpoints(folder.checkpoints).load_state()
-    return config, state["step"], _actor(config, state["agent"]["actor"])
+    return config, state["step"], _actor(config, state["agent"]["actor"]), state["alive"]
 
 
 def _actor(config: Config, weights: dict[str, torch.Tensor]) -> Actor:

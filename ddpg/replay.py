@@ -48,7 +48,10 @@ class ReplayBuffer:
         self.generators = list(generators)
         self.capacity = capacity
         self.widths = [observation_dim, action_dim, 1, observation_dim, 1]
-        self.rows = torch.zeros(len(self.generators), capacity, sum(self.widths), device=device)
+        # Filled, not `zeros`, which takes its memory only as the rows are written: a buffer that
+        # does not fit has to fail now, not in the night.
+        self.rows = torch.empty(len(self.generators), capacity, sum(self.widths), device=device)
+        self.rows.fill_(0)
         self.added = 0
         """Transitions ever added, a member; the next goes to row `added % capacity`."""
 

@@ -49,7 +49,7 @@ def run_subject(path: Path) -> Subject:
         CheckpointError: there is no checkpoint, it cannot be read, or its replay is empty.
     """
     folder = RunFolder(path)
-    config = folder.load_config()
+    config = folder.stored_config()
     checkpoints = Checkpoints(folder.checkpoints)
     weights = checkpoints.load_state()["agent"]["actor"]
     dims = (weights["hidden.0.weight"].shape[1], weights["output.weight"].shape[2])

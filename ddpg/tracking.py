@@ -1,5 +1,6 @@
-"""TensorBoard, one run a member, and `metrics.csv`."""
+"""TensorBoard, one run a member, `metrics.csv` and `weights.csv`."""
 
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,15 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddpg.config import Config
-from ddpg.run_folder import MetricsFile, RunFolder
+from ddpg.faults import writing
+from ddpg.run_folder import RowsFile, RunFolder
 
 RETURN_EVALUATION = "return/evaluation"
+RETURN_DISCOUNTED = "return/discounted"
 RETURN_TRAINING = "return/training"
 EPISODE_LENGTH = "episode/length"
 LOSS_CRITIC = "loss/critic"
 LOSS_ACTOR = "loss/actor"
 VALUE_Q = "value/q"
 VALUE_TARGET = "value/target"
+VALUE_Q_START = "value/q_start"
 SEPARATION = "separation"
 SPEED = "speed/environment_steps_per_second"
 
@@ -25,12 +29,25 @@ UPDATE_TAGS = {
     "q": VALUE_Q,
     "target": VALUE_TARGET,
 }
-"""Field of `agent.Metrics` -> tag."""
+"""Field of `agent.Metrics` that is written -> tag."""
+WATCHED_TAGS = {
+    **UPDATE_TAGS,
+    "critic_gradient": "gradient/critic",
+    "actor_gradient": "gradient/actor",
+}
+"""Field of `agent.Metrics` -> what a message calls it."""
 
 _COMPARED = ("stop", "actor_stop", "bootstrap_actor", "manual_scale", "env")
 """What the hparams tab compares: it shows five settings; the text tab has all of them."""
 
-_TAGS = (RETURN_EVALUATION, RETURN_TRAINING, EPISODE_LENGTH, *UPDATE_TAGS.values())
+_TAGS = (
+    RETURN_EVALUATION,
+    RETURN_DISCOUNTED,
+    RETURN_TRAINING,
+    EPISODE_LENGTH,
+    VALUE_Q_START,
+    *UPDATE_TAGS.values(),
+)
 
 
 class Tracker:
@@ -54,17 +71,22 @@ class Tracker:
         from torch.utils.tensorboard.writer import SummaryWriter
 
         separation = [f"{SEPARATION}/{tag}" for tag in separation]
-        self.metrics = MetricsFile(folder.metrics_file, [*_TAGS, *separation], resumed_at)
+        self.metrics = RowsFile(folder.metrics_file, [*_TAGS, *separation], resumed_at)
+        self.weights = RowsFile(folder.weights_file, ["sha256"], resumed_at)
+        self.folder = folder
         self.members = range(config.members)
         self.writers = [
             SummaryWriter(
                 str(folder.member(config.seed + member)),
-                purge_step=None if resumed_at is None else resumed_at + 1,
+                # What is described at the start is described again, if no step is kept.
+                purge_step=resumed_at + 1 if resumed_at else resumed_at,
             )
             for member in self.members
         ]
+        self._thread_hook = threading.excepthook
+        threading.excepthook = self._writer_failed
         self._row: dict[str, NDArray[np.floating]] = {}
-        if resumed_at is None:
+        if not resumed_at:
             for writer in self.writers:
                 _describe(writer, config, separation)
 
@@ -83,18 +105,46 @@ class Tracker:
                 for tag, value in row.items()
                 if not np.isnan(value[member])
             }
-            for tag, value in values.items():
-                self.writers[member].add_scalar(tag, value, step)
+            with writing(self.folder.path):
+                for tag, value in values.items():
+                    self.writers[member].add_scalar(tag, value, step)
             # Timing is no matter of config and seed.
             exact = {tag: value for tag, value in values.items() if tag != SPEED}
             if exact:
                 self.metrics.write(step, member, exact)
 
+    def write_weights(self, step: int, hashes: Sequence[str], members: NDArray[np.bool_]) -> None:
+        """Write the hashes of the weights at environment step `step`, of those in `members`."""
+        for member in np.flatnonzero(members).tolist():
+            self.weights.write(step, member, {"sha256": hashes[member]})
+
+    def note(self, step: int, member: int, text: str) -> None:
+        """Put a sentence into the member's text, beside its settings."""
+        self.writers[member].add_text("note", text, step)
+
+    def sync(self) -> None:
+        """Hand everything to the system, so that a checkpoint has nothing ahead of its curves."""
+        self.metrics.sync()
+        self.weights.sync()
+        with writing(self.folder.path):
+            for writer in self.writers:
+                writer.flush()
+
     def close(self) -> None:
         """Hand everything to the system."""
-        self.metrics.close()
-        for writer in self.writers:
-            writer.close()
+        try:
+            self.metrics.close()
+            self.weights.close()
+            with writing(self.folder.path):
+                for writer in self.writers:
+                    writer.close()
+        finally:
+            threading.excepthook = self._thread_hook
+
+    def _writer_failed(self, arguments: threading.ExceptHookArgs) -> None:
+        """A writer's thread that cannot write; the writer raises it again where it is called."""
+        if not isinstance(arguments.exc_value, OSError):
+            self._thread_hook(arguments)
 
 
 def _describe(writer: Any, config: Config, separation: list[str]) -> None:
@@ -120,6 +170,10 @@ def _describe(writer: Any, config: Config, separation: list[str]) -> None:
             "separation in the actor update": charts("actor_update"),
             "values and losses": {
                 "Q and its target": ["Multiline", [VALUE_Q, VALUE_TARGET]],
+                "Q at the start, and what was earned": [
+                    "Multiline",
+                    [VALUE_Q_START, RETURN_DISCOUNTED],
+                ],
                 "losses": ["Multiline", [LOSS_CRITIC, LOSS_ACTOR]],
             },
         }

@@ -1,9 +1,12 @@
 """The loop: environments, agent, evaluation, tracking, checkpoints."""
 
 import time
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,8 +17,12 @@ from ddpg.agent import DDPG, Metrics
 from ddpg.checkpoint import Checkpoints
 from ddpg.compiled import CompileError, cache_folder
 from ddpg.config import Config, ConfigError
+from ddpg.device import deterministic, resolve_device
+from ddpg.divergence import DivergenceWatch
 from ddpg.environments import Environments
 from ddpg.evaluation import TRAINING_FIRST_SEED, Evaluator
+from ddpg.faults import EnvironmentFaultError, RunWarning, StorageError
+from ddpg.fingerprint import fingerprints
 from ddpg.interrupt import InterruptFlag
 from ddpg.metrics_window import MetricsWindow
 from ddpg.noise import make_noise, scheduled_sigma
@@ -23,10 +30,6 @@ from ddpg.random_streams import RandomStreams
 from ddpg.replay import Batch, ReplayBuffer
 from ddpg.run_folder import RunFolder
 from ddpg.tracking import Tracker
-
-
-class DivergenceError(RuntimeError):
-    """A loss or value became NaN or infinite; the message says where, and what is kept."""
 
 
 @dataclass(frozen=True)
@@ -52,16 +55,19 @@ class TrainingResult:
     """Environment steps done, of one member."""
     finished: bool
     """False if it was interrupted; it can be resumed."""
+    signal: int | None
+    """Number of the signal that interrupted it, or None."""
     returns: NDArray[np.float64] | None
-    """Mean return of each member in the last evaluation `[member]`; None if there was none."""
+    """Mean return of each member in the last evaluation `[member]`; None if there was none, NaN
+    for a member that was dropped."""
     agent: DDPG
 
 
 def train(config: Config, report: Callable[[Progress], None] | None = None) -> TrainingResult:
     """Train `config.members` agents and write the run folder.
 
-    Ctrl-C finishes the step, writes a checkpoint and returns with `finished` False; a second one
-    raises KeyboardInterrupt.
+    Ctrl-C and SIGTERM finish the step, write a checkpoint and return with `finished` False; a
+    second Ctrl-C raises KeyboardInterrupt. PyTorch is in its deterministic mode meanwhile.
 
     Args:
         config: all settings.
@@ -69,15 +75,19 @@ def train(config: Config, report: Callable[[Progress], None] | None = None) -> T
 
     Raises:
         ConfigError: the settings cannot be used, or the run's folder is taken.
+        CheckpointError: the checkpoint of a resumed run is missing, damaged or of another run.
         CompileError: the compiler failed.
-        DivergenceError: a loss or value became NaN or infinite.
+        DivergenceError: a loss, gradient or value became NaN or infinite.
+        EnvironmentFaultError: an environment did something wrong.
+        StorageError: a file cannot be written.
     """
     torch.set_num_threads(config.threads)
-    trainer = Trainer(config, report or (lambda _: None))
-    try:
-        return trainer.run()
-    finally:
-        trainer.close()
+    with deterministic():
+        trainer = Trainer(config, report or (lambda _: None))
+        try:
+            return trainer.run()
+        finally:
+            trainer.close()
 
 
 class Trainer:
@@ -93,14 +103,16 @@ class Trainer:
         self.report = report
         self.seeds = [config.seed + member for member in range(config.members)]
         self.device = resolve_device(config.device)
-        self.environments = Environments(config.env, config.members, config.env_options)
+        self.environments = Environments(
+            config.env, config.members, config.env_options, config.environment_timeout
+        )
         self.evaluator = Evaluator(
             config.env, config.env_options, config.evaluation_episodes, TRAINING_FIRST_SEED
         )
         self.streams = RandomStreams.from_seeds(self.seeds)
         dims = (self.environments.observation_dim, self.environments.action_dim)
         self.agent = DDPG(config, *dims, self.streams.weights, self.device)
-        self.replay = ReplayBuffer(self.streams.replay, config.replay_capacity, *dims, self.device)
+        self.replay = self._empty_replay(dims)
         self.contract = separation.contract(self.agent)
         self.verdict = ""
         self.noise = make_noise(
@@ -112,44 +124,79 @@ class Trainer:
         self.episode_return = np.zeros(config.members)
         self.episode_length = np.zeros(config.members)
         self.returns: NDArray[np.float64] | None = None
-        self.window = MetricsWindow(config.log_every, config.members, self.device)
+        self.window = MetricsWindow(
+            min(config.log_every, config.steps), config.members, self.device
+        )
         # Last of all, so that nothing is written for a run that cannot begin.
         self.folder = (RunFolder.existing if config.resume else RunFolder.create)(config)
-        self.checkpoints = Checkpoints(self.folder.checkpoints)
-        if config.resume:
-            self._load()
-        self.tracker = Tracker(
-            config,
-            self.folder,
-            separation.tags(self.contract),
-            self.step if config.resume else None,
-        )
+        self.checkpoints = Checkpoints(self.folder.checkpoints, self._made_of())
+        self.watch = DivergenceWatch(self.seeds, config.on_divergence, self._kept, self._warn)
+        with self._storage_told():
+            self.begun_anew = self._load() if config.resume else []
+            """Members whose environment did not come back equal."""
+            self.tracker = Tracker(
+                config,
+                self.folder,
+                separation.tags(self.contract),
+                self.step if config.resume else None,
+            )
+
+    def _empty_replay(self, dims: tuple[int, int]) -> ReplayBuffer:
+        capacity = self.config.replay_capacity
+        try:
+            return ReplayBuffer(self.streams.replay, capacity, *dims, self.device)
+        except RuntimeError as error:
+            raise ConfigError(
+                f"replay_capacity is {capacity} with {self.config.members} members, {dims[0]} "
+                f"observations and {dims[1]} actions; allowed: what fits into the memory"
+            ) from error
 
     def run(self) -> TrainingResult:
-        """Train up to `config.steps`, and write a checkpoint."""
-        self.begin()
-        with self.interrupt:
-            self.advance(self.config.steps)
-            self._save()
+        """Train up to `config.steps`, and write a checkpoint.
+
+        Raises:
+            DivergenceError: a loss, gradient or value became NaN or infinite.
+            EnvironmentFaultError: an environment did something wrong.
+            StorageError: a file cannot be written.
+        """
+        try:
+            with self._storage_told():
+                self.begin()
+                with self.interrupt:
+                    self.advance(self.config.steps)
+                    self._save()
+        except EnvironmentFaultError as error:
+            what = f"{error.what} at environment step {self.step + 1}; {self._kept()}"
+            raise EnvironmentFaultError(what, error.member) from error
         finished = self.step >= self.config.steps
         if finished:
             self._report()
-        return TrainingResult(self.folder.path, self.step, finished, self.returns, self.agent)
+        return TrainingResult(
+            self.folder.path, self.step, finished, self.interrupt.signal, self.returns, self.agent
+        )
 
     def begin(self) -> None:
-        """Start every environment's first episode."""
-        self.environments.reset(self._episode_seeds())
+        """Start every environment's first episode, unless a checkpoint has brought it back."""
+        if self.checkpoints.latest_step() is None:
+            self.environments.reset(self.seeds)
+            self._save()
+        for member in self.begun_anew:
+            self._warn(
+                member,
+                f"the environment of member {member} (seed {self.seeds[member]}) did not come back "
+                f"equal at environment step {self.step}, so its episode starts anew",
+            )
 
     def advance(self, last: int) -> None:
         """Train up to environment step `last`, or until interrupted.
 
         Raises:
-            DivergenceError: a loss or value became NaN or infinite.
+            DivergenceError: a loss, gradient or value became NaN or infinite.
         """
         config = self.config
         began, began_step = time.perf_counter(), self.step
         self._report()
-        while self.step < last and not self.interrupt.raised:
+        while self.step < last and self.interrupt.signal is None:
             self._environment_step()
             if self.step > config.random_steps:
                 self._update()
@@ -169,7 +216,8 @@ class Trainer:
         """Free environments and files."""
         self.environments.close()
         self.evaluator.close()
-        self.tracker.close()
+        with self._storage_told():
+            self.tracker.close()
 
     def _environment_step(self) -> None:
         """Act, step, and store one transition of each member."""
@@ -199,15 +247,24 @@ class Trainer:
             self.step, config.noise_sigma, config.noise_sigma_final, config.noise_steps
         )
         action = self._policies(observation[:, None])[:, 0]
+        if not np.isfinite(action).all():
+            self.watch.check_window(self.window, self.step)
+            self.watch.check_action(action, self.step)
+            action[~self.watch.alive] = 0
         return np.clip(action + self.noise.sample(sigma), -1, 1).astype(np.float32)
 
     def _policies(self, observation: NDArray[np.float32]) -> NDArray[np.float32]:
-        """μ(s): `[member, batch, observation]` -> `[member, batch, action]` in [−1, 1]."""
-        return self.agent.act(torch.from_numpy(observation).to(self.device)).cpu().numpy()
+        """μ(s): `[member, batch, observation]` -> `[member, batch, action]` in [−1, 1].
+
+        A member that was dropped does nothing: its environment stands by, and takes no NaN.
+        """
+        action = self.agent.act(torch.from_numpy(observation).to(self.device)).cpu().numpy()
+        action[~self.watch.alive] = 0
+        return action
 
     def _end_episodes(self, ended: NDArray[np.bool_]) -> None:
-        self.tracker.add(tracking.RETURN_TRAINING, np.where(ended, self.episode_return, np.nan))
-        self.tracker.add(tracking.EPISODE_LENGTH, np.where(ended, self.episode_length, np.nan))
+        self._add(tracking.RETURN_TRAINING, np.where(ended, self.episode_return, np.nan))
+        self._add(tracking.EPISODE_LENGTH, np.where(ended, self.episode_length, np.nan))
         self.episode_return[ended] = 0
         self.episode_length[ended] = 0
         self.noise.reset(ended)
@@ -229,7 +286,7 @@ class Trainer:
             return self.agent.update(batch)
         except CompileError as error:
             # Ctrl-C reaches the C++ compiler too.
-            if self.interrupt.raised:
+            if self.interrupt.signal is not None:
                 raise KeyboardInterrupt from error
             raise
         finally:
@@ -239,85 +296,123 @@ class Trainer:
         """Measure where the coming update's gradients go; the weights stay as they are."""
         values, self.verdict = separation.measure(self.agent, self.contract, batch)
         for tag, value in values.items():
-            self.tracker.add(f"{tracking.SEPARATION}/{tag}", value)
+            self._add(f"{tracking.SEPARATION}/{tag}", value)
 
     def _log_window(self) -> None:
         """The mean of each loss and value since the last point."""
-        self._require_finite()
-        for field, values in self.window.means().items():
-            self.tracker.add(tracking.UPDATE_TAGS[field], values)
+        self.watch.check_window(self.window, self.step)
+        means = self.window.means()
+        for field, tag in tracking.UPDATE_TAGS.items():
+            if field in means:
+                self._add(tag, means[field])
         self.window.clear()
         self._report()
 
-    def _require_finite(self) -> None:
-        """Raise a DivergenceError if a loss or value of the window is NaN or infinite."""
-        broken = self.window.first_broken()
-        if broken is None:
-            return
-        step = self.step - len(self.window) + broken.update + 1
-        kept = self.checkpoints.latest_step()
-        which = (
-            "there is no checkpoint" if kept is None else f"the last checkpoint is of step {kept}"
-        )
-        raise DivergenceError(
-            f"{tracking.UPDATE_TAGS[broken.term]} of the member with seed "
-            f"{self.seeds[broken.member]} is {broken.value} at environment step {step}; {which} in "
-            f"{self.checkpoints.folder}"
-        )
-
     def _evaluate(self) -> None:
-        returns = self.evaluator.returns(self._policies, self.config.members).mean(axis=1)
-        self.tracker.add(tracking.RETURN_EVALUATION, returns)
-        self.returns = returns
+        episodes = self.evaluator.run(self._policies, self.config.members, self.config.gamma)
+        start = torch.from_numpy(episodes.first_observation).to(self.device)
+        value = self.agent.value(start).mean(dim=(1, 2)).cpu().numpy()
+        self.returns = np.where(self.watch.alive, episodes.returns.mean(axis=1), np.nan)
+        self._add(tracking.RETURN_EVALUATION, self.returns)
+        self._add(tracking.RETURN_DISCOUNTED, episodes.discounted.mean(axis=1))
+        self._add(tracking.VALUE_Q_START, value)
+        self.tracker.write_weights(
+            self.step, fingerprints(self.agent.modules, self.config.members), self.watch.alive
+        )
         self._report()
+
+    def _add(self, tag: str, values: NDArray[np.floating]) -> None:
+        """Keep `values` `[member]` for the coming point, but for members that were dropped."""
+        self.tracker.add(tag, np.where(self.watch.alive, values, np.nan))
 
     def _report(self, activity: str = "") -> None:
         self.report(Progress(self.step, self.config.steps, self.returns, self.verdict, activity))
 
-    def _episode_seeds(self) -> list[int]:
-        """Seeds of the environments: the members' own, and other ones after a resumption."""
-        if self.step == 0:
-            return self.seeds
-        return [
-            int(np.random.SeedSequence([seed, self.step]).generate_state(1)[0])
-            for seed in self.seeds
-        ]
+    def _made_of(self) -> dict[str, Any]:
+        """What a checkpoint of this run agrees in with it."""
+        config = self.config
+        return {
+            "env": config.env,
+            "env_options": config.env_options,
+            "seed": config.seed,
+            "members": config.members,
+            "observation_dim": self.environments.observation_dim,
+            "action_dim": self.environments.action_dim,
+            "hidden": config.hidden,
+            "action_layer": config.action_layer,
+            "replay_capacity": config.replay_capacity,
+        }
 
     def _save(self) -> None:
-        self._require_finite()
+        self.watch.check_window(self.window, self.step)
+        self.watch.check_agent(self.agent, self.step)
+        # First the curves: what a checkpoint has behind it must be there when it is taken up.
+        self.tracker.sync()
         state = {
             "step": self.step,
             "updates": self.updates,
             "agent": self.agent.state_dict(),
             "streams": self.streams.state_dict(),
+            "noise": self.noise.state_dict(),
+            "environments": self.environments.state_dict(),
+            "episode_return": self.episode_return.tolist(),
+            "episode_length": self.episode_length.tolist(),
+            "window": self.window.state_dict(),
+            "alive": self.watch.alive.tolist(),
             "returns": None if self.returns is None else self.returns.tolist(),
+            "verdict": self.verdict,
         }
         self.checkpoints.save(self.step, state, self.replay)
 
-    def _load(self) -> None:
-        state = self.checkpoints.load(self.replay)
+    def _load(self) -> list[int]:
+        """Take up a checkpoint; returns the members whose environment did not come back equal."""
+        if self.checkpoints.latest_step() is None and not self.folder.was_tracked():
+            # It died before its first step.
+            return []
+        state = self.checkpoints.load(self.replay, self.config.resume_from)
         self.step = state["step"]
         self.updates = state["updates"]
         self.agent.load_state_dict(state["agent"])
         self.streams.load_state_dict(state["streams"])
+        self.noise.load_state_dict(state["noise"])
+        self.episode_return = np.array(state["episode_return"])
+        self.episode_length = np.array(state["episode_length"])
+        self.window.load_state_dict(state["window"])
+        self.watch.alive = np.array(state["alive"])
         self.returns = None if state["returns"] is None else np.array(state["returns"])
+        self.verdict = state["verdict"]
+        begun_anew = self.environments.load_state_dict(state["environments"], self._fresh_seeds())
+        self.episode_return[begun_anew] = 0
+        self.episode_length[begun_anew] = 0
+        self.noise.reset(np.isin(np.arange(self.config.members), begun_anew))
+        self.folder.remember(self.config)
+        return begun_anew
 
+    def _fresh_seeds(self) -> list[int]:
+        """One a member, for an episode that cannot be brought back: not one that it began with."""
+        return [
+            int(np.random.SeedSequence([seed, self.step]).generate_state(1)[0])
+            for seed in self.seeds
+        ]
 
-def resolve_device(name: str) -> torch.device:
-    """The device that the setting `device` names.
+    def _kept(self) -> str:
+        """Which checkpoint is kept, as the end of a sentence."""
+        step = self.checkpoints.latest_step()
+        if step is None:
+            return f"there is no checkpoint in {self.checkpoints.folder}"
+        return f"the last checkpoint is of step {step} in {self.checkpoints.folder}"
 
-    Raises:
-        ConfigError: there is no such device here.
-    """
-    if name == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    present = ["cpu"]
-    if torch.cuda.is_available():
-        present += ["cuda", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
-    if torch.backends.mps.is_available():
-        present.append("mps")
-    if name not in present:
-        raise ConfigError(f"device is {name!r}; allowed here: auto, {', '.join(present)}")
-    return torch.device(name)
+    def _warn(self, member: int, text: str) -> None:
+        """Say what happened on the console and in the member's text."""
+        warnings.warn(text, RunWarning, stacklevel=2)
+        self.tracker.note(self.step, member, text)
+
+    @contextmanager
+    def _storage_told(self) -> Iterator[None]:
+        """Inside, a file that cannot be written is a StorageError."""
+        try:
+            yield
+        except OSError as error:
+            raise StorageError(
+                f"{error.filename} cannot be written: {error.strerror}; {self._kept()}"
+            ) from error

@@ -7,9 +7,10 @@ from ddpg.config import ConfigError
 from ddpg.environments import make
 from ddpg.policy import load_policy
 from ddpg.run_folder import RunFolder
+from ddpg.whole_file import whole_file
 
 
-def record(run: str | Path, file: Path, member: int, seed: int) -> float:
+def record(run: str | Path, file: Path, member: int, seed: int, env: str | None = None) -> float:
     """Write one episode of a run's policy as .mp4 or .gif; needs the extra `video`.
 
     Args:
@@ -17,6 +18,7 @@ def record(run: str | Path, file: Path, member: int, seed: int) -> float:
         file: what to write; the ending chooses the format.
         member: which one, from 0.
         seed: the episode starts from `reset(seed=seed)`.
+        env: of a run whose environment is `module:id`, that name again, since no file may import.
 
     Returns:
         The episode's return.
@@ -31,8 +33,8 @@ def record(run: str | Path, file: Path, member: int, seed: int) -> float:
         import imageio.v2 as imageio
     except ImportError as error:
         raise ConfigError("video needs imageio: pip install -e '.[video]'") from error
-    policy = load_policy(run, member)
-    config = RunFolder(Path(run)).load_config()
+    policy = load_policy(run, member, env)
+    config = RunFolder(Path(run)).load_config(env)
     environment: Any = make(config.env, {**config.env_options, "render_mode": "rgb_array"})
     frames, total, ended = [], 0.0, False
     observation, _ = environment.reset(seed=seed)
@@ -45,8 +47,6 @@ def record(run: str | Path, file: Path, member: int, seed: int) -> float:
         ended = terminated or truncated
     rate = environment.metadata.get("render_fps", 30)
     environment.close()
-    # Half a video must not stand where a whole one is expected.
-    unfinished = file.with_stem(file.stem + "-unfinished")
-    imageio.mimsave(unfinished, frames, fps=rate)
-    unfinished.replace(file)
+    with whole_file(file) as unfinished:
+        imageio.mimsave(unfinished, frames, fps=rate)
     return total

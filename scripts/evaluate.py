@@ -11,6 +11,7 @@ from ddpg.config import ConfigError
 from ddpg.display import evaluation_table
 from ddpg.evaluation import FIRST_SEED, evaluate
 from ddpg.video import record
+from ddpg.whole_file import whole_file
 
 
 def main() -> int:
@@ -24,16 +25,22 @@ def main() -> int:
     parser.add_argument("--json", type=Path | None, help="file for the scores, one a member")
     parser.add_argument("--video", type=Path | None, help=".mp4 or .gif of one episode at SEED")
     parser.add_argument("--member", type=int, default=0, help="whose video, from 0")
+    parser.add_argument(
+        "--env", type=str | None, help="of a run with the env module:id, that name again"
+    )
     arguments = parser.parse_args()
     try:
         if arguments.video:
-            total = record(arguments.run, arguments.video, arguments.member, arguments.seed)
+            total = record(
+                arguments.run, arguments.video, arguments.member, arguments.seed, arguments.env
+            )
             print(f"{arguments.video}: return {total:.2f}")
-        evaluation = evaluate(arguments.run, arguments.episodes, arguments.seed)
+        evaluation = evaluate(arguments.run, arguments.episodes, arguments.seed, arguments.env)
         Console().print(evaluation_table(evaluation))
         if arguments.json:
             text = json.dumps(evaluation.to_dict(), indent=2) + "\n"
-            arguments.json.write_text(text, encoding="utf-8")
+            with whole_file(arguments.json) as unfinished:
+                unfinished.write_text(text, encoding="utf-8")
     except (ConfigError, CheckpointError) as error:
         fail("evaluate.py", error)
     except OSError as error:

@@ -1,5 +1,6 @@
 """Test environments are registered once."""
 
-from tests.environments import register
+from tests import environments, odd_environments
 
-register()
+environments.register()
+odd_environments.register()

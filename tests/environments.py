@@ -1,5 +1,8 @@
 """Small environments with an outcome that can be told by hand."""
 
+import os
+import signal
+import time
 from typing import Any
 
 import gymnasium
@@ -56,23 +59,62 @@ def register() -> None:
         "Asymmetric": {"truncates_at": 4, "low": (-1.0, 0.0), "high": (3.0, 10.0)},
         "Unbounded": {"truncates_at": 4, "high": (np.inf,)},
         "Flat": {"truncates_at": 4, "high": (-1.0,)},
-        "NaN": {"truncates_at": 4},
     }
     for name, options in cases.items():
         identifier = f"ddpg-tests/{name}-v0"
         if identifier not in gymnasium.registry:
-            kind = "BecomesNaN" if name == "NaN" else "Counting"
-            gymnasium.register(identifier, f"{__name__}:{kind}", kwargs=options)
+            gymnasium.register(identifier, f"{__name__}:Counting", kwargs=options)
+    if "ddpg-tests/Faulty-v0" not in gymnasium.registry:
+        gymnasium.register("ddpg-tests/Faulty-v0", f"{__name__}:Faulty")
 
 
-class BecomesNaN(Counting):
-    """Its reward is NaN from the 30th step on."""
+class Faulty(gymnasium.Env[np.ndarray, np.ndarray]):
+    """A point that moves at random, in episodes of 4 steps, which does one thing wrong.
 
-    def __init__(self, **options: Any):
-        super().__init__(**options)
+    Args:
+        fault: what it does: raises, hangs, dies, or gives one of the wrong things below.
+        at: the step that does it, counted over all episodes from 1.
+        seed: the environment that was first reset with this seed does it; -1: every one.
+    """
+
+    def __init__(self, fault: str = "", at: int = 30, seed: int = -1):
+        self.fault, self.at, self.seed = fault, at, seed
+        self.observation_space = Box(-np.inf, np.inf, (2,), np.float32)
+        self.action_space = Box(-1, 1, (1,), np.float32)
         self.steps = 0
+        self.first_seed: int | None = None
+        self.place = np.zeros(2, np.float32)
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
+        super().reset(seed=seed, options=options)
+        self.first_seed = seed if self.first_seed is None else self.first_seed
+        self.place = self.np_random.normal(size=2).astype(np.float32)
+        return self.place.copy(), {}
 
     def step(self, action: np.ndarray) -> Any:
-        observation, reward, *rest = super().step(action)
         self.steps += 1
-        return observation, float("nan") if self.steps >= 30 else reward, *rest
+        self.place += np.float32(0.1) * action
+        observation, reward = self.place.copy(), float(-np.abs(self.place).sum())
+        if self.steps == self.at and self.seed in (-1, self.first_seed):
+            observation, reward = self._wrong(observation, reward)
+        return observation, reward, False, self.steps % 4 == 0, {}
+
+    def _wrong(self, observation: np.ndarray, reward: float) -> Any:
+        match self.fault:
+            case "raises":
+                raise ValueError("the motor\nis broken")
+            case "hangs":
+                time.sleep(1_000)
+            case "dies":
+                os.kill(os.getpid(), signal.SIGKILL)
+            case "observation is NaN":
+                observation[1] = np.nan
+            case "observation is too long":
+                observation = np.zeros(3, np.float32)
+            case "reward is infinite":
+                reward = np.inf
+            case "reward is no number":
+                return observation, None
+            case "reward is enormous":
+                reward = 1e30
+        return observation, reward

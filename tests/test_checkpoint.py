@@ -1,12 +1,10 @@
 """What is saved comes back to the bit, the newest two are whole, and replay is never rewritten."""
 
-import json
-
 import numpy as np
 import pytest
 import torch
 
-from ddpg.checkpoint import CheckpointError, Checkpoints
+from ddpg.checkpoint import CheckpointError, Checkpoints, DamagedCheckpointError
 from ddpg.random_streams import RandomStreams
 from ddpg.replay import ReplayBuffer
 
@@ -94,10 +92,13 @@ def test_no_checkpoint_and_broken_ones_are_said(tmp_path):
     checkpoints.save(1, {"number": 1}, replay)
     state = tmp_path / "state-000000000001.pt"
     state.write_bytes(state.read_bytes()[:100])
-    with pytest.raises(CheckpointError, match=r"state-000000000001\.pt cannot be read"):
+    with pytest.raises(DamagedCheckpointError, match=r"state-000000000001\.pt is damaged"):
+        checkpoints.load(replay)
+    state.unlink()
+    with pytest.raises(DamagedCheckpointError, match=r"state-000000000001\.pt cannot be read"):
         checkpoints.load(replay)
     (tmp_path / "manifest-000000000001.json").write_text("{")
-    with pytest.raises(CheckpointError, match=r"manifest-000000000001\.json cannot be read"):
+    with pytest.raises(DamagedCheckpointError, match=r"manifest-000000000001\.json is damaged"):
         checkpoints.load_state()
 
 
@@ -110,7 +111,6 @@ def test_loading_runs_no_code(tmp_path):
 
     add(replay, 1)
     checkpoints.save(1, {}, replay)
-    manifest = json.loads((tmp_path / "manifest-000000000001.json").read_text())
-    torch.save({"number": Hostile()}, tmp_path / manifest["state"])
+    checkpoints.save(2, {"number": Hostile()}, replay)
     with pytest.raises(CheckpointError, match="cannot be read"):
         checkpoints.load_state()

@@ -10,7 +10,11 @@ from hypothesis import strategies as st
 
 from ddpg.config import Config, ConfigError, help_text
 
-CONFIGS = {file.stem: file for file in (Path(__file__).parent.parent / "configs").glob("*.yaml")}
+CONFIGS = {
+    file.stem: file
+    for file in (Path(__file__).parent.parent / "configs").glob("*.yaml")
+    if file.stem != "comparison" and not file.stem.startswith("study-")
+}
 
 
 # A busy machine is no failure of the code.

@@ -71,10 +71,10 @@ def test_a_policy_takes_one_observation_or_many_and_keeps_the_units(run):
 
 
 def test_episodes_are_the_same_in_however_many_parts():
-    seen = Evaluator("Pendulum-v1", {}, 45, 10).returns(constant, 2)
+    seen = Evaluator("Pendulum-v1", {}, 45, 10).run(constant, 2).returns
     assert seen.shape == (2, 45)
     assert np.array_equal(seen[0], seen[1])
-    later = Evaluator("Pendulum-v1", {}, 5, 50).returns(constant, 1)
+    later = Evaluator("Pendulum-v1", {}, 5, 50).run(constant, 1).returns
     assert np.array_equal(seen[0, 40:], later[0])
 
 
@@ -84,8 +84,11 @@ def constant(observation):
 
 
 def test_an_episode_ends_with_its_environment():
-    returns = Evaluator("ddpg-tests/Terminates-v0", {}, 2, 0).returns(constant, 1)
-    assert returns.tolist() == [[2.0, 2.0]]
+    episodes = Evaluator("ddpg-tests/Terminates-v0", {}, 2, 0).run(constant, 1, gamma=0.5)
+    assert episodes.returns.tolist() == [[2.0, 2.0]]
+    assert episodes.discounted.tolist() == [[0.5 + 0.25 + 0.125 + 0.0625] * 2]
+    assert episodes.first_observation.shape == (1, 2, 2)
+    assert episodes.first_observation[..., 1].tolist() == [[0.0, 0.0]]
 
 
 def test_scores_by_hand():

@@ -120,14 +120,16 @@ def test_what_is_no_run_is_one_sentence(kept: Path, tmp_path: Path) -> None:
     damaged = shutil.copytree(kept, tmp_path / "damaged")
     for state in (damaged / "checkpoints").glob("state-*.pt"):
         state.write_bytes(b"no checkpoint")
-    with pytest.raises(UsageError, match="cannot be read"):
+    with pytest.raises(UsageError, match="is damaged"):
         subject(str(damaged))
 
 
 def test_a_run_that_never_stepped_has_no_batch(kept: Path, tmp_path: Path) -> None:
-    empty = shutil.copytree(kept, tmp_path / "empty")
-    for file in (empty / "checkpoints").glob("manifest-*.json"):
-        file.write_text(json.dumps({**json.loads(file.read_text()), "added": 0, "pieces": []}))
+    config = dataclasses.replace(Config.load(kept / "config.yaml"), runs=str(tmp_path))
+    trainer = Trainer(config, report=lambda _: None)
+    trainer.begin()
+    trainer.close()
+    empty = trainer.folder.path
     with pytest.raises(CheckpointError, match="a replay without a transition"):
         run_subject(empty)
 

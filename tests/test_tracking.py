@@ -11,6 +11,7 @@ from tensorboard.plugins.custom_scalar.layout_pb2 import Layout  # pyright: igno
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData  # pyright: ignore[reportAttributeAccessIssue] (generated)
 
 from ddpg.config import Config
+from ddpg.faults import RunWarning
 from ddpg.training import TrainingResult, train
 
 SETTINGS = {
@@ -53,11 +54,13 @@ def test_every_member_has_a_run_with_every_tag(tmp_path):
         assert sorted(events(result.folder / f"seed-{seed}").Tags()["scalars"]) == sorted(
             [
                 "return/evaluation",
+                "return/discounted",
                 "return/training",
                 "episode/length",
                 "loss/critic",
                 "loss/actor",
                 "value/q",
+                "value/q_start",
                 "value/target",
                 "speed/environment_steps_per_second",
                 *separation,
@@ -83,6 +86,8 @@ def test_the_points_are_the_ones_of_the_csv_at_environment_steps(tmp_path):
 
 
 def test_a_resumed_curve_has_no_doubled_point(tmp_path):
+    """These environments count their episodes, and so do not come back equal, which is said."""
+
     def interrupt(progress):
         if progress.step == 50:
             signal.raise_signal(signal.SIGINT)
@@ -94,7 +99,12 @@ def test_a_resumed_curve_has_no_doubled_point(tmp_path):
         file.unlink()
     # TensorBoard orders event files by the second in which they were made.
     time.sleep(1.1)
-    result = run(tmp_path, steps=80, name="mine", checkpoint_every=20, resume=True)
+    with pytest.warns(RunWarning, match="did not come back equal at environment step 40") as said:
+        result = run(tmp_path, steps=80, name="mine", checkpoint_every=20, resume=True)
+    assert len(said) == 2
+    note = events(result.folder / "seed-1").Tensors("note/text_summary")[0]
+    assert note.step == 40
+    assert b"member 1 (seed 1)" in note.tensor_proto.string_val[0]
     points = [p.step for p in events(result.folder / "seed-0").Scalars("loss/critic")]
     assert points == [30, 40, 50, 60, 70, 80]
 

@@ -13,10 +13,11 @@ import torch
 from ddpg import ConfigError, DivergenceError, TrainingResult, train
 from ddpg.checkpoint import Checkpoints
 from ddpg.config import Config
+from ddpg.device import resolve_device
 from ddpg.evaluation import Evaluator
 from ddpg.interrupt import InterruptFlag
 from ddpg.stops import Crossing, Effect, legal
-from ddpg.training import Progress, resolve_device
+from ddpg.training import Progress
 
 CORRECT = [
     *((stop, Config().actor_stop) for stop in legal(Crossing.UPSTREAM, Effect.PROTECTS)),
@@ -200,7 +201,7 @@ def test_a_second_interrupt_and_another_thread_are_as_usual(tmp_path):
     try:
         with InterruptFlag() as flag:
             signal.raise_signal(signal.SIGINT)
-            assert flag.raised
+            assert flag.signal == signal.SIGINT
             with pytest.raises(KeyboardInterrupt):
                 signal.raise_signal(signal.SIGINT)
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
@@ -213,11 +214,15 @@ def test_a_second_interrupt_and_another_thread_are_as_usual(tmp_path):
     assert steps == [60]
 
 
-def test_a_loss_that_is_nan_stops_the_run_and_keeps_the_last_checkpoint(tmp_path):
+def test_a_loss_that_is_infinite_stops_the_run_and_keeps_the_last_checkpoint(tmp_path):
     with pytest.raises(DivergenceError) as error:
-        run(tmp_path, name="mine", env="ddpg-tests/NaN-v0", seed=7, checkpoint_every=20)
+        run(
+            tmp_path,
+            **{"name": "mine", "env": "ddpg-tests/Faulty-v0", "seed": 7, "checkpoint_every": 20},
+            env_options={"fault": "reward is enormous"},
+        )
     message = str(error.value)
-    assert "loss/critic of the member with seed 7 is nan at environment step 3" in message
+    assert "loss/critic of member 0 (seed 7) is inf at environment step 3" in message
     assert "the last checkpoint is of step 20" in message
     state = Checkpoints(tmp_path / "mine" / "checkpoints").load_state()
     assert all(value.isfinite().all() for value in state["agent"]["critic"].values())
@@ -259,7 +264,7 @@ def test_pendulum_is_learned(tmp_path):
         actor_learning_rate=1e-3,
     )
     evaluator = Evaluator("Pendulum-v1", {}, 20, 10_000)
-    returns = evaluator.returns(
+    returns = evaluator.run(
         lambda observation: result.agent.act(torch.from_numpy(observation)).numpy(), 2
-    )
+    ).returns
     assert np.median(returns.mean(axis=1)) > -200

@@ -49,6 +49,12 @@ class FullRight:
     def reset(self, members: NDArray[np.bool_]) -> None:
         self.resets.append(members.tolist())
 
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        return {}
+
+    def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
+        raise NotImplementedError
+
 
 @pytest.mark.parametrize(
     ("name", "terminates"), [("Terminates", True), ("Truncates", False), ("Both", True)]
@@ -108,12 +114,33 @@ def test_an_evaluation_while_training_is_of_the_deterministic_policy(tmp_path):
     trainer.noise = FullRight()
     run(trainer)
     evaluator = Evaluator("ddpg-tests/Truncates-v0", {}, 5, TRAINING_FIRST_SEED)
-    expected = evaluator.returns(
+    expected = evaluator.run(
         lambda observation: trainer.agent.act(torch.from_numpy(observation)).numpy(), 2
-    )
+    ).returns
     assert trainer.returns is not None
     assert np.array_equal(trainer.returns, expected.mean(axis=1))
     assert np.abs(trainer.returns).max() < 4
+
+
+def test_an_evaluation_tells_what_the_critic_expects_of_its_first_states(tmp_path):
+    trainer = make_trainer(
+        tmp_path, env="ddpg-tests/Truncates-v0", members=2, evaluation_every=14, gamma=0.5
+    )
+    run(trainer)
+    with (trainer.folder.path / "metrics.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["return/evaluation"]]
+    assert [int(row["member"]) for row in rows] == [0, 1]
+    agent = trainer.agent
+    first = torch.zeros(2, 5, 2)
+    expected = agent.critic(first, agent.actor(first)).mean(dim=(1, 2))
+    assert [float(row["value/q_start"]) for row in rows] == pytest.approx(expected.tolist())
+    assert float(rows[0]["value/q_start"]) != float(rows[1]["value/q_start"])
+    episodes = Evaluator("ddpg-tests/Truncates-v0", {}, 5, TRAINING_FIRST_SEED).run(
+        lambda observation: agent.act(torch.from_numpy(observation)).numpy(), 2, gamma=0.5
+    )
+    assert [float(row["return/discounted"]) for row in rows] == pytest.approx(
+        episodes.discounted.mean(axis=1).tolist()
+    )
 
 
 def test_a_resumed_run_goes_on_with_its_random_streams_and_other_episodes(tmp_path):

@@ -53,8 +53,13 @@ def main(
     return KEPT if report.kept else BROKEN
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        _fail(self, message)
+
+
 def _parser(subjects: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="audit.py",
         description="Say what each update reached, wrote and moved, against its contract.",
         epilog="Exit status: 0 the contract is kept, 1 it is broken, 2 a usage error.",
@@ -110,6 +115,8 @@ def _write(parser: argparse.ArgumentParser, path: Path, content: str) -> None:
         part.replace(path)
     except OSError as error:
         _fail(parser, f"{path} cannot be written: {error.strerror}")
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _fail(parser: argparse.ArgumentParser, sentence: str) -> NoReturn:

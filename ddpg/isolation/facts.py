@@ -122,13 +122,16 @@ class Facts:
         return Grade.NONZERO if self.nonzero(gradients) else Grade.ZERO
 
     def gradients(self) -> dict[int, Tensor]:
-        return self.written or self.returned
+        """In the module's order; in that of addresses, a norm would differ in its last bit."""
+        gradients = self.written or self.returned
+        return {key: gradients[key] for key in self.own if key in gradients}
 
     def differences(self) -> list[Tensor]:
-        """What was moved, per floating-point entry."""
+        """What was moved, per floating-point entry, in the module's order."""
+        ordered = [self.changes[key] for key in self.own if key in self.changes]
         return [
             sum_of(each.after - each.before for each in changes)
-            for changes in self.changes.values()
+            for changes in ordered
             if changes[0].before.is_floating_point() and _same_shapes(changes)
         ]
 

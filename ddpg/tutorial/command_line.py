@@ -12,6 +12,7 @@ from ddpg.tutorial import lesson, page, terminal
 from ddpg.tutorial.blocks import Figure, Section
 from ddpg.tutorial.claims import table as claims_table
 from ddpg.tutorial.exercises import checker
+from ddpg.whole_file import whole_file
 
 PROGRAM = "tutorial.py"
 Result = TypeVar("Result")
@@ -29,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if parsed.exercise is not None:
         if any(outputs):
             fail(PROGRAM, "--exercise goes alone; allowed beside it: --file, --hint, --solution")
-        if parsed.exercise not in range(1, 6):
+        if not 1 <= parsed.exercise <= 5:
             fail(PROGRAM, f"exercise is {parsed.exercise}; allowed: 1 to 5")
         return _exercise(parsed.exercise, parsed.file, parsed.hint, parsed.solution, console)
     if parsed.file or parsed.hint or parsed.solution:
@@ -61,7 +62,9 @@ def _parser() -> OneSentenceParser:
         metavar="FILE",
         help="measure every claim, timings too (minutes), and write the table (docs/claims.md)",
     )
-    parser.add_argument("--exercise", type=int, metavar="N", help="check exercise N (1 to 5)")
+    parser.add_argument(
+        "--exercise", type=int | None, metavar="N", help="check exercise N (1 to 5)"
+    )
     parser.add_argument("--file", metavar="FILE", help="your copy of the exercise")
     parser.add_argument("--hint", action="store_true", help="more about what is wrong, and where")
     parser.add_argument("--solution", action="store_true", help="the solution, as a difference")
@@ -92,17 +95,17 @@ def _drawn(
 ) -> None:
     if graphs:
         count = _written(lambda: _graphs(sections, Path(graphs)))
-        console.print(f"{graphs}: {count} graphs, each as SVG and PNG")
+        console.print(f"{graphs}: {count} graphs, each as SVG and PNG", soft_wrap=True)
     if html:
         _written(lambda: _write(Path(html), page.page(sections).encode()))
-        console.print(f"{html}: the lesson in one page")
+        console.print(f"{html}: the lesson in one page", soft_wrap=True)
 
 
 def _claims(path: Path, console: Console) -> None:
     started = time.perf_counter()
     text = claims_table.document()
     _written(lambda: _write(path, text.encode()))
-    console.print(f"{path}: measured in {time.perf_counter() - started:.0f} s")
+    console.print(f"{path}: measured in {time.perf_counter() - started:.0f} s", soft_wrap=True)
 
 
 def _graphs(sections: Sequence[Section], folder: Path) -> int:
@@ -114,15 +117,12 @@ def _graphs(sections: Sequence[Section], folder: Path) -> int:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """The whole file or none."""
-    part = path.with_name(f"{path.name}.part")
-    part.write_bytes(content)
-    part.replace(path)
+    with whole_file(path) as unfinished:
+        unfinished.write_bytes(content)
 
 
 def _written(write: Callable[[], Result]) -> Result:
     try:
         return write()
     except OSError as error:
-        name = str(error.filename).removesuffix(".part")
-        fail(PROGRAM, f"{name} cannot be written: {error.strerror}")
+        fail(PROGRAM, f"{error.filename} cannot be written: {error.strerror}")

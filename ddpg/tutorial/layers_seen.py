@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 
 from ddpg.isolation import Cell
+from ddpg.saved_tensors import Amount, SavedTensors
 from ddpg.tutorial.autograd_graph import autograd_graph
 from ddpg.tutorial.drawing import Graph
 from ddpg.tutorial.layers import UPDATE, Layers, audited
-from ddpg.tutorial.saved import Amount, SavedTensors
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,13 @@ import pytest
 import torch
 
 from ddpg.isolation import Grade
+from ddpg.saved_tensors import SavedTensors
 from ddpg.stops import Crossing, Effect, legal
 from ddpg.tutorial import by_hand, layers_seen
 from ddpg.tutorial.inference_uses import uses
 from ddpg.tutorial.layers import Layers
 from ddpg.tutorial.layers_seen import gradient_text, see
 from ddpg.tutorial.lesson_layers import gradient_table, held_words
-from ddpg.tutorial.saved import SavedTensors
 
 PROTECTING = legal(Crossing.UPSTREAM, Effect.PROTECTS)
 LEAKING = legal(Crossing.UPSTREAM, Effect.LEAKS)

@@ -7,10 +7,10 @@ import torch
 from torch import nn
 
 from ddpg.config import ConfigError
+from ddpg.saved_tensors import Amount, SavedTensors
 from ddpg.stops import Crossing, build
 from ddpg.tutorial import agent_seen, layers_seen
 from ddpg.tutorial.claims.claim import Part
-from ddpg.tutorial.saved import Amount, SavedTensors
 
 INPUTS, WIDTH, BATCH = 17, 256, 256
 

@@ -3,12 +3,12 @@
 import torch
 from torch import Tensor, nn
 
+from ddpg.saved_tensors import SavedTensors
 from ddpg.tutorial import layers_seen
 from ddpg.tutorial.claims.claim import Part
 from ddpg.tutorial.claims.cutting import INPUTS, perceptron
 from ddpg.tutorial.inference_uses import uses
 from ddpg.tutorial.layers import Layers
-from ddpg.tutorial.saved import SavedTensors
 
 
 def inference_tracks_nothing_downstream() -> list[Part]:

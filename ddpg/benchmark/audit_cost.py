@@ -14,6 +14,7 @@ import torch
 
 from ddpg import separation
 from ddpg.agent import DDPG
+from ddpg.benchmark.tables import Table
 from ddpg.config import Config
 from ddpg.isolation import audit
 from ddpg.replay import Batch
@@ -148,3 +149,25 @@ def _turns(stop: str) -> dict[str, Callable[[], object]]:
         "full": partial(audit, contract, updates, rounds=1),
         "default": partial(audit, contract, updates),
     }
+
+
+def audit_cost_table(costs: list[Cost]) -> Table:
+    """What an audit costs, a row a kind."""
+    rows = [[cost.name, f"{cost.milliseconds:.1f}", f"{cost.bare_updates:.1f}"] for cost in costs]
+    title = "The cost of an audit: [256, 256], batch 256"
+    return Table("audit", title, ["turn", "milliseconds", "bare updates"], rows)
+
+
+def slowdown_table(slowdowns: list[Slowdown]) -> Table:
+    """How much longer a training takes with audits, a row a clock."""
+    rows = [
+        [
+            each.clock,
+            f"{each.without:.2f}",
+            f"{each.ratio:.4f}",
+            " ".join(f"{quartile:.4f}" for quartile in each.quartiles),
+        ]
+        for each in slowdowns
+    ]
+    columns = ["clock", "ms a step without", "ratio of medians", "ratio of windows: quartiles"]
+    return Table("audit-training", "A training with audits beside one without", columns, rows)

@@ -1,0 +1,110 @@
+"""`report.html`, its pictures and its numbers, from the runs of a folder."""
+
+import shutil
+from datetime import UTC, datetime
+from importlib.resources import files
+from pathlib import Path
+from typing import NamedTuple
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from ddpg.comparison import drawing, words
+from ddpg.comparison.analysis import Analysis, analyse
+from ddpg.comparison.cost import Cost, read_cost
+from ddpg.comparison.panels import Picture
+from ddpg.comparison.pictures import pictures
+from ddpg.comparison.reading import PICTURES, Broken, read_folder
+from ddpg.comparison.statistics import FINAL_EVALUATIONS, REPETITIONS
+from ddpg.comparison.summary_runs import write_summary_runs
+from ddpg.comparison.tables import figures, write_figures
+from ddpg.comparison.variants import Section, sections
+
+PAGE = "report.html"
+FIGURES = "figures.csv"
+_MODULES = ("critic", "actor", "critic_target", "actor_target")
+
+
+class Part(NamedTuple):
+    """A section with everything that its page shows."""
+
+    analysis: Analysis
+    pictures: list[Picture]
+    claims: list[words.Claim]
+    findings: list[words.Finding]
+
+
+def write_report(folder: Path) -> Path:
+    """Read every run in `folder` and write `report.html`, `figures.csv`, `pictures/`, `summary/`.
+
+    Nothing else in the folder is read than each run's `config.yaml` and `metrics.csv`, and
+    `cost.csv`. What an earlier report wrote is replaced. The same runs give the same figures.
+
+    Returns:
+        The page.
+
+    Raises:
+        ConfigError: there is no such folder, or no run in it.
+    """
+    runs, broken = read_folder(folder)
+    found, doubled = sections(runs)
+    costs = read_cost(folder)
+    parts = [_part(section, costs) for section in found]
+    page = _page(folder, parts, [*broken, *doubled])
+    _draw(folder / PICTURES, parts)
+    rows = [row for part in parts for row in figures(part.analysis, part.pictures)]
+    write_figures(rows, folder / FIGURES)
+    write_summary_runs(folder, [part.analysis for part in parts])
+    output = folder / PAGE
+    output.write_text(page, encoding="utf-8")
+    return output
+
+
+def _part(section: Section, costs: list[Cost]) -> Part:
+    analysis = analyse(section, costs)
+    return Part(analysis, pictures(analysis), words.claims(analysis), words.findings(analysis))
+
+
+def _draw(folder: Path, parts: list[Part]) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    for part in parts:
+        for picture in part.pictures:
+            drawing.png(picture, folder / f"{picture.name}.png")
+
+
+def _page(folder: Path, parts: list[Part], broken: list[Broken]) -> str:
+    environment = Environment(
+        loader=PackageLoader("ddpg.comparison", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals |= {
+        "count": words.count,
+        "panel": lambda picture, index: Markup(
+            drawing.svg(picture.panels[index], f"{_identifier(picture)}-{index}")
+        ),
+        "swatch": lambda style: Markup(drawing.swatch(style)),
+    }
+    environment.filters |= {
+        "figure": lambda value: f"{value:.4g}",
+        "kib": lambda b: f"{b / 1024:,.0f} KiB",
+    }
+    return environment.get_template("report.html.j2").render(
+        name=folder.resolve().name,
+        date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        style=Markup(files("ddpg.comparison").joinpath("report.css").read_text(encoding="utf-8")),
+        parts=parts,
+        broken=broken,
+        modules=_MODULES,
+        final_evaluations=FINAL_EVALUATIONS,
+        repetitions=REPETITIONS,
+        colours=drawing.COLOURS,
+        dark_colours=drawing.DARK_COLOURS,
+    )
+
+
+def _identifier(picture: Picture) -> str:
+    return "".join(sign if sign.isalnum() else "-" for sign in picture.name)

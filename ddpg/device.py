@@ -1,0 +1,48 @@
+"""Where tensors live, and PyTorch in its deterministic mode."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from ddpg.config import ConfigError
+
+
+def resolve_device(name: str) -> torch.device:
+    """The device that the setting `device` names.
+
+    Raises:
+        ConfigError: there is no such device here.
+    """
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    present = ["cpu"]
+    if torch.cuda.is_available():
+        present += ["cuda", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
+    if torch.backends.mps.is_available():
+        present.append("mps")
+    if name not in present:
+        raise ConfigError(f"device is {name!r}; allowed here: auto, {', '.join(present)}")
+    return torch.device(name)
+
+
+@contextmanager
+def deterministic() -> Iterator[None]:
+    """Inside, an operation of PyTorch that has no deterministic form is an error."""
+    # cuBLAS is deterministic with a workspace of fixed size, which it reads from here, once.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    # PyTorch makes its attributes as it loads, so that a type checker does not see them.
+    memory: Any = torch.utils.deterministic
+    before = torch.are_deterministic_algorithms_enabled(), memory.fill_uninitialized_memory
+    torch.use_deterministic_algorithms(True)
+    # Nothing here reads memory that it did not write, so the filling would only cost time.
+    memory.fill_uninitialized_memory = False
+    try:
+        yield
+    finally:
+        enabled, memory.fill_uninitialized_memory = before
+        torch.use_deterministic_algorithms(enabled)

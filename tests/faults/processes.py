@@ -1,0 +1,100 @@
+"""Trainings in processes of their own, that can be killed, and whole runs compared."""
+
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Callable
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from ddpg.checkpoint import Checkpoints
+from ddpg.config import Config
+from ddpg.tracking import SPEED
+
+_START = multiprocessing.get_context("forkserver")
+# A process then begins with all of it loaded, and a kill falls into the training.
+_START.set_forkserver_preload(["ddpg.training", "torch.utils.tensorboard.writer"])
+
+
+def start(config: Config, die_at: int | None = None) -> BaseProcess:
+    """Begin to train; the process kills itself at the `die_at`-th file that it gives its name."""
+    process = _START.Process(target=_train, args=(config, die_at))
+    process.start()
+    return process
+
+
+def _train(config: Config, die_at: int | None) -> None:
+    from ddpg.training import train
+    from tests.environments import register
+
+    register()
+    if die_at is not None:
+        Path.replace = _deadly(Path.replace, die_at)
+    sys.exit(0 if train(config).finished else 1)
+
+
+def _deadly(function: Callable[..., Any], calls: int) -> Callable[..., Any]:
+    """`function`, at whose `calls`-th call the process dies: before it if odd, else behind it."""
+    left = calls // 2 + 1
+
+    def call(*arguments: Any) -> Any:
+        nonlocal left
+        left -= 1
+        if left == 0 and calls % 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+        result = function(*arguments)
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+    return call
+
+
+def differences(one: Path, other: Path) -> list[str]:
+    """What differs between two runs that should be equal to the bit; speed aside."""
+    found = [
+        file
+        for file in ("metrics.csv", "weights.csv")
+        if (one / file).read_bytes() != (other / file).read_bytes()
+    ]
+    states = [Checkpoints(each / "checkpoints").load_state() for each in (one, other)]
+    found += [key for key in states[0] if not same(states[0][key], states[1][key])]
+    if not torch.equal(replay(one), replay(other)):
+        found.append("replay")
+    for member in one.glob("seed-*"):
+        if curves(member) != curves(other / member.name):
+            found.append(f"TensorBoard of {member.name}")
+    return found
+
+
+def replay(run: Path) -> torch.Tensor:
+    """Every transition that the newest checkpoint holds, `[member, transition, width]`."""
+    files = sorted((run / "checkpoints").glob("replay-*.pt"))
+    return torch.cat([torch.load(file, weights_only=True) for file in files], dim=1)
+
+
+def curves(member: Path) -> dict[str, list[tuple[int, float]]]:
+    """Every point that TensorBoard shows, tag by tag."""
+    shown = EventAccumulator(str(member), size_guidance={"scalars": 0})
+    shown.Reload()
+    return {
+        tag: [(point.step, point.value) for point in shown.Scalars(tag)]
+        for tag in shown.Tags()["scalars"]
+        if tag != SPEED
+    }
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two states are equal to the bit."""
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, list | tuple):
+        return len(one) == len(other) and all(map(same, one, other))
+    if torch.is_tensor(one):
+        return one.dtype == other.dtype and torch.equal(one, other)
+    return one == other

@@ -1,0 +1,123 @@
+"""Environments of every shape that a user's own may have, each with an outcome told by hand.
+
+All of them observe the number of their step, take any action, and reward as they are told; so what
+a replay must hold can be written down.
+"""
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, Space
+
+LONG_EPISODE = 10_000
+
+
+class Odd(gymnasium.Env[Any, Any]):
+    """An episode of `length` steps.
+
+    Args:
+        observation_space: of its observations; each entry is the step number, within the bounds.
+        action_space: of its actions.
+        reward: of each step, to which `slope` times the first entry of the action is added.
+        slope: see `reward`.
+        length: the step that ends the episode, or None.
+        terminates: whether that step terminates.
+        truncates: whether that step truncates.
+    """
+
+    def __init__(
+        self,
+        observation_space: Space[Any],
+        action_space: Space[Any],
+        reward: float = 1.0,
+        slope: float = 0.0,
+        length: int | None = 4,
+        terminates: bool = True,
+        truncates: bool = False,
+    ):
+        self.observation_space, self.action_space = observation_space, action_space
+        self.reward, self.slope, self.length = reward, slope, length
+        self.terminates, self.truncates = terminates, truncates
+        self.step_number = 0
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
+        super().reset(seed=seed, options=options)
+        self.step_number = 0
+        return self._observation(self.observation_space), {}
+
+    def step(self, action: Any) -> Any:
+        assert self.action_space.contains(action), action
+        self.step_number += 1
+        last = self.step_number == self.length
+        reward = self.reward + (self.slope * float(np.ravel(action)[0]) if self.slope else 0.0)
+        observation = self._observation(self.observation_space)
+        return observation, reward, last and self.terminates, last and self.truncates, {}
+
+    def _observation(self, space: Space[Any]) -> Any:
+        if isinstance(space, Dict):
+            return {name: self._observation(part) for name, part in space.spaces.items()}
+        assert isinstance(space, Box)
+        value = np.full(space.shape, self.step_number)
+        return np.clip(value, space.low, space.high).astype(space.dtype)
+
+
+def box(low: Any, high: Any, shape: tuple[int, ...], dtype: Any = np.float32) -> Box:
+    """A Box of `shape`."""
+    return Box(low, high, shape, dtype)
+
+
+_OBSERVED, _ACTED = box(-20_000, 20_000, (3,)), box(-1, 1, (2,))
+
+SHAPES: dict[str, dict[str, Any]] = {
+    "RewardsTimesMillion": {"reward": 1e6},
+    "RewardsByMillion": {"reward": 1e-6},
+    "ObservationsOfFloat64": {"observation_space": box(-1e9, 1e9, (3,), np.float64)},
+    "ObservationsOfIntegers": {"observation_space": box(-100, 100, (3,), np.int64)},
+    "ObservationsOfBytes": {"observation_space": box(0, 255, (3,), np.uint8)},
+    "ObservationsWithoutBounds": {"observation_space": box(-np.inf, np.inf, (3,))},
+    "ObservationsInTwoDimensions": {"observation_space": box(0, 1, (6, 5), np.float32)},
+    "ActionsOfFloat64": {"action_space": box(-2, 2, (2,), np.float64)},
+    "ActionsOfFloat16": {"action_space": box(-2, 2, (2,), np.float16)},
+    "ActionsWithUnequalBounds": {
+        "action_space": Box(np.array([-1, 0, 5], np.float32), np.array([3, 10, 6], np.float32))
+    },
+    "ManyDimensions": {
+        "observation_space": box(-20_000, 20_000, (1000,)),
+        "action_space": box(-1, 1, (50,)),
+    },
+    "OneStep": {"length": 1},
+    "TerminatedAndTruncated": {"truncates": True},
+}
+"""Name -> what differs from an episode of four steps that terminates, rewarded with 1 each."""
+
+REFUSED: dict[str, dict[str, Any]] = {
+    "DiscreteActions": {"action_space": Discrete(3)},
+    "BinaryActions": {"action_space": MultiBinary(3)},
+    "ActionsOfIntegers": {"action_space": box(-1, 1, (2,), np.int64)},
+    "ActionsInTwoDimensions": {"action_space": box(-1, 1, (2, 2))},
+    "ActionsWithoutBounds": {"action_space": box(-np.inf, np.inf, (2,))},
+    "ActionsWithoutWidth": {"action_space": box(1, 1, (2,))},
+    "DictObservations": {"observation_space": Dict({"a": _OBSERVED, "b": _ACTED})},
+    "DiscreteObservations": {"observation_space": Discrete(3)},
+}
+"""Name -> an environment that DDPG cannot be trained on, and says so."""
+
+
+def identifier(name: str) -> str:
+    """The Gymnasium id of one of `SHAPES` or `REFUSED`, or of `Long`."""
+    return f"ddpg-tests/{name}-v0"
+
+
+def register() -> None:
+    """Make the environments known by `identifier`."""
+    spaces = {"observation_space": _OBSERVED, "action_space": _ACTED}
+    for name, differs in {**SHAPES, **REFUSED}.items():
+        gymnasium.register(identifier(name), f"{__name__}:Odd", kwargs={**spaces, **differs})
+    # An episode that nothing but the time limit ends.
+    gymnasium.register(
+        identifier("Long"),
+        f"{__name__}:Odd",
+        kwargs={**spaces, "length": None},
+        max_episode_steps=LONG_EPISODE,
+    )

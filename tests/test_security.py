@@ -1,0 +1,279 @@
+"""Nothing that is loaded runs code: not a checkpoint, not a file of settings, not a name in one.
+
+Each attack comes with its control, in which the same bytes do run where nothing guards.
+"""
+
+import ast
+import os
+import pickle
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from torch import nn
+
+from ddpg import ConfigError, evaluate, load_policy, train
+from ddpg.checkpoint import CheckpointError, Checkpoints
+from ddpg.config import Config
+from ddpg.isolation import Contract, audit, trains
+from ddpg.random_streams import RandomStreams
+from ddpg.replay import ReplayBuffer
+from ddpg.tutorial.blocks import Code, Section, Table, Words
+from ddpg.tutorial.page import page
+from tests.bad_input.harness import call
+
+ROOT = Path(__file__).parent.parent
+HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(1)>'\"[/red][x](javascript:alert(1))"
+
+
+class Touches:
+    """Unpickled, it makes the file `touched` in the folder of the process."""
+
+    def __reduce__(self) -> Any:
+        return os.system, ("echo > touched",)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+# What runs code or can be made to, and where it has to stand: it runs what the user named on the
+# command line, what is part of the package, or other programs of ours.
+ALLOWED = {
+    ("ddpg/__init__.py", "import_module"),
+    ("ddpg/isolation/__init__.py", "import_module"),
+    ("ddpg/isolation/command_line.py", "import_module"),
+    ("ddpg/tutorial/exercises/checker.py", "spec_from_file_location"),
+    ("ddpg/benchmark.py", "subprocess.run"),
+}
+DANGEROUS = {
+    *("eval", "exec", "compile", "__import__", "import_module", "spec_from_file_location"),
+    *("run_path", "run_module", "os.system", "os.popen", "load_module"),
+    *("pickle.load", "pickle.loads", "Unpickler", "dill.load", "cloudpickle.load"),
+    *("joblib.load", "marshal.load", "marshal.loads", "shelve.open", "add_safe_globals"),
+    *("yaml.load", "yaml.load_all", "yaml.full_load", "yaml.unsafe_load", "yaml.Loader"),
+    *("subprocess.run", "subprocess.Popen", "subprocess.call", "subprocess.check_output"),
+    *("subprocess.check_call", "np.load", "numpy.load", "torch.load", "torch.jit.load"),
+}
+
+
+def findings(source: str) -> list[str]:
+    """The names of `DANGEROUS` that `source` calls, but for `torch.load(weights_only=True)`."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Call):
+            continue
+        name = ast.unparse(node.func)
+        options = {word.arg: ast.unparse(word.value) for word in node.keywords}
+        if name == "torch.load" and options.get("weights_only") == "True":
+            continue
+        if "shell" in options:
+            found.append("shell")
+        # `re.compile` and `torch.compile` compile no Python.
+        last = "" if name in ("re.compile", "torch.compile") else name.rpartition(".")[2]
+        # A method `eval()` of a module runs nothing either.
+        if name in DANGEROUS or (last in DANGEROUS and last not in ("eval", "compile")):
+            found.append(name if name in DANGEROUS else last)
+    return found
+
+
+def test_the_source_calls_nothing_that_unpickles_or_runs_what_it_reads():
+    files = [*ROOT.glob("ddpg/**/*.py"), *ROOT.glob("scripts/*.py")]
+    assert len(files) > 80
+    found = {
+        (file.relative_to(ROOT).as_posix(), name)
+        for file in files
+        for name in findings(file.read_text("utf-8"))
+    }
+    assert found == ALLOWED
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "torch.load(path)",
+        "torch.load(path, weights_only=False)",
+        "pickle.loads(data)",
+        "np.load(path, allow_pickle=True)",
+        "yaml.load(text, Loader=yaml.Loader)",
+        "eval(text)",
+        "run('ls', shell=True)",
+        "importlib.import_module(name)",
+        "pickle.Unpickler(file).load()",
+    ],
+)
+def test_the_search_finds(source):
+    assert findings(source)
+
+
+def test_the_search_lets_go():
+    assert findings("model.eval(); re.compile(x); torch.load(f, weights_only=True)") == []
+
+
+def saved(folder: Path) -> tuple[Checkpoints, ReplayBuffer]:
+    replay = ReplayBuffer(RandomStreams.from_seeds([0]).replay, 10, 2, 1, torch.device("cpu"))
+    checkpoints = Checkpoints(folder / "checkpoints")
+    checkpoints.save(1, {"number": 1}, replay)
+    return checkpoints, replay
+
+
+def test_a_checkpoint_that_would_run_a_command_is_refused(folder):
+    checkpoints, replay = saved(folder)
+    # Written as a checkpoint is, so that its checksums are right.
+    checkpoints.save(2, {"number": Touches()}, replay)
+    for load in (checkpoints.load_state, lambda: checkpoints.load(replay)):
+        with pytest.raises(CheckpointError, match="holds more than tensors and plain values"):
+            load()
+    assert not (folder / "touched").exists()
+    (state,) = (folder / "checkpoints").glob("state-*2.pt")
+    torch.load(state, weights_only=False)
+    assert (folder / "touched").exists(), "the control: unguarded, the same file runs"
+
+
+@pytest.mark.parametrize("protocol", [0, 2, 5])
+def test_a_bare_pickle_in_place_of_a_run_is_refused(folder, protocol):
+    result = train(Config(runs="runs", name="mine", steps=3, random_steps=5, hidden=(4,)))
+    payload = pickle.dumps(Touches(), protocol)
+    for file in (result.folder / "checkpoints").iterdir():
+        file.write_bytes(payload)
+    for script, arguments in (
+        ("evaluate.py", ["runs/mine"]),
+        ("audit.py", ["runs/mine"]),
+        ("train.py", ["--resume", "--name", "mine", "--steps", "5"]),
+    ):
+        outcome = call(script, arguments)
+        assert (outcome.status, len(outcome.errors.splitlines())) == (2, 1)
+    assert not (folder / "touched").exists()
+    pickle.loads(payload)
+    assert (folder / "touched").exists(), "the control: unguarded, the same bytes run"
+
+
+def test_yaml_that_would_run_a_command_is_refused(folder):
+    text = "name: !!python/object/apply:os.system ['echo > touched']\n"
+    (folder / "hostile.yaml").write_text(text)
+    with pytest.raises(ConfigError, match="the tag"):
+        Config.load(folder / "hostile.yaml")
+    assert not (folder / "touched").exists()
+    yaml.unsafe_load(text)
+    assert (folder / "touched").exists(), "the control: unguarded, the same text runs"
+
+
+@pytest.fixture
+def importing_run(folder, monkeypatch):
+    """A whole run whose config.yaml names a module, which makes `touched` when imported."""
+    (folder / "touching.py").write_text("open('touched', 'w').close()\n")
+    monkeypatch.syspath_prepend(folder)
+    settings: dict[str, Any] = {"evaluation_every": 5, "random_steps": 5, "steps": 10, "hidden": (4,)}
+    settings["env"] = "touching:Pendulum-v1"
+    result = train(Config(runs="runs", name="mine", log_every=5, **settings))
+    Path("touched").unlink()
+    del sys.modules["touching"]
+    yield result.folder
+    sys.modules.pop("touching", None)
+
+
+def refused(script: str, *arguments: str) -> None:
+    outcome = call(script, arguments)
+    assert outcome.status == 2
+    assert "has the env 'touching:Pendulum-v1', which imports a module" in outcome.errors
+    assert not Path("touched").exists()
+
+
+def test_no_file_imports_a_module(importing_run):
+    refused("evaluate.py", "runs/mine")
+    refused("evaluate.py", "runs/mine", "--video", "it.gif")
+    refused("train.py", "--resume", "--name", "mine", "--steps", "20")
+    refused("train.py", "--config", "runs/mine/config.yaml", "--name", "other")
+    for load in (load_policy, evaluate):
+        with pytest.raises(ConfigError, match="imports a module"):
+            load(importing_run)
+    # These make no environment, so they can read the run.
+    assert call("audit.py", ["runs/mine"]).status == 0
+    assert call("plot.py", ["runs/mine"]).status == 0
+    assert not Path("touched").exists()
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize(
+    ("script", "arguments"),
+    [
+        ("evaluate.py", ["runs/mine", "--episodes", "1"]),
+        ("train.py", ["--resume", "--name", "mine", "--steps", "11"]),
+        ("train.py", ["--config", "runs/mine/config.yaml", "--name", "other"]),
+    ],
+)
+def test_the_command_line_imports_the_module_that_it_names(importing_run, script, arguments):
+    assert importing_run.is_dir()
+    outcome = call(script, [*arguments, "--env", "touching:Pendulum-v1"])
+    assert outcome.status == 0, outcome.errors
+    assert Path("touched").exists()
+
+
+class Tags(HTMLParser):
+    """Collects the elements and attributes of a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.attributes: dict[str, set[str | None]] = {}
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        for name, value in attrs:
+            self.attributes.setdefault(name, set()).add(value)
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def parsed(document: str) -> Tags:
+    tags = Tags()
+    tags.feed(document)
+    return tags
+
+
+def assert_harmless(document: str) -> None:
+    seen = parsed(document)
+    assert not {"script", "img", "iframe", "object", "embed", "link"} & seen.tags
+    assert not [name for name in seen.attributes if name.startswith("on")]
+    targets = {value for value in seen.attributes.get("href", set()) if value}
+    assert not [target for target in targets if not target.startswith("#")]
+    # It is there to be read.
+    assert "<script>alert(1)</script>" in seen.text
+
+
+def test_the_check_of_pages_finds():
+    for document in (HOSTILE, "<b onclick=x>&lt;script></b>", "<a href='javascript:x'>x</a>"):
+        with pytest.raises(AssertionError):
+            assert_harmless(document)
+
+
+def test_the_audits_page_escapes_every_name():
+    modules = {HOSTILE: nn.Linear(1, 1), f"other {HOSTILE}": nn.Linear(1, 1)}
+    contract = Contract(modules=modules, updates={HOSTILE: trains(f"other {HOSTILE}")})
+
+    def update() -> None:
+        sum(module(torch.ones(1)).sum() for module in modules.values()).backward()  # pyright: ignore[reportAttributeAccessIssue] (the sum is no int)
+
+    assert_harmless(audit(contract, update).to_html())
+
+
+def test_the_tutorials_page_escapes_every_text():
+    table = Table((HOSTILE,), ((HOSTILE,),), HOSTILE)
+    document = page([Section(HOSTILE, (Words(HOSTILE), Code(HOSTILE), table))])
+    assert_harmless(document)
+
+
+def test_names_are_no_markup_of_the_terminal(tmp_path):
+    name = "[red]it"
+    made = train(Config(runs=str(tmp_path), name=name, steps=3, random_steps=5, hidden=(4,)))
+    outcome = call("evaluate.py", [str(made.folder), "--episodes", "1"])
+    assert outcome.status == 0
+    assert name in outcome.output
