@@ -189,14 +189,15 @@ class DDPG:
             part.load_state_dict(state[name])
 
     def _update_critic_and_tell(self, batch: Batch) -> tuple[Tensor, ...]:
-        critic_loss, q, target = self.update_critic(batch)
-        means = q.mean(dim=(1, 2)), target.mean(dim=(1, 2))
-        return critic_loss, *means, _largest_gradient(self.critic)
+        loss, q, target = self.update_critic(batch)
+        # Now, since the actor's update may write the critic's gradients, or clear them.
+        gradient = _largest_gradient(self.critic)
+        return loss, q.mean(dim=(1, 2)), target.mean(dim=(1, 2)), gradient
 
     def _update_actor_and_targets(self, batch: Batch) -> tuple[Tensor, ...]:
-        actor_loss = self.update_actor(batch)
+        loss = self.update_actor(batch)
         self.update_targets()
-        return actor_loss, _largest_gradient(self.actor)
+        return loss, _largest_gradient(self.actor)
 
     def _stateful(self) -> dict[str, Any]:
         return {

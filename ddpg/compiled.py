@@ -87,7 +87,7 @@ class CompiledPart:
             with config.patch(trace_autograd_ops=True):
                 return self._graph(batch)
         except BackendCompilerFailed as error:
-            reason = str(error).splitlines()[0]
+            reason = " ".join(str(error).partition("Set TORCHDYNAMO_VERBOSE")[0].split())
             raise CompileError(f"the update could not be compiled: {reason}") from error
 
 

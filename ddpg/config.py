@@ -119,7 +119,7 @@ class Config:
     device: str = _setting("cpu", "cpu, cuda, cuda:N, mps, or auto: the first of cuda, mps, cpu")
     threads: int = _setting(1, "threads of PyTorch on the CPU", "threads", ge=1, le=1024)
     compile: bool = _setting(
-        False, "compile the update: some 20 s at the first start, then several times as fast"
+        False, "compile the update: some 20 s at first; small updates then take half the time"
     )
     runs: str = _setting("runs", "folder of all runs")
     name: str | None = _setting(None, "name of this run; null: <env>-<stop>-<seed>")

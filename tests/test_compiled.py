@@ -16,7 +16,11 @@ from ddpg.config import Config, ConfigError
 from ddpg.stops import STOPS, Crossing, Effect, StopWarning, legal
 from tests.parts import gradient_kind, make_agent, random_batch, same_bits, snapshot
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    # The compiler still uses what newer PyTorch deprecates.
+    pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated:DeprecationWarning"),
+]
 
 UPSTREAM = legal(Crossing.UPSTREAM, Effect.PROTECTS)
 DOWNSTREAM = legal(Crossing.DOWNSTREAM, Effect.PROTECTS)
