@@ -29,12 +29,8 @@ class Metrics(NamedTuple):
     """Mean of Q(s, a) over the batch."""
     target: Tensor
     """Mean of y over the batch."""
-    critic_gradient: Tensor
-    """Largest absolute entry of the critic's gradient, before its optimizer's step."""
     actor_loss: Tensor
     """−J of equation 6, in reward units."""
-    actor_gradient: Tensor
-    """Largest absolute entry of the actor's gradient, before its optimizer's step."""
 
 
 class DDPG:
@@ -155,9 +151,9 @@ class DDPG:
 
     def update(self, batch: Batch) -> Metrics:
         """One pass of algorithm 1's inner loop: critic, actor, targets."""
-        critic_loss, q, target, critic_gradient = self._critic_part(batch)
-        actor_loss, actor_gradient = self._actor_part(batch)
-        return Metrics(critic_loss, q, target, critic_gradient, actor_loss, actor_gradient)
+        critic_loss, q, target = self._critic_part(batch)
+        (actor_loss,) = self._actor_part(batch)
+        return Metrics(critic_loss, q, target, actor_loss)
 
     @property
     def compiles_next(self) -> bool:
@@ -190,14 +186,12 @@ class DDPG:
 
     def _update_critic_and_tell(self, batch: Batch) -> tuple[Tensor, ...]:
         loss, q, target = self.update_critic(batch)
-        # Now, since the actor's update may write the critic's gradients, or clear them.
-        gradient = _largest_gradient(self.critic)
-        return loss, q.mean(dim=(1, 2)), target.mean(dim=(1, 2)), gradient
+        return loss, q.mean(dim=(1, 2)), target.mean(dim=(1, 2))
 
     def _update_actor_and_targets(self, batch: Batch) -> tuple[Tensor, ...]:
         loss = self.update_actor(batch)
         self.update_targets()
-        return loss, _largest_gradient(self.actor)
+        return (loss,)
 
     def _stateful(self) -> dict[str, Any]:
         return {
@@ -214,14 +208,6 @@ def _descend(stop: Stop, optimizer: torch.optim.Optimizer, loss: Tensor) -> None
     stop.backward(loss.sum())
     stop.edit_gradients()
     optimizer.step()
-
-
-def _largest_gradient(module: nn.Module) -> Tensor:
-    """Largest absolute entry of each member's gradient `[member]`; NaN if one is; 0 without any."""
-    gradients = [
-        (torch.zeros_like(p) if p.grad is None else p.grad).flatten(1) for p in module.parameters()
-    ]
-    return torch.linalg.vector_norm(torch.cat(gradients, dim=1), ord=torch.inf, dim=1)
 
 
 def _optimizer(

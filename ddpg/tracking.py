@@ -29,13 +29,7 @@ UPDATE_TAGS = {
     "q": VALUE_Q,
     "target": VALUE_TARGET,
 }
-"""Field of `agent.Metrics` that is written -> tag."""
-WATCHED_TAGS = {
-    **UPDATE_TAGS,
-    "critic_gradient": "gradient/critic",
-    "actor_gradient": "gradient/actor",
-}
-"""Field of `agent.Metrics` -> what a message calls it."""
+"""Field of `agent.Metrics` -> tag."""
 
 _COMPARED = ("stop", "actor_stop", "bootstrap_actor", "manual_scale", "env")
 """What the hparams tab compares: it shows five settings; the text tab has all of them."""

@@ -248,7 +248,7 @@ class Trainer:
         )
         action = self._policies(observation[:, None])[:, 0]
         if not np.isfinite(action).all():
-            self.watch.check_window(self.window, self.step)
+            self.watch.check_update(self.agent, self.window, self.step)
             self.watch.check_action(action, self.step)
             action[~self.watch.alive] = 0
         return np.clip(action + self.noise.sample(sigma), -1, 1).astype(np.float32)
@@ -300,7 +300,7 @@ class Trainer:
 
     def _log_window(self) -> None:
         """The mean of each loss and value since the last point."""
-        self.watch.check_window(self.window, self.step)
+        self.watch.check_update(self.agent, self.window, self.step)
         means = self.window.means()
         for field, tag in tracking.UPDATE_TAGS.items():
             if field in means:
@@ -350,7 +350,7 @@ class Trainer:
             DivergenceError: something is not finite; the checkpoints before are kept.
             OSError: a file cannot be written; the checkpoints before are kept.
         """
-        self.watch.check_window(self.window, self.step)
+        self.watch.check_update(self.agent, self.window, self.step)
         self.watch.check_agent(self.agent, self.step)
         # First the curves: what a checkpoint has behind it must be there when it is taken up.
         self.tracker.sync()
