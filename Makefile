@@ -1,6 +1,8 @@
 # Two commands do everything on a machine that has Python 3.11 or newer: make train, make test.
 PYTHON ?= python3
 ARGS ?= --stop detach
+# The tests run side by side, one worker a core.
+WORKERS ?= --numprocesses auto --dist worksteal
 PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .PHONY: train test setup lint test-fast bench faults soak
@@ -9,10 +11,10 @@ train: .venv/.ready
 	.venv/bin/python scripts/train.py $(ARGS)
 
 test: .venv/.ready-development
-	.venv/bin/python -m pytest
+	.venv/bin/python -m pytest $(WORKERS)
 
 test-fast: .venv/.ready-development
-	.venv/bin/python -m pytest -m "not slow"
+	.venv/bin/python -m pytest $(WORKERS) -m "not slow"
 
 lint: .venv/.ready-development
 	.venv/bin/ruff check .

@@ -116,7 +116,7 @@ def _ours(marks: Marks, seed: int, arguments: tuple[str, ...] = ()) -> None:
 
 def _stable_baselines3(marks: Marks, seed: int, package: str, with_our_settings: bool) -> None:
     if package == "sbx":
-        from sbx import DDPG
+        from ddpg.benchmark.peers.sbx import DDPG
     else:
         from stable_baselines3 import DDPG
     from stable_baselines3.common.callbacks import BaseCallback

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
 from ddpg.config import Config, ConfigError
 from ddpg.run_folder import RunFolder
+from ddpg.settings_file import read_settings
 from ddpg.stops import StopWarning
 from ddpg.tracking import LOSS_ACTOR, LOSS_CRITIC, RETURN_EVALUATION, VALUE_Q, VALUE_TARGET
 
@@ -111,10 +111,9 @@ def _planned(folder: Path) -> list[str]:
     if not file.is_file():
         return []
     try:
-        return [task["name"] for task in yaml.safe_load(file.read_text(encoding="utf-8"))["tasks"]]
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError) as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError(f"{file} cannot be read as a comparison: {reason}") from error
+        return [task["name"] for task in read_settings(file)["tasks"]]
+    except (KeyError, TypeError) as error:
+        raise ConfigError(f"{file} is no comparison: it lists no tasks by name") from error
 
 
 def read_run(place: Path) -> Run:

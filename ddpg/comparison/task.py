@@ -1,6 +1,7 @@
 """One task in one process: its run, from where it stands, to its end."""
 
 import dataclasses
+import gc
 import warnings
 from collections.abc import Callable
 from enum import Enum
@@ -49,6 +50,9 @@ def attempt(config: Config, report: Callable[[Progress], None]) -> Outcome:
             result = train(dataclasses.replace(config, resume=begun), report)
     except Exception as error:
         return Outcome(Ending.FAILED, describe(error))
+    finally:
+        # A trainer is part of a cycle: its replay of tens of megabytes would outlive many tasks.
+        gc.collect()
     return Outcome(Ending.FINISHED if result.finished else Ending.INTERRUPTED)
 
 

@@ -102,7 +102,7 @@ def test_a_folder_that_holds_no_comparison(tmp_path):
     with pytest.raises(ConfigError, match="holds no run"):
         read_folder(tmp_path)
     (tmp_path / "comparison.yaml").write_text("tasks: 3")
-    with pytest.raises(ConfigError, match="cannot be read as a comparison"):
+    with pytest.raises(ConfigError, match="is no comparison: it lists no tasks by name"):
         read_folder(tmp_path)
 
 
