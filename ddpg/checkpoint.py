@@ -143,8 +143,10 @@ class Checkpoints:
                         f"{self._path(step)} is of another run: its {name} is "
                         f"{manifest.made_of.get(name)!r}, and this run's is {value!r}"
                     )
+            self._require_gapless(manifest, replay)
             for piece in manifest.pieces:
                 rows = self._read_torch(piece.file, piece.sha256)
+                self._require_rows(piece, rows, replay)
                 positions = torch.arange(piece.first, piece.last) % replay.capacity
                 replay.rows[:, positions.to(replay.rows.device)] = rows.to(replay.rows.device)
             state = self._read_torch(_state_file(step), manifest.state_sha256)
@@ -165,6 +167,14 @@ class Checkpoints:
         """
         step = self._step("newest")
         return self._read_torch(_state_file(step), self._read_manifest(step).state_sha256)
+
+    def state_file(self, which: Literal["newest", "previous"] = "newest") -> Path:
+        """The file that has the state of a checkpoint.
+
+        Raises:
+            CheckpointError: there is none.
+        """
+        return self.folder / _state_file(self._step(which))
 
     def latest_step(self) -> int | None:
         """Environment step of the newest checkpoint, or None."""
@@ -209,6 +219,36 @@ class Checkpoints:
         if sha256 != manifest.sha256() or manifest.step != step:
             raise DamagedCheckpointError(f"{path} is damaged: its sha256 is another")
         return manifest
+
+    def _require_gapless(self, manifest: _Manifest, replay: ReplayBuffer) -> None:
+        """Raise a CheckpointError unless the pieces are all that a replay of that size holds."""
+        oldest = max(manifest.added - replay.capacity, 0)
+        ends = [oldest, *(piece.last for piece in manifest.pieces)]
+        follows = [
+            piece.first <= end < piece.last if number == 0 else piece.first == end < piece.last
+            for number, (piece, end) in enumerate(zip(manifest.pieces, ends[:-1], strict=True))
+        ]
+        if not all(follows) or ends[-1] != manifest.added:
+            raise CheckpointError(
+                f"{self._path(manifest.step)} names {len(manifest.pieces)} pieces of replay that "
+                f"do not follow each other; allowed: all from transition {oldest:,} up to "
+                f"{manifest.added:,}"
+            )
+
+    def _require_rows(self, piece: _Piece, rows: Any, replay: ReplayBuffer) -> None:
+        """Raise a CheckpointError unless `rows` are what the piece says."""
+        members, _, width = replay.rows.shape
+        allowed = (members, piece.last - piece.first, width)
+        if not (torch.is_tensor(rows) and rows.dtype == torch.float32 and rows.shape == allowed):
+            raise CheckpointError(
+                f"{self.folder / piece.file} holds no piece of this run's replay; allowed: a "
+                f"tensor of torch.float32 of shape {[*allowed]}"
+            )
+        if not rows.isfinite().all():
+            raise CheckpointError(
+                f"{self.folder / piece.file} holds a transition that is not finite; allowed: "
+                "finite numbers"
+            )
 
     def _write_torch(self, name: str, value: Any) -> str:
         """Write `value` into the file `name`, and return its checksum."""

@@ -19,6 +19,7 @@ from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, Vecto
 from numpy.typing import NDArray
 
 from ddpg import pendulum
+from ddpg.checkpoint_state import Tensors, require_finite, require_like
 from ddpg.config import ConfigError
 from ddpg.episode_record import LARGEST, EpisodeRecord, Guarded
 from ddpg.faults import EnvironmentFaultError
@@ -159,7 +160,9 @@ class Environments:
 
         Raises:
             EnvironmentFaultError: an environment did something wrong.
+            StateError: `state` is not what it returned.
         """
+        self._require_state(state)
         if ("own" in state) != hasattr(self.vector, "load_state_dict"):
             # With another environment_timeout, another kind of vector environment is used.
             self.reset(fresh_seeds)
@@ -183,6 +186,25 @@ class Environments:
         for member in anew:
             self.observation[member] = np.ravel(answers[member][0])
         return anew
+
+    def _require_state(self, state: Any) -> None:
+        """Raise a StateError unless `state` is what these environments, or others, returned."""
+        members = len(self.observation)
+        observation = Tensors((members, self.observation_dim))
+        own = isinstance(state, dict) and "own" in state
+        kind = {"own": {dict}} if own else {"episodes": [self._record_pattern()] * members}
+        require_like(state, {**kind, "observation": observation}, "environments")
+        require_finite(state["observation"], [True] * members, "environments.observation")
+
+    def _record_pattern(self) -> dict[str, Any]:
+        """What `EpisodeRecord.record` returns."""
+        return {
+            "seed": {int, type(None)},
+            "random_state": {str, type(None)},
+            "actions": Tensors((None, *self.vector.single_action_space.shape), None),
+            "observation": Tensors(self.vector.single_observation_space.shape, None),
+            "random_state_now": {str},
+        }
 
     def close(self) -> None:
         """Free what the environments hold."""

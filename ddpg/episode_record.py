@@ -137,8 +137,9 @@ class EpisodeRecord(Guarded):
                 _, _, terminated, truncated, _ = self.step(action)
                 if terminated or truncated:
                     return False
-        # An environment that does something else this time may do that too.
-        except (EnvironmentFaultError, ValueError):
+        # An environment that does something else this time may do that too; so may a random state
+        # that is none.
+        except (EnvironmentFaultError, LookupError, OverflowError, TypeError, ValueError):
             return False
         same = np.array_equal(self._observation, record["observation"].numpy())
         return same and self._random_state() == record["random_state_now"]

@@ -73,6 +73,9 @@ class MetricsWindow:
     def load_state_dict(self, state: torch.Tensor) -> None:
         """Take up what `state_dict` returned."""
         self._used = state.shape[1]
+        if self._used > self._values.shape[1]:
+            # A run that is resumed up to fewer steps has a shorter window than it had.
+            self._values = torch.zeros_like(state, device=self._values.device)
         self._values[:, : self._used] = state.to(self._values.device)
 
     def _read(self) -> NDArray[np.float32]:

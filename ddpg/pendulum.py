@@ -121,12 +121,25 @@ class PendulumVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.floating], NDA
         }
 
     def load_state_dict(self, state: dict[str, list[Any]]) -> None:
-        """Take up what `state_dict` returned, of as many environments."""
-        self.angle, self.velocity = np.array(state["angle"]), np.array(state["velocity"])
-        self.elapsed = np.array(state["elapsed"])
-        self.begins_anew = np.array(state["begins_anew"])
+        """Take up what `state_dict` returned.
+
+        Raises:
+            KeyError: `state` is another.
+            ValueError: it is another, or of another number of environments.
+        """
+        self.angle = self._each(state["angle"], np.float64)
+        self.velocity = self._each(state["velocity"], np.float64)
+        self.elapsed = self._each(state["elapsed"], np.int64)
+        self.begins_anew = self._each(state["begins_anew"], np.bool_)
         for generator, text in zip(self.generators, state["generators"], strict=True):
             generator.bit_generator.state = json.loads(text)
+
+    def _each(self, values: list[Any], dtype: Any) -> NDArray[Any]:
+        """`values` as an array `[member]`."""
+        array = np.array(values, dtype) if isinstance(values, list) else np.zeros(())
+        if array.shape != (self.num_envs,):
+            raise ValueError(f"there are {self.num_envs} environments, and no list of so many")
+        return array
 
     def _begin(self, members: Any, **options: float) -> None:
         """New episodes for `members`, each drawn by its own generator."""

@@ -8,8 +8,9 @@ import torch
 from numpy.typing import NDArray
 
 from ddpg.checkpoint import Checkpoints
+from ddpg.checkpoint_state import COUNT, require_finite, require_like, require_members, taking_up
 from ddpg.config import Config, ConfigError
-from ddpg.environments import ActionScale, action_scale, make
+from ddpg.environments import ActionScale, action_scale, make, observation_dim
 from ddpg.networks import Actor
 from ddpg.run_folder import RunFolder
 
@@ -55,8 +56,11 @@ def load_policy(run: str | Path, member: int = 0, env: str | None = None) -> Pol
     weights = {name: value[member : member + 1] for name, value in actor.state_dict().items()}
     environment = make(config.env, config.env_options)
     scale = action_scale(environment.action_space)
+    width = observation_dim(environment.observation_space)
     environment.close()
-    return Policy(config.env, config.seed + member, step, _actor(config, weights), scale)
+    own = Actor([torch.Generator()], width, len(scale.low), config.hidden)
+    own.load_state_dict(weights)
+    return Policy(config.env, config.seed + member, step, own, scale)
 
 
 def load_actor(folder: RunFolder, env: str | None) -> tuple[Config, int, Actor, list[bool]]:
@@ -74,14 +78,20 @@ def load_actor(folder: RunFolder, env: str | None) -> tuple[Config, int, Actor, 
     config = folder.load_config(env)
     if env is not None and env != config.env:
         raise ConfigError(f"env is {env!r}, and the run has {config.env!r}; allowed: the run's own")
-    state = Checkpoints(folder.checkpoints).load_state()
-    return config, state["step"], _actor(config, state["agent"]["actor"]), state["alive"]
-
-
-def _actor(config: Config, weights: dict[str, torch.Tensor]) -> Actor:
-    """An actor with `weights`, whose shapes tell its members and its widths."""
-    first, last = weights["hidden.0.weight"], weights["output.weight"]
-    generators = [torch.Generator() for _ in first]
-    actor = Actor(generators, first.shape[1], last.shape[2], config.hidden)
-    actor.load_state_dict(weights)
-    return actor
+    checkpoints = Checkpoints(folder.checkpoints)
+    state = checkpoints.load_state()
+    environment = make(config.env, config.env_options)
+    dims = (
+        observation_dim(environment.observation_space),
+        len(action_scale(environment.action_space).low),
+    )
+    environment.close()
+    actor = Actor([torch.Generator() for _ in range(config.members)], *dims, config.hidden)
+    weights = actor.state_dict()
+    with taking_up(checkpoints.state_file()):
+        agent = {"actor": weights, ...: None}
+        require_like(state, {"step": COUNT, "agent": agent, "alive": {list}, ...: None})
+        require_members(state["alive"], config.members)
+        require_finite(state["agent"]["actor"], state["alive"], "agent.actor")
+    actor.load_state_dict(state["agent"]["actor"])
+    return config, state["step"], actor, state["alive"]

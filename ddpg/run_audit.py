@@ -9,6 +9,13 @@ import torch
 from ddpg import separation
 from ddpg.agent import DDPG
 from ddpg.checkpoint import CheckpointError, Checkpoints
+from ddpg.checkpoint_state import (
+    Tensors,
+    require_finite,
+    require_like,
+    require_members,
+    taking_up,
+)
 from ddpg.config import ConfigError
 from ddpg.isolation import follows, nothing
 from ddpg.isolation.command_line import Subject, UsageError, factory_subject
@@ -51,7 +58,15 @@ def run_subject(path: Path) -> Subject:
     folder = RunFolder(path)
     config = folder.stored_config()
     checkpoints = Checkpoints(folder.checkpoints)
-    weights = checkpoints.load_state()["agent"]["actor"]
+    file = checkpoints.state_file()
+    state = checkpoints.load_state()
+    with taking_up(file):
+        # No environment is made here, so that the widths are told by the weights.
+        first = Tensors((config.members, None, config.hidden[0]))
+        last = Tensors((config.members, config.hidden[-1], None))
+        actor = {"hidden.0.weight": first, "output.weight": last, ...: None}
+        require_like(state, {"agent": {"actor": actor, ...: None}, ...: None})
+    weights = state["agent"]["actor"]
     dims = (weights["hidden.0.weight"].shape[1], weights["output.weight"].shape[2])
     streams = RandomStreams.from_seeds([config.seed + member for member in range(config.members)])
     replay = ReplayBuffer(streams.replay, config.replay_capacity, *dims, torch.device("cpu"))
@@ -59,8 +74,13 @@ def run_subject(path: Path) -> Subject:
     if not len(replay):
         raise CheckpointError(f"{checkpoints.folder} holds a replay without a transition")
     agent = DDPG(config, *dims, streams.weights, torch.device("cpu"))
-    agent.load_state_dict(state["agent"])
-    streams.load_state_dict(state["streams"])
+    with taking_up(file):
+        pattern = {"agent": agent.state_dict(), "streams": streams.state_dict(), "alive": {list}}
+        require_like(state, {**pattern, ...: None})
+        require_members(state["alive"], config.members)
+        require_finite(state["agent"], state["alive"], "agent")
+        agent.load_state_dict(state["agent"])
+        streams.load_state_dict(state["streams"])
     batch = replay.sample(config.batch_size)
     promised = separation.contract(agent)
     whole = replace(

@@ -15,6 +15,14 @@ from numpy.typing import NDArray
 from ddpg import separation, tracking
 from ddpg.agent import DDPG, Metrics
 from ddpg.checkpoint import Checkpoints
+from ddpg.checkpoint_state import (
+    COUNT,
+    Tensors,
+    require_finite,
+    require_like,
+    require_members,
+    taking_up,
+)
 from ddpg.compiled import CompileError, cache_folder
 from ddpg.config import Config, ConfigError
 from ddpg.device import deterministic, resolve_device
@@ -375,7 +383,21 @@ class Trainer:
         if self.checkpoints.latest_step() is None and not self.folder.was_tracked():
             # It died before its first step.
             return []
+        file = self.checkpoints.state_file(self.config.resume_from)
         state = self.checkpoints.load(self.replay, self.config.resume_from)
+        with taking_up(file):
+            require_like(state, self._pattern())
+            require_members(state["alive"], self.config.members)
+            require_finite(state["agent"], state["alive"], "agent")
+            require_finite(state["noise"], state["alive"], "noise")
+            begun_anew = self._take_up(state)
+        self.episode_return[begun_anew] = 0
+        self.episode_length[begun_anew] = 0
+        self.noise.reset(np.isin(np.arange(self.config.members), begun_anew))
+        self.folder.remember(self.config)
+        return begun_anew
+
+    def _take_up(self, state: dict[str, Any]) -> list[int]:
         self.step = state["step"]
         self.updates = state["updates"]
         self.agent.load_state_dict(state["agent"])
@@ -385,14 +407,29 @@ class Trainer:
         self.episode_length = np.array(state["episode_length"])
         self.window.load_state_dict(state["window"])
         self.watch.alive = np.array(state["alive"])
-        self.returns = None if state["returns"] is None else np.array(state["returns"])
+        if state["returns"] is not None:
+            require_like(state["returns"], [0.0] * self.config.members, "returns")
+            self.returns = np.array(state["returns"])
         self.verdict = state["verdict"]
-        begun_anew = self.environments.load_state_dict(state["environments"], self._fresh_seeds())
-        self.episode_return[begun_anew] = 0
-        self.episode_length[begun_anew] = 0
-        self.noise.reset(np.isin(np.arange(self.config.members), begun_anew))
-        self.folder.remember(self.config)
-        return begun_anew
+        return self.environments.load_state_dict(state["environments"], self._fresh_seeds())
+
+    def _pattern(self) -> dict[str, Any]:
+        """What the state in a checkpoint of this run looks like."""
+        members = self.config.members
+        return {
+            "step": COUNT,
+            "updates": COUNT,
+            "agent": self.agent.state_dict(),
+            "streams": self.streams.state_dict(),
+            "noise": self.noise.state_dict(),
+            "environments": {dict},
+            "episode_return": [0.0] * members,
+            "episode_length": [0.0] * members,
+            "window": Tensors((len(Metrics._fields), None, members)),
+            "alive": {list},
+            "returns": {list, type(None)},
+            "verdict": "",
+        }
 
     def _fresh_seeds(self) -> list[int]:
         """One a member, for an episode that cannot be brought back: not one that it began with."""
