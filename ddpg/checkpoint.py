@@ -207,7 +207,7 @@ class Checkpoints:
             version = content.get("format", 1)
             if version != FORMAT:
                 raise CheckpointError(
-                    f"{path} has format {version}; allowed: {FORMAT}, which this version of ddpg "
+                    f"{path} has format {version!r}; allowed: {FORMAT}, which this version of ddpg "
                     "writes"
                 )
             sha256 = content.pop("sha256")

@@ -1,6 +1,10 @@
 """Test environments are registered once."""
 
+import multiprocessing
+
 from tests import environments, odd_environments
 
 environments.register()
 odd_environments.register()
+# Children that are forked know them. TorchRL, which some tests import, would start children anew.
+multiprocessing.set_start_method("fork", force=True)

@@ -53,6 +53,7 @@ ALLOWED = {
     ("ddpg/environments.py", "import_module"),
     ("ddpg/benchmark/processes.py", "subprocess.run"),
     ("ddpg/benchmark/subjects.py", "import_module"),
+    ("ddpg/benchmark/peers/sbx.py", "import_module"),
 }
 DANGEROUS = {
     *("eval", "exec", "compile", "__import__", "import_module", "spec_from_file_location"),

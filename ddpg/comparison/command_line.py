@@ -26,7 +26,10 @@ _LISTS = {
 
 
 def main(default_plan: Path, arguments: Sequence[str] | None = None) -> int:
-    """Exit status: 0 done, 1 a run was given up, 2 a usage error, 128 + signal if interrupted."""
+    """Exit status: 0 done, 1 a run was given up or a file cannot be written, 2 a usage error.
+
+    128 + signal if it was interrupted.
+    """
     parsed = _parser(default_plan).parse_args(arguments)
     try:
         if parsed.report_only:
@@ -38,7 +41,11 @@ def main(default_plan: Path, arguments: Sequence[str] | None = None) -> int:
     except ConfigError as error:
         fail(_PROGRAM, error)
     except OSError as error:
-        fail(_PROGRAM, f"{error.filename} cannot be written: {error.strerror}")
+        print(
+            f"{_PROGRAM}: stopped: {error.filename} cannot be written: {error.strerror}",
+            file=sys.stderr,
+        )
+        return 1
     except KeyboardInterrupt:
         print(f"{_PROGRAM}: interrupted: checkpoints may be missing", file=sys.stderr)
         return 130

@@ -22,6 +22,7 @@ from ddpg.config import Config, ConfigError
 from ddpg.environments import action_scale, make, observation_dim
 from ddpg.replay import Batch
 from ddpg.saved_tensors import Amount, SavedTensors
+from ddpg.whole_file import whole_file
 
 FILE = "cost.csv"
 _SECONDS = 20.0
@@ -84,13 +85,15 @@ def measure_cost(folder: Path) -> Path:
 
     Raises:
         ConfigError: there is no run.
+        OSError: the file cannot be written; there is none then.
     """
     # An environment that names a module would run code that a run's folder brought along.
-    configs = {
-        subject(run.config): replace(run.config, compile=False)
-        for run in read_folder(folder)[0]
-        if ":" not in run.config.env
-    }
+    with already_warned():
+        configs = {
+            subject(run.config): replace(run.config, compile=False)
+            for run in read_folder(folder)[0]
+            if ":" not in run.config.env
+        }
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -98,7 +101,7 @@ def measure_cost(folder: Path) -> Path:
     finally:
         torch.set_num_threads(threads)
     output = folder / FILE
-    with output.open("w", newline="", encoding="utf-8") as file:
+    with whole_file(output) as part, part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(_COLUMNS)
         writer.writerows([*cost.subject, *cost[1:]] for cost in costs)

@@ -194,7 +194,14 @@ def _require_finished(run: Run) -> None:
     if RETURN_EVALUATION not in run.series:
         raise BrokenRunError("it ends before its first evaluation")
     evaluated = run.series[RETURN_EVALUATION]
-    whole = ~np.isnan(evaluated.values).any(axis=0)
+    there = ~np.isnan(evaluated.values)
+    lost = np.flatnonzero(~there[:, -1])
+    if run.config.on_divergence == "drop_member" and 0 < len(lost) < len(there):
+        raise BrokenRunError(
+            f"member {lost[0]} (seed {run.seeds[lost[0]]}) was dropped before step "
+            f"{evaluated.steps[-1]:,}, and figures of the others alone would flatter"
+        )
+    whole = there.all(axis=0)
     last = int(evaluated.steps[whole][-1]) if whole.any() else 0
     if last < steps // every * every:
         raise BrokenRunError(f"it is half-written: evaluated up to step {last:,} of {steps:,}")

@@ -1,6 +1,8 @@
 """`report.html`, its pictures and its numbers, from the runs of a folder."""
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
@@ -15,7 +17,7 @@ from ddpg.comparison.analysis import Analysis, analyse
 from ddpg.comparison.cost import Cost, read_cost
 from ddpg.comparison.panels import Picture
 from ddpg.comparison.pictures import pictures
-from ddpg.comparison.reading import PICTURES, Broken, read_folder
+from ddpg.comparison.reading import PICTURES, SUMMARY, Broken, read_folder
 from ddpg.comparison.statistics import FINAL_EVALUATIONS
 from ddpg.comparison.summary_runs import write_summary_runs
 from ddpg.comparison.tables import figures, write_figures
@@ -46,19 +48,45 @@ def write_report(folder: Path) -> Path:
 
     Raises:
         ConfigError: there is no such folder, or no run in it.
+        OSError: it cannot be written; what an earlier report wrote is still there.
     """
     runs, broken = read_folder(folder)
     found, doubled = sections(runs)
     costs = read_cost(folder)
     parts = [_part(section, costs) for section in found]
     page = _page(folder, parts, [*broken, *doubled])
-    _draw(folder / PICTURES, parts)
     rows = [row for part in parts for row in figures(part.analysis, part.pictures)]
-    write_figures(rows, folder / FIGURES)
-    write_summary_runs(folder, [part.analysis for part in parts])
-    output = folder / PAGE
-    output.write_text(page, encoding="utf-8")
-    return output
+    with _whole_report(folder) as unfinished:
+        _draw(unfinished / PICTURES, parts)
+        write_figures(rows, unfinished / FIGURES)
+        write_summary_runs(unfinished, [part.analysis for part in parts])
+        (unfinished / PAGE).write_text(page, encoding="utf-8")
+    return folder / PAGE
+
+
+@contextmanager
+def _whole_report(folder: Path) -> Iterator[Path]:
+    """Inside, where to write; after it, all of that is in `folder`, or nothing, if it failed.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
+    unfinished = folder / ".report-unfinished"
+    try:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir()
+        yield unfinished
+        for part in (PICTURES, SUMMARY, FIGURES, PAGE):
+            if (folder / part).is_dir():
+                shutil.rmtree(folder / part)
+            if (unfinished / part).exists():
+                (unfinished / part).replace(folder / part)
+    except OSError as error:
+        raise OSError(
+            error.errno, error.strerror or str(error), f"the report in {folder}"
+        ) from error
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _part(section: Section, costs: list[Cost]) -> Part:
@@ -67,7 +95,6 @@ def _part(section: Section, costs: list[Cost]) -> Part:
 
 
 def _draw(folder: Path, parts: list[Part]) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     for part in parts:
         for picture in part.pictures:

@@ -1,6 +1,5 @@
 """TensorBoard runs of whole variants: a line a stop, where a run itself has a line a member."""
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,7 +13,7 @@ LOW, HIGH = "low", "high"
 
 
 def write_summary_runs(folder: Path, analyses: Sequence[Analysis]) -> None:
-    """Write `summary/<section>/<variant>` in place of what an earlier report wrote.
+    """Write `summary/<section>/<variant>` into a folder that has no `summary` yet.
 
     Each has the interquartile mean over members of every tag under the tag's own name, and the
     95 % interval of the return as `<tag>/low` and `<tag>/high`, with a layout that draws the
@@ -23,7 +22,6 @@ def write_summary_runs(folder: Path, analyses: Sequence[Analysis]) -> None:
     # Importing TensorBoard takes as long as importing torch.
     from torch.utils.tensorboard.writer import SummaryWriter
 
-    shutil.rmtree(folder / SUMMARY, ignore_errors=True)
     for analysis in analyses:
         section = analysis.section
         for score in analysis.scores:

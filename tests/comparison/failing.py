@@ -54,7 +54,7 @@ def _limit_files(size: int) -> None:
 
 _KINDS: dict[str, tuple[Any, dict[str, Any]]] = {
     "Failing-v0": (Failing, {"truncates_at": 4}),
-    "NaN-v0": (Faulty, {"fault": "observation is NaN"}),
+    "Diverging-v0": (Faulty, {"fault": "reward is enormous"}),
     "Sound-v0": (Counting, {"truncates_at": 4}),
 }
 for _name, (_kind, _options) in _KINDS.items():

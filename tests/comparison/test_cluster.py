@@ -15,6 +15,7 @@ from ddpg.comparison.plan import Plan
 from ddpg.comparison.runner import run
 from ddpg.comparison.transfer import contents, pack, unpack
 from ddpg.config import Config, ConfigError
+from ddpg.settings_file import read_settings
 from ddpg.training import train
 from tests.comparison import failing
 from tests.comparison.test_runner import SMALL, failing_variant, metrics
@@ -78,7 +79,7 @@ def test_a_worker_that_is_killed_is_replaced_and_the_runs_come_home_whole(tmp_pa
         assert steps == sorted(steps)
         assert steps[-1] == 60
         run = tmp_path / "mine" / name
-        assert Config.load(run / "config.yaml").runs == str(tmp_path / "mine")
+        assert read_settings(run / "config.yaml")["runs"] == str(tmp_path / "mine")
         assert len(list((run / "checkpoints").glob("manifest-*.json"))) == 2
         assert list((run / "seed-1").glob("events*"))
     alone = train(Config(runs=str(tmp_path), name="alone", env=sound, **SMALL))

@@ -21,6 +21,13 @@ def empty(run: Path) -> None:
     run.mkdir()
 
 
+def drop_last_member(run: Path) -> None:
+    edit("config.yaml", lambda text: text.replace("divergence: stop", "divergence: drop_member"))(
+        run
+    )
+    edit("metrics.csv", lambda text: text[: text.index("\n400,2") + 1])(run)
+
+
 BROKEN = {
     "the folder is empty": empty,
     "it has no config.yaml": lambda run: (run / "config.yaml").unlink(),
@@ -49,6 +56,7 @@ BROKEN = {
     "it is half-written: evaluated up to step 300 of 400": edit(
         "metrics.csv", lambda text: text[: text.index("\n400,2") + 1]
     ),
+    "member 2 (seed 2) was dropped before step 400, and figures of the others": drop_last_member,
     "it ends before its first evaluation": edit(
         "metrics.csv", lambda text: text[: text.index("\n") + 1]
     ),

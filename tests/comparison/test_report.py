@@ -2,6 +2,8 @@
 
 import csv
 import re
+import resource
+import shutil
 
 import numpy as np
 import pytest
@@ -137,3 +139,19 @@ def test_a_folder_of_broken_runs_alone_is_reported_as_such(tmp_path):
     assert "a : the folder is empty No run is whole" in text(tmp_path)
     with pytest.raises(ConfigError, match="does not exist"):
         write_report(tmp_path / "b")
+
+
+def test_a_full_disk_leaves_the_earlier_report_as_it_was(tmp_path, folder):
+    mine = tmp_path / "mine"
+    shutil.copytree(folder, mine)
+    before = {file: file.read_bytes() for file in mine.rglob("*") if file.is_file()}
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))
+    try:
+        with pytest.raises(OSError, match="File too large") as raised:
+            write_report(mine)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert raised.value.filename == f"the report in {mine}"
+    assert {file: file.read_bytes() for file in mine.rglob("*") if file.is_file()} == before
+    assert not (mine / ".report-unfinished").exists()

@@ -70,16 +70,18 @@ def test_what_fails_once_goes_on_what_fails_twice_is_reported_and_the_rest_is_ke
         failing_variant("kill", marker=str(tmp_path / "died")),
         failing_variant("raise"),
         failing_variant("full", at=5),
-        {"label": "nan", "env": f"{failing.MODULE}:NaN-v0"},
+        {"label": "diverges", "env": f"{failing.MODULE}:Diverging-v0"},
         {"label": "sound", "env": SOUND},
     ]
     mine = plan(tmp_path, variants=variants)
     result = run(mine, workers=2)
     assert result.finished
-    assert set(result.failed) == {"raise", "full", "nan"}
+    assert set(result.failed) == {"raise", "full", "diverges"}
     assert "RuntimeError: the motor burnt" in result.failed["raise"]
     assert "rror: " in result.failed["full"]
-    assert result.failed["nan"].startswith("DivergenceError: loss/critic of the member with seed")
+    assert result.failed["diverges"].startswith(
+        "DivergenceError: loss/critic of member 0 (seed 0) is"
+    )
     for name, error in result.failed.items():
         assert (result.folder / name / "error.txt").read_text() == error + "\n"
     assert (tmp_path / "died").exists()
@@ -87,13 +89,13 @@ def test_what_fails_once_goes_on_what_fails_twice_is_reported_and_the_rest_is_ke
         steps = [int(line.split(b",")[0]) for line in metrics(tmp_path, name).splitlines()[1:]]
         assert steps == sorted(steps)
         assert steps[-1] == 60
-    kept = metrics(tmp_path, "nan")
+    kept = metrics(tmp_path, "diverges")
     again = run(mine, workers=1)
     # What failed is tried again, since the machine may be mended, but not what diverged. The motor
     # burns after 25 steps, and two checkpoints had been written before.
-    assert set(again.failed) == {"full", "nan"}
+    assert set(again.failed) == {"full", "diverges"}
     assert not (result.folder / "raise" / "error.txt").exists()
-    assert metrics(tmp_path, "nan") == kept
+    assert metrics(tmp_path, "diverges") == kept
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,8 @@ def curves(member: Path) -> dict[str, list[tuple[int, float]]]:
     return {
         tag: [(point.step, point.value) for point in shown.Scalars(tag)]
         for tag in shown.Tags()["scalars"]
-        if tag != SPEED
+        # A tag all of whose points were purged stays in the list.
+        if tag != SPEED and shown.Scalars(tag)
     }
 
 
@@ -127,6 +128,8 @@ def _script(arguments: list[str], output: Path, file_limit: int | None) -> None:
         os.dup2(file.fileno(), 2)
     if file_limit is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (file_limit, file_limit))
+    # So that the progress bar takes one line.
+    os.environ["COLUMNS"] = "200"
     sys.argv = [str(SCRIPT), *arguments]
     runpy.run_path(str(SCRIPT), run_name="__main__")
 
