@@ -12,8 +12,9 @@ from typing import Any
 import torch
 
 from ddpg.checkpoint import CheckpointError
+from ddpg.setting_types import LARGEST_WHOLE
 
-COUNT = range(10**12 + 1)
+COUNT = range(LARGEST_WHOLE + 1)
 """Steps and updates: as many as a setting may ask for."""
 
 

@@ -72,10 +72,13 @@ class _ConfigParser(OneSentenceParser):
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         setting = re.search(r'Parser key "(\w+)"', message)
         value = re.search(r"(?:Got|Given) value: (.*)", message)
+        switch = re.search(r"argument --(\w+)/.* invalid _boolean_type value: '(.*)'", message)
         unknown = re.search(r"unrecognized arguments: --(\w+)", message)
         path = re.search(r'Parser key "config": (.*): (.*)', message)
         if setting and value and setting[1] in get_type_hints(Config):
             message = value_error(setting[1], _plain(value[1]))
+        elif switch:
+            message = value_error(switch[1], switch[2])
         elif unknown:
             message = unknown_setting(unknown[1])
         elif path:
@@ -142,7 +145,7 @@ def _parser() -> _ConfigParser:
         flag, default = f"--{field.name}", getattr(defaults, field.name)
         text, hint = help_text(field.name), hints[field.name]
         if hint is bool:
-            parser.add_argument(flag, action=ActionYesNo, default=default, help=text)
+            parser.add_argument(flag, action=ActionYesNo, nargs="?", default=default, help=text)
         else:
             taken = _WIDER.get(hint, hint)
             parser.add_argument(flag, type=taken, default=default, help=text)

@@ -1,12 +1,12 @@
 """Where two runs part: the first evaluation at which the weights of a member differ."""
 
-import csv
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ddpg.config import Config, ConfigError
+from ddpg.rows_file import read_rows
 from ddpg.run_folder import RunFolder
 
 _NOT_LEARNED = {"runs", "name", "resume", "resume_from"}
@@ -80,11 +80,8 @@ def _hashes(folder: RunFolder, config: Config) -> dict[tuple[int, int], str]:
     """Environment step and seed -> hash of the member's weights."""
     if not folder.weights_file.is_file():
         raise ConfigError(f"{folder.path} has no {folder.weights_file.name} to compare")
-    with folder.weights_file.open(newline="", encoding="utf-8") as file:
-        return {
-            (int(row["step"]), config.seed + int(row["member"])): row["sha256"]
-            for row in csv.DictReader(file)
-        }
+    _, rows = read_rows(folder.weights_file, ("sha256",), config.members)
+    return {(row.step, config.seed + row.member): row.values.get("sha256", "") for row in rows}
 
 
 def _differing_settings(one: Config, other: Config) -> dict[str, tuple[Any, Any]]:

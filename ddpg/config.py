@@ -100,6 +100,9 @@ class Config:
     separation_every: int = _setting(
         1_000, "period of the audit of where gradients went; 0: none", "updates", ge=0
     )
+    tensorboard: bool = _setting(
+        True, "write TensorBoard's files too; metrics.csv has the same figures in any case"
+    )
     checkpoint_every: int = _setting(
         10_000,
         "period of checkpoints; 0: one at the start and one at the end",

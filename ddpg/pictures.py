@@ -1,6 +1,5 @@
 """Pictures of runs: learning curves, with the separation of actor and critic beside them."""
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from ddpg.config import ConfigError
+from ddpg.rows_file import number, read_rows
 from ddpg.run_folder import RunFolder
 from ddpg.tracking import RETURN_EVALUATION, SEPARATION
 from ddpg.whole_file import whole_file
@@ -35,14 +35,15 @@ def read_curve(folder: RunFolder, tag: str) -> Curve:
     """A run's curve of `tag` from `metrics.csv`, at the steps where every member has a point.
 
     Raises:
-        ConfigError: the run has no such tag, or no point of it.
+        ConfigError: the run has no such tag, or no point of it, or `metrics.csv` is damaged.
     """
     members = folder.stored_config().members
     points: dict[int, dict[int, float]] = {}
-    with folder.metrics_file.open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            if row.get(tag):
-                points.setdefault(int(row["step"]), {})[int(row["member"])] = float(row[tag])
+    _, rows = read_rows(folder.metrics_file, (), members)
+    for row in rows:
+        if tag in row.values:
+            value = number(folder.metrics_file, row, tag)
+            points.setdefault(row.step, {})[row.member] = value
     steps = sorted(step for step, values in points.items() if len(values) == members)
     if not steps:
         raise ConfigError(f"run {str(folder.path)!r} has no point of {tag!r}")

@@ -1,20 +1,18 @@
 """The folder of one run: `config.yaml`, two CSV files, `checkpoints/` and `seed-<k>/`."""
 
-import csv
 import dataclasses
 import itertools
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
 from ddpg.config import Config, ConfigError
-from ddpg.faults import writing
 from ddpg.settings_file import read_settings
 
 _MAY_CHANGE_ON_RESUME = {
     "steps",
     "evaluation_episodes",
+    "tensorboard",
     "checkpoint_every",
     "on_divergence",
     "environment_timeout",
@@ -134,66 +132,6 @@ class RunFolder:
     def member(self, seed: int) -> Path:
         """The TensorBoard run of the member with `seed`."""
         return self.path / f"seed-{seed}"
-
-
-class RowsFile:
-    """A CSV file with the columns `step` and `member`, then others; empty where there is no value.
-
-    Only what config and seed determine goes here, so two equal runs have equal files.
-
-    Args:
-        path: the file; it is made if need be.
-        columns: the columns after `step` and `member`.
-        resumed_at: environment step of the checkpoint that the run goes on from, or None; later
-            rows are cut off, since they will be written again.
-
-    Raises:
-        ConfigError: the file of a resumed run has other columns.
-    """
-
-    def __init__(self, path: Path, columns: list[str], resumed_at: int | None):
-        columns = ["step", "member", *columns]
-        kept = 0
-        if resumed_at is not None and path.is_file():
-            kept = _cut(path, columns, resumed_at)
-        self._path = path
-        self._file = path.open("a" if kept else "w", newline="", encoding="utf-8")
-        self._writer = csv.DictWriter(self._file, columns)
-        if not kept:
-            self._writer.writeheader()
-
-    def write(self, step: int, member: int, values: Mapping[str, float | str]) -> None:
-        """Add one row and hand it to the system."""
-        with writing(self._path):
-            self._writer.writerow({"step": step, "member": member, **values})
-            self._file.flush()
-
-    def sync(self) -> None:
-        """Wait until every row is on the disk."""
-        with writing(self._path):
-            self._file.flush()
-            os.fsync(self._file.fileno())
-
-    def close(self) -> None:
-        with writing(self._path):
-            self._file.close()
-
-
-def _cut(path: Path, columns: list[str], last: int) -> int:
-    """Cut `path` off behind the rows of step `last`, and tell how many bytes remain."""
-    header, *rows = path.read_bytes().splitlines(keepends=True) or [b""]
-    if not header.endswith(b"\n"):
-        return 0
-    if header.decode("utf-8").strip() != ",".join(columns):
-        raise ConfigError(f"{path} has other columns than this version of ddpg writes")
-    kept = len(header)
-    for row in rows:
-        # The last row of a run that was killed may lack its end.
-        if not row.endswith(b"\n") or int(row.partition(b",")[0]) > last:
-            break
-        kept += len(row)
-    os.truncate(path, kept)
-    return kept
 
 
 def _numbered(stem: str) -> "itertools.chain[str]":

@@ -1,7 +1,8 @@
-"""TensorBoard, one run a member, `metrics.csv` and `weights.csv`."""
+"""`metrics.csv` and `weights.csv`, and TensorBoard, one run a member."""
 
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,8 @@ from numpy.typing import NDArray
 
 from ddpg.config import Config
 from ddpg.faults import writing
-from ddpg.run_folder import RowsFile, RunFolder
+from ddpg.rows_file import RowsFile
+from ddpg.run_folder import RunFolder
 
 RETURN_EVALUATION = "return/evaluation"
 RETURN_DISCOUNTED = "return/discounted"
@@ -61,28 +63,22 @@ class Tracker:
         separation: Sequence[str],
         resumed_at: int | None,
     ):
-        # Importing TensorBoard takes as long as importing torch; importing ddpg must not do it.
-        from torch.utils.tensorboard.writer import SummaryWriter
-
         separation = [f"{SEPARATION}/{tag}" for tag in separation]
-        self.metrics = RowsFile(folder.metrics_file, [*_TAGS, *separation], resumed_at)
-        self.weights = RowsFile(folder.weights_file, ["sha256"], resumed_at)
+        metrics = RowsFile(folder.metrics_file, [*_TAGS, *separation], resumed_at)
+        weights = RowsFile(folder.weights_file, ["sha256"], resumed_at)
+        # Both have been looked at before either is touched.
+        self.metrics, self.weights = metrics.open(), weights.open()
         self.folder = folder
         self.members = range(config.members)
-        self.writers = [
-            SummaryWriter(
-                str(folder.member(config.seed + member)),
-                # What is described at the start is described again, if no step is kept.
-                purge_step=resumed_at + 1 if resumed_at else resumed_at,
-            )
-            for member in self.members
-        ]
         self._thread_hook = threading.excepthook
         threading.excepthook = self._writer_failed
+        self.writers = [
+            _writer(folder.member(config.seed + member), config, separation, resumed_at)
+            for member in self.members
+            if config.tensorboard
+        ]
+        """One a member; none without `tensorboard`."""
         self._row: dict[str, NDArray[np.floating]] = {}
-        if not resumed_at:
-            for writer in self.writers:
-                _describe(writer, config, separation)
 
     def add(self, tag: str, values: NDArray[np.floating]) -> None:
         """Keep `values` `[member]` for the coming `write`; NaN stands for no value."""
@@ -100,8 +96,9 @@ class Tracker:
                 if not np.isnan(value[member])
             }
             with writing(self.folder.path):
-                for tag, value in values.items():
-                    self.writers[member].add_scalar(tag, value, step)
+                for writer in self.writers[member : member + 1]:
+                    for tag, value in values.items():
+                        writer.add_scalar(tag, value, step)
             # Timing is no matter of config and seed.
             exact = {tag: value for tag, value in values.items() if tag != SPEED}
             if exact:
@@ -114,7 +111,8 @@ class Tracker:
 
     def note(self, step: int, member: int, text: str) -> None:
         """Put a sentence into the member's text, beside its settings."""
-        self.writers[member].add_text("note", text, step)
+        for writer in self.writers[member : member + 1]:
+            writer.add_text("note", text, step)
 
     def sync(self) -> None:
         """Hand everything to the system, so that a checkpoint has nothing ahead of its curves."""
@@ -139,6 +137,19 @@ class Tracker:
         """A writer's thread that cannot write; the writer raises it again where it is called."""
         if not isinstance(arguments.exc_value, OSError):
             self._thread_hook(arguments)
+
+
+def _writer(run: Path, config: Config, separation: list[str], resumed_at: int | None) -> Any:
+    """The TensorBoard run of one member, described unless it has been."""
+    # Importing TensorBoard takes as long as importing torch; importing ddpg must not do it.
+    from torch.utils.tensorboard.writer import SummaryWriter
+
+    described = bool(resumed_at) and run.is_dir()
+    # What is described at the start is described again, if no step is kept.
+    writer = SummaryWriter(str(run), purge_step=resumed_at + 1 if resumed_at else resumed_at)
+    if not described:
+        _describe(writer, config, separation)
+    return writer
 
 
 def _describe(writer: Any, config: Config, separation: list[str]) -> None:

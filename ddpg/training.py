@@ -148,6 +148,8 @@ class Trainer:
                 separation.tags(self.contract),
                 self.step if config.resume else None,
             )
+            if config.resume:
+                self.folder.remember(config)
 
     def _empty_replay(self, dims: tuple[int, int]) -> ReplayBuffer:
         capacity = self.config.replay_capacity
@@ -394,7 +396,6 @@ class Trainer:
         self.episode_return[begun_anew] = 0
         self.episode_length[begun_anew] = 0
         self.noise.reset(np.isin(np.arange(self.config.members), begun_anew))
-        self.folder.remember(self.config)
         return begun_anew
 
     def _take_up(self, state: dict[str, Any]) -> list[int]:

@@ -55,9 +55,9 @@ def command() -> int:
     quoted = shlex.quote(str(folder))
     evaluated = result.returns is not None
     told = f"return {returns_text(result.returns)}" if evaluated else "never evaluated"
+    curves = f"Curves: tensorboard --logdir {quoted}. " if config.tensorboard else ""
     print(
-        f"{folder}: {told} after {result.step:,} steps. "
-        f"Curves: tensorboard --logdir {quoted}. "
+        f"{folder}: {told} after {result.step:,} steps. {curves}"
         f"Score: python {shlex.quote(str(script.with_name('evaluate.py')))} {quoted}"
     )
     return 0

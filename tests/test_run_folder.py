@@ -5,7 +5,8 @@ import dataclasses
 import pytest
 
 from ddpg.config import Config, ConfigError
-from ddpg.run_folder import RowsFile, RunFolder
+from ddpg.rows_file import RowsFile
+from ddpg.run_folder import RunFolder
 
 
 def test_a_run_without_a_name_is_numbered(tmp_path):
@@ -60,12 +61,12 @@ def test_a_folder_that_is_no_run(tmp_path):
 
 def test_metrics_keep_every_bit_and_drop_what_comes_after_a_checkpoint(tmp_path):
     file = tmp_path / "metrics.csv"
-    metrics = RowsFile(file, ["a", "b"], None)
+    metrics = RowsFile(file, ["a", "b"], None).open()
     metrics.write(10, 0, {"a": 0.1 + 0.2})
     metrics.write(20, 0, {"b": 1e-300})
     metrics.close()
     assert file.read_text() == "step,member,a,b\n10,0,0.30000000000000004,\n20,0,,1e-300\n"
-    resumed = RowsFile(file, ["a", "b"], 10)
+    resumed = RowsFile(file, ["a", "b"], 10).open()
     resumed.write(15, 1, {"a": 2.0, "b": 3.0})
     resumed.close()
     assert file.read_text() == "step,member,a,b\n10,0,0.30000000000000004,\n15,1,2.0,3.0\n"

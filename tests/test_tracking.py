@@ -3,8 +3,10 @@
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 from google.protobuf.json_format import MessageToDict
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.custom_scalar.layout_pb2 import Layout  # pyright: ignore[reportAttributeAccessIssue] (generated)
@@ -12,7 +14,7 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData  # pyr
 
 from ddpg.config import Config
 from ddpg.faults import RunWarning
-from ddpg.training import TrainingResult, train
+from ddpg.training import Trainer, TrainingResult, train
 
 SETTINGS = {
     "hidden": (16, 16),
@@ -26,7 +28,7 @@ SETTINGS = {
 }
 
 
-def run(tmp_path: Path, steps: int = 60, **settings) -> TrainingResult:
+def run(tmp_path: Path, steps: int = 60, **settings: Any) -> TrainingResult:
     return train(Config(**{"runs": str(tmp_path), "steps": steps, **SETTINGS, **settings}))
 
 
@@ -147,3 +149,48 @@ def test_the_hparams_tab_compares_stops(tmp_path):
     }
     text = events(result.folder / "seed-1").Tensors("config/text_summary")[0]
     assert b"gamma: 0.98" in text.tensor_proto.string_val[0]
+
+
+def test_without_tensorboard_the_files_are_the_same_and_no_event_is_written(tmp_path):
+    with_it, without = run(tmp_path, name="with"), run(tmp_path, name="without", tensorboard=False)
+    for file in ("metrics.csv", "weights.csv"):
+        content = (with_it.folder / file).read_bytes()
+        assert content.count(b"\n") > 4
+        assert (without.folder / file).read_bytes() == content
+    assert len(list(with_it.folder.rglob("events.*"))) == 2
+    assert list(without.folder.rglob("events.*")) == []
+    assert sorted(path.name for path in without.folder.iterdir()) == [
+        "checkpoints",
+        "config.yaml",
+        "metrics.csv",
+        "weights.csv",
+    ]
+
+
+def test_tensorboard_can_be_begun_and_left_on_resume(tmp_path):
+    settings: dict[str, Any] = {"name": "mine", "env": "MountainCarContinuous-v0"}
+    run(tmp_path, **settings, tensorboard=False)
+    begun = run(tmp_path, **settings, steps=80, resume=True, tensorboard=True)
+    shown = events(begun.folder / "seed-1")
+    assert [point.step for point in shown.Scalars("loss/critic")] == [70, 80]
+    assert shown.Tensors("custom_scalars__config__")
+    before = {file: file.read_bytes() for file in begun.folder.rglob("events.*")}
+    run(tmp_path, **settings, steps=100, resume=True, tensorboard=False)
+    assert {file: file.read_bytes() for file in begun.folder.rglob("events.*")} == before
+    whole = run(tmp_path, **{**settings, "name": "whole"}, steps=100)
+    for file in ("metrics.csv", "weights.csv"):
+        assert (whole.folder / file).read_bytes() == (begun.folder / file).read_bytes()
+
+
+@pytest.mark.filterwarnings("ignore::ddpg.faults.RunWarning")
+def test_a_member_is_dropped_without_tensorboard_too(tmp_path):
+    settings = {"on_divergence": "drop_member", "tensorboard": False, "name": "mine"}
+    config = Config(runs=str(tmp_path), steps=60, **{**SETTINGS, **settings})
+    trainer = Trainer(config, lambda _: None)
+    trainer.begin()
+    trainer.advance(40)
+    with torch.no_grad():
+        next(trainer.agent.actor.parameters())[1] = torch.nan
+    trainer.advance(60)
+    trainer.close()
+    assert trainer.watch.alive.tolist() == [True, False]

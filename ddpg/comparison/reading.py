@@ -1,6 +1,5 @@
 """The runs of a folder, read back whole, and those that cannot be, by name and reason."""
 
-import csv
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddpg.config import Config, ConfigError
+from ddpg.rows_file import number, read_rows
 from ddpg.run_folder import RunFolder
 from ddpg.settings_file import read_settings
 from ddpg.stops import StopWarning
@@ -135,47 +135,22 @@ def read_run(place: Path) -> Run:
         raise BrokenRunError(reason) from error
     if not folder.metrics_file.is_file():
         raise BrokenRunError("it has no metrics.csv")
-    run = Run(place.name, config, _read_metrics(folder.metrics_file, config.members))
+    try:
+        run = Run(place.name, config, _read_metrics(folder.metrics_file, config.members))
+    except ConfigError as error:
+        reason = str(error).replace(str(folder.metrics_file), "metrics.csv")
+        raise BrokenRunError(reason) from error
     _require_finished(run)
     return run
 
 
 def _read_metrics(path: Path, members: int) -> dict[str, Series]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BrokenRunError(f"metrics.csv cannot be read: {error}") from error
-    lines = list(csv.reader(text.splitlines()))
-    if not lines:
-        raise BrokenRunError("metrics.csv is empty")
-    header, *rows = lines
-    lacking = [column for column in ("step", "member", *_NEEDED) if column not in header]
-    if lacking:
-        raise BrokenRunError(f"metrics.csv has no column {', '.join(lacking)}")
-    if not text.endswith("\n"):
-        raise BrokenRunError(f"metrics.csv breaks off in line {len(lines)}")
-    step_column, member_column = header.index("step"), header.index("member")
-    points: dict[str, dict[int, NDArray[np.float64]]] = {
-        tag: {} for tag in header if tag not in ("step", "member")
-    }
-    for number, row in enumerate(rows, start=2):
-        if len(row) != len(header):
-            raise BrokenRunError(
-                f"metrics.csv has {len(row)} fields in line {number}, and {len(header)} columns"
-            )
-        try:
-            step, member = int(row[step_column]), int(row[member_column])
-            values = {tag: float(row[i]) for i, tag in enumerate(header) if row[i] != ""}
-        except ValueError as error:
-            raise BrokenRunError(f"metrics.csv has no number in line {number}: {error}") from error
-        if not 0 <= member < members:
-            raise BrokenRunError(
-                f"metrics.csv has member {member} in line {number}, and config.yaml {members}"
-            )
-        for tag, by_step in points.items():
-            if tag in values:
-                blank = np.full(members, np.nan)
-                by_step.setdefault(step, blank)[member] = values[tag]
+    tags, rows = read_rows(path, _NEEDED, members)
+    points: dict[str, dict[int, NDArray[np.float64]]] = {tag: {} for tag in tags}
+    for row in rows:
+        for tag in row.values:
+            blank = np.full(members, np.nan)
+            points[tag].setdefault(row.step, blank)[row.member] = number(path, row, tag)
     return {tag: _series(by_step) for tag, by_step in points.items() if by_step}
 
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from ddpg.comparison.reading import already_warned
 from ddpg.config import Config
-from ddpg.run_folder import RowsFile, RunFolder
+from ddpg.rows_file import RowsFile
+from ddpg.run_folder import RunFolder
 
 MODULES = ("actor", "critic", "actor_target", "critic_target")
 GRADES = {"critic_update/critic": 3, "actor_update/actor": 3}
@@ -40,7 +41,7 @@ def write_run(
     }
     tags = ["return/evaluation", "return/discounted", "value/q_start", "value/q", "value/target"]
     losses = ["loss/critic", "loss/actor"]
-    file = RowsFile(run.metrics_file, [*tags, *losses, *separation], None)
+    file = RowsFile(run.metrics_file, [*tags, *losses, *separation], None).open()
     for step in np.arange(100, config.steps + 1, 100).tolist():
         for member in range(config.members):
             value = height(config.seed + member, step) if callable(height) else height

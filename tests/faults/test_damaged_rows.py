@@ -1,0 +1,143 @@
+"""A `metrics.csv` or `weights.csv` that no run has written is named by whatever reads it."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from ddpg.comparing import compare
+from ddpg.config import Config, ConfigError
+from ddpg.pictures import read_curve
+from ddpg.rows_file import RowsFile
+from ddpg.run_folder import RunFolder
+from ddpg.training import train
+from tests.bad_input.harness import call, contents
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    settings = {"random_steps": 20, "log_every": 10, "evaluation_every": 20, "hidden": (8,)}
+    runs = str(tmp_path_factory.mktemp("runs"))
+    return train(Config(**settings, runs=runs, name="mine", steps=60, members=2)).folder
+
+
+@pytest.fixture
+def run(whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return Path(shutil.copytree(whole, "mine"))
+
+
+def second_line(change: Callable[[list[bytes]], list[bytes]]) -> Callable[[bytes], bytes]:
+    """A change of the fields of the first row."""
+
+    def damage(content: bytes) -> bytes:
+        header, row, *others = content.splitlines(keepends=True)
+        fields = change(row.rstrip().split(b","))
+        return b"".join([header, b",".join(fields) + b"\n", *others])
+
+    return damage
+
+
+DAMAGES = {
+    "binary": (lambda _: bytes(range(256)), "cannot be read: 'utf-8' codec can't decode byte"),
+    "empty": (lambda _: b"", "is empty"),
+    "another file": (lambda _: b"a,b\n1,2\n", "has no column step, member"),
+    "cut short": (lambda content: content[:-3], "breaks off in line "),
+    "a field short": (second_line(lambda row: row[:-1]), " fields in line 2, and "),
+    "a field too many": (second_line(lambda row: [*row, b"3"]), " fields in line 2, and "),
+    "no step": (second_line(lambda row: [b"x", *row[1:]]), "has no number in line 2: "),
+    "an empty step": (second_line(lambda row: [b"", *row[1:]]), "has no number in line 2: "),
+    "a step below 0": (second_line(lambda row: [b"-5", *row[1:]]), "has step -5 in line 2, which"),
+    "no member": (second_line(lambda row: [row[0], b"7", *row[2:]]), "has member 7 in line 2, and"),
+}
+
+
+@pytest.mark.parametrize(("damage", "sentence"), DAMAGES.values(), ids=DAMAGES.keys())
+@pytest.mark.parametrize("file", ["metrics.csv", "weights.csv"])
+def test_what_reads_a_damaged_file_names_it_and_its_line(
+    run: Path, file: str, damage: Callable[[bytes], bytes], sentence: str
+) -> None:
+    shutil.copytree(run, "other")
+    (run / file).write_bytes(damage((run / file).read_bytes()))
+    before = contents(Path())
+    script = "plot.py mine" if file == "metrics.csv" else "evaluate.py --compare mine other"
+    outcome = call(script.split()[0], script.split()[1:])
+    assert (outcome.status, outcome.output) == (2, "")
+    assert len(outcome.errors.splitlines()) == 1
+    assert f"mine/{file} " in outcome.errors
+    assert sentence in outcome.errors
+    assert contents(Path()) == before
+
+
+def test_a_value_that_is_no_number_is_named(run: Path) -> None:
+    text = (run / "metrics.csv").read_text()
+    value = text.splitlines()[-1].split(",")[2]
+    (run / "metrics.csv").write_text(text.replace(value, "high"))
+    outcome = call("plot.py", ["mine"])
+    assert outcome.status == 2
+    assert "metrics.csv has no number in line " in outcome.errors
+    assert "'high'" in outcome.errors
+
+
+def test_metrics_that_are_gone_are_named(run: Path) -> None:
+    (run / "metrics.csv").unlink()
+    outcome = call("plot.py", ["mine"])
+    assert outcome.status == 2
+    assert "mine/metrics.csv cannot be read: No such file or directory" in outcome.errors
+
+
+@pytest.mark.parametrize("file", ["metrics.csv", "weights.csv"])
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        (second_line(lambda row: [b"x", *row[1:]]), "has in line 2 no row of a run; allowed: "),
+        (second_line(lambda row: [b"9" * 5000, *row[1:]]), "has in line 2 no row of a run; allow"),
+        (second_line(lambda row: row[:-1]), "has in line 2 no row of a run; allowed: "),
+        (lambda content: b"\xff" + content, "has other columns than this version of ddpg writes"),
+    ],
+)
+def test_a_resumption_refuses_it_before_it_changes_anything(
+    run: Path, file: str, damage: Callable[[bytes], bytes], sentence: str
+) -> None:
+    (run / file).write_bytes(damage((run / file).read_bytes()))
+    before = contents(Path())
+    outcome = call("train.py", ["--resume", "--runs", ".", "--name", "mine", "--steps", "80"])
+    assert outcome.status == 2, outcome
+    assert len(outcome.errors.splitlines()) == 1
+    assert f"mine/{file} {sentence}" in outcome.errors
+    assert contents(Path()) == before
+
+
+@hypothesis_settings(deadline=None, max_examples=150)
+@given(
+    st.binary()
+    | st.lists(st.sampled_from(["step", "member", "sha256", ",", "\n", "0", "20", '"', "-", "x"]))
+    .map("".join)
+    .map(str.encode)
+)
+def test_any_bytes_are_rows_or_one_sentence(
+    whole: Path, tmp_path_factory: pytest.TempPathFactory, content: bytes
+) -> None:
+    run = tmp_path_factory.getbasetemp() / "rows" / "mine"
+    shutil.rmtree(run, ignore_errors=True)
+    shutil.copytree(whole, run, ignore=shutil.ignore_patterns("checkpoints", "seed-*"))
+    for file in (run / "metrics.csv", run / "weights.csv"):
+        file.write_bytes(content)
+    for read in (
+        lambda: read_curve(RunFolder(run), "sha256"),
+        lambda: compare(run, whole),
+        lambda: RowsFile(run / "weights.csv", ["sha256"], 40),
+    ):
+        assert len(said(read).splitlines()) <= 1
+
+
+def said(read: Callable[[], object]) -> str:
+    try:
+        read()
+    except ConfigError as error:
+        return str(error)
+    return ""
