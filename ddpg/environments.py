@@ -1,13 +1,9 @@
 """Gymnasium environments: one a member, actions in [−1, 1], a step is one transition."""
 
-import multiprocessing
-import signal
-import warnings
 from collections.abc import Callable, Mapping
 from functools import partial
 from importlib import import_module
 from inspect import signature
-from multiprocessing.connection import wait as wait_for
 from typing import Any, NamedTuple
 
 import gymnasium
@@ -23,6 +19,7 @@ from ddpg.checkpoint_state import Tensors, require_finite, require_like
 from ddpg.config import ConfigError
 from ddpg.episode_record import LARGEST, EpisodeRecord, Guarded
 from ddpg.faults import EnvironmentFaultError
+from ddpg.processes import answer, end, ignore_interrupts
 
 pendulum.register()
 
@@ -109,7 +106,7 @@ class Environments:
         """
         if isinstance(self.vector, AsyncVectorEnv):
             self.vector.reset_async(seed=[*seeds])
-            observation, _ = self._answer(self.vector.reset_wait, self.timeout)
+            observation, _ = answer(self.vector, self.vector.reset_wait, self.timeout)
         else:
             observation, _ = self.vector.reset(seed=[*seeds])
         self.observation = _flat(observation)
@@ -123,7 +120,7 @@ class Environments:
         scaled = self.scale.to_environment(action)
         if isinstance(self.vector, AsyncVectorEnv):
             self.vector.step_async(scaled)
-            result = self._answer(self.vector.step_wait, self.timeout)
+            result = answer(self.vector, self.vector.step_wait, self.timeout)
         else:
             result = self.vector.step(scaled)
         observation, reward, terminated, truncated, info = result
@@ -179,7 +176,7 @@ class Environments:
         if isinstance(self.vector, AsyncVectorEnv):
             longest = max(len(record["actions"]) for record in records)
             self.vector.call_async("restore")
-            answers = self._answer(self.vector.call_wait, self.timeout * (1 + longest))
+            answers = answer(self.vector, self.vector.call_wait, self.timeout * (1 + longest))
         else:
             answers = self.vector.call("restore")
         anew = [member for member, (_, came_back) in enumerate(answers) if not came_back]
@@ -208,17 +205,10 @@ class Environments:
 
     def close(self) -> None:
         """Free what the environments hold."""
-        if not isinstance(self.vector, AsyncVectorEnv):
+        if isinstance(self.vector, AsyncVectorEnv):
+            end(self.vector)
+        else:
             self.vector.close()
-            return
-        # Gymnasium's own way waits for an answer that was asked for, of a process that may be dead.
-        for process in self.vector.processes:
-            process.kill()
-            process.join()
-        for pipe in self.vector.parent_pipes:
-            if pipe is not None:
-                pipe.close()
-        self.vector.closed = True
 
     def _check(self, what: str, values: NDArray[Any]) -> None:
         """Refuse what replay cannot hold in `values` `[member, ...]`."""
@@ -227,26 +217,6 @@ class Environments:
             member = int(np.argwhere(~storable)[0, 0])
             broken = float(values[member][~storable[member]][0])
             raise EnvironmentFaultError(f"gave {what} that holds {broken}", member)
-
-    def _answer(self, wait: Callable[[float], Any], timeout: float) -> Any:
-        """What the subprocesses answer to a call that they were sent."""
-        assert isinstance(self.vector, AsyncVectorEnv)
-        try:
-            with warnings.catch_warnings():
-                # What went wrong is in the exception; Gymnasium prints its traceback beside.
-                warnings.filterwarnings("ignore", ".*ERROR: ", UserWarning)
-                return wait(timeout)
-        except multiprocessing.TimeoutError as error:
-            silent = [k for k, pipe in enumerate(self.vector.parent_pipes) if not pipe.poll(0)]
-            raise EnvironmentFaultError(
-                f"gave no answer within {timeout:g} s (environment_timeout)", silent[0]
-            ) from error
-        except (EOFError, ConnectionError) as error:
-            ends = [process.sentinel for process in self.vector.processes]
-            # A pipe breaks a moment before its process has ended.
-            ended = wait_for(ends, timeout=1.0)
-            member = next((k for k, end in enumerate(ends) if end in ended), None)
-            raise EnvironmentFaultError("ended its process", member) from error
 
 
 def make(name: str, options: Mapping[str, Any]) -> gymnasium.Env[Any, Any]:
@@ -320,9 +290,7 @@ def _vector_entry_point(name: str) -> Callable[..., Any] | None:
 
 
 def _recorded(name: str, options: Mapping[str, Any], member: int) -> EpisodeRecord:
-    if multiprocessing.parent_process() is not None:
-        # Ctrl-C goes to every process of a terminal; the parent's finishes its step first.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    ignore_interrupts()
     return EpisodeRecord(gymnasium.make(name, **options), member)
 
 

@@ -1,6 +1,7 @@
 """The deterministic policy over fixed seeds."""
 
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,6 +14,7 @@ from ddpg.bootstrap import bootstrap
 from ddpg.config import ConfigError
 from ddpg.environments import action_scale, make
 from ddpg.policy import load_actor
+from ddpg.processes import EnvironmentsHere, TimedEnvironments
 from ddpg.run_folder import RunFolder
 
 FIRST_SEED = 10_000
@@ -81,17 +83,33 @@ class Evaluator:
         options: keyword arguments of the environment.
         episodes: episodes of each member.
         first_seed: episode i starts from `reset(seed=first_seed + i)`.
+        timeout: seconds that a step or reset may take, for which the environments run in a process
+            of their own; 0: no limit, in this process.
     """
 
-    def __init__(self, env: str, options: Mapping[str, Any], episodes: int, first_seed: int):
+    def __init__(
+        self,
+        env: str,
+        options: Mapping[str, Any],
+        episodes: int,
+        first_seed: int,
+        timeout: float = 0.0,
+    ):
         self.episodes = episodes
         self.first_seed = first_seed
-        self._make = lambda: make(env, options)
-        self._environments = []
-        self._scale = action_scale(self._environment(0).action_space)
+        here = EnvironmentsHere(lambda: make(env, options))
+        self._scale = action_scale(here.first.action_space)
+        self._environments = here
+        if timeout:
+            here.close()
+            self._environments = TimedEnvironments(lambda: make(env, options), timeout)
 
     def run(self, policies: Policies, members: int, gamma: float = 1.0) -> Episodes:
-        """Run all episodes; `gamma` discounts `Episodes.discounted`."""
+        """Run all episodes; `gamma` discounts `Episodes.discounted`.
+
+        Raises:
+            EnvironmentFaultError: an environment did something wrong.
+        """
         parts = [
             self._chunk(
                 policies, members, gamma, first, min(first + _PARALLEL_EPISODES, self.episodes)
@@ -102,19 +120,17 @@ class Evaluator:
 
     def close(self) -> None:
         """Free what the environments hold."""
-        for environment in self._environments:
-            environment.close()
+        self._environments.close()
 
     def _chunk(
         self, policies: Policies, members: int, gamma: float, first: int, last: int
     ) -> Episodes:
         """The episodes from `first` up to `last`, all of them stepped side by side."""
         episodes = last - first
-        environments = [self._environment(i) for i in range(members * episodes)]
         observation = np.stack(
             [
-                environment.reset(seed=self.first_seed + first + i % episodes)[0].ravel()
-                for i, environment in enumerate(environments)
+                self._environments.reset(i, self.first_seed + first + i % episodes).ravel()
+                for i in range(members * episodes)
             ]
         ).astype(np.float32)
         first_observation = observation.reshape(members, episodes, -1).copy()
@@ -124,8 +140,8 @@ class Evaluator:
         while running.any():
             action = policies(observation.reshape(members, episodes, -1))
             scaled = self._scale.to_environment(action).reshape(members * episodes, -1)
-            for i in np.flatnonzero(running):
-                step = environments[i].step(scaled[i])
+            for i in np.flatnonzero(running).tolist():
+                step = self._environments.step(i, scaled[i])
                 observation[i] = step[0].ravel()
                 returns[i] += float(step[1])
                 discounted[i] += discount * float(step[1])
@@ -133,11 +149,6 @@ class Evaluator:
             discount *= gamma
         shape = (members, episodes)
         return Episodes(returns.reshape(shape), discounted.reshape(shape), first_observation)
-
-    def _environment(self, index: int) -> Any:
-        while len(self._environments) <= index:
-            self._environments.append(self._make())
-        return self._environments[index]
 
 
 def evaluate(
@@ -154,6 +165,7 @@ def evaluate(
     Raises:
         ConfigError: there is no run, `episodes` is below 1, or the environment is to be named.
         CheckpointError: there is no checkpoint, or it cannot be read.
+        EnvironmentFaultError: an environment did something wrong.
     """
     if episodes < 1:
         raise ConfigError(f"episodes is {episodes}; allowed: a whole number ≥ 1")
@@ -167,9 +179,11 @@ def evaluate(
             # A dropped member's policy is NaN, which no environment need take.
             return actor(torch.from_numpy(observation)).nan_to_num().numpy()
 
-    evaluator = Evaluator(config.env, config.env_options, episodes, first_seed)
-    returns = evaluator.run(policies, config.members).returns
-    evaluator.close()
+    seconds = config.environment_timeout
+    with closing(
+        Evaluator(config.env, config.env_options, episodes, first_seed, seconds)
+    ) as evaluator:
+        returns = evaluator.run(policies, config.members).returns
     means = returns.mean(axis=1)[alive]
     return Evaluation(
         run=folder.path.resolve().name,

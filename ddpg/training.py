@@ -115,7 +115,11 @@ class Trainer:
             config.env, config.members, config.env_options, config.environment_timeout
         )
         self.evaluator = Evaluator(
-            config.env, config.env_options, config.evaluation_episodes, TRAINING_FIRST_SEED
+            config.env,
+            config.env_options,
+            config.evaluation_episodes,
+            TRAINING_FIRST_SEED,
+            config.environment_timeout,
         )
         self.streams = RandomStreams.from_seeds(self.seeds)
         dims = (self.environments.observation_dim, self.environments.action_dim)
@@ -126,6 +130,8 @@ class Trainer:
         self.noise = make_noise(
             config.noise, self.streams.noise, self.environments.action_dim, config.noise_theta
         )
+        self.evaluates = False
+        """Whether it is the evaluation's environments that are stepped."""
         self.interrupt = InterruptFlag()
         self.step = 0
         self.updates = 0
@@ -176,7 +182,9 @@ class Trainer:
                     self.advance(self.config.steps)
                     self.save()
         except EnvironmentFaultError as error:
-            what = f"{error.what} at environment step {self.step + 1}; {self._kept()}"
+            evaluated = f"while evaluating at environment step {self.step}"
+            when = evaluated if self.evaluates else f"at environment step {self.step + 1}"
+            what = f"{error.what} {when}; {self._kept()}"
             raise EnvironmentFaultError(what, error.member) from error
         finished = self.step >= self.config.steps
         if finished:
@@ -319,7 +327,9 @@ class Trainer:
         self._report()
 
     def _evaluate(self) -> None:
+        self.evaluates = True
         episodes = self.evaluator.run(self._policies, self.config.members, self.config.gamma)
+        self.evaluates = False
         start = torch.from_numpy(episodes.first_observation).to(self.device)
         value = self.agent.value(start).mean(dim=(1, 2)).cpu().numpy()
         self.returns = np.where(self.watch.alive, episodes.returns.mean(axis=1), np.nan)

@@ -4,6 +4,7 @@
 """
 
 import json
+import sys
 from pathlib import Path
 
 from rich.console import Console
@@ -14,12 +15,13 @@ from ddpg.comparing import compare
 from ddpg.config import ConfigError
 from ddpg.display import evaluation_table
 from ddpg.evaluation import FIRST_SEED, evaluate
+from ddpg.faults import EnvironmentFaultError
 from ddpg.video import record
 from ddpg.whole_file import whole_file
 
 
 def main() -> int:
-    """Exit status: 0 done, 1 the weights of two runs part, 2 a usage error."""
+    """Exit status: 0 done, 1 two runs part, or an environment is at fault, 2 a usage error."""
     parser = OneSentenceParser(prog="evaluate.py", description=__doc__)
     parser.add_argument("run", type=Path | None, nargs="?", help="folder of the run")
     parser.add_argument(
@@ -56,6 +58,9 @@ def main() -> int:
                 unfinished.write_text(text, encoding="utf-8")
     except (ConfigError, CheckpointError) as error:
         fail("evaluate.py", error)
+    except EnvironmentFaultError as error:
+        print(f"evaluate.py: stopped: {error}", file=sys.stderr)
+        return 1
     except OSError as error:
         fail("evaluate.py", f"{error.filename} cannot be written: {error.strerror}")
     return 0

@@ -1,17 +1,21 @@
 """An environment that does something wrong stops the run with one sentence."""
 
+import multiprocessing
 import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from ddpg.checkpoint import Checkpoints
 from ddpg.config import Config
 from ddpg.episode_record import Guarded
+from ddpg.evaluation import TRAINING_FIRST_SEED, Evaluator
 from ddpg.faults import EnvironmentFaultError
 from ddpg.training import train
+from tests.bad_input.harness import call, contents
 from tests.environments import Faulty
 from tests.faults.processes import differences, start_script
 
@@ -76,6 +80,61 @@ def test_environments_in_processes_train_the_same_and_come_back(tmp_path: Path) 
     train(Config(**{**apart, "steps": 30}))
     train(Config(**apart, resume=True))
     assert differences(tmp_path / "here", tmp_path / "apart") == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "timeout", "sentence"),
+    [
+        ("raises", 0.0, "raised ValueError: the motor is broken"),
+        ("raises", 20.0, "raised ValueError: the motor is broken"),
+        ("hangs", 1.5, "gave no answer within 1.5 s (environment_timeout)"),
+        ("dies", 20.0, "ended its process"),
+    ],
+)
+def test_an_evaluation_whose_environment_is_at_fault_is_no_other(
+    tmp_path: Path, kind: str, timeout: float, sentence: str
+) -> None:
+    """The evaluation's environments alone were first reset with this seed."""
+    options = {"fault": kind, "seed": TRAINING_FIRST_SEED, "at": 2}
+    settings = {**SMALL, "env_options": options, "evaluation_every": 30}
+    with pytest.raises(EnvironmentFaultError) as error:
+        train(Config(**settings, runs=str(tmp_path), environment_timeout=timeout))
+    folder = tmp_path / "mine" / "checkpoints"
+    assert Checkpoints(folder).steps() == [0, 20]
+    assert str(error.value) == (
+        f"the environment {sentence} while evaluating at environment step 30; the last checkpoint "
+        f"is of step 20 in {folder}"
+    )
+    assert multiprocessing.active_children() == []
+
+
+def test_an_evaluation_in_a_process_of_its_own_scores_the_same() -> None:
+    def policies(observation: NDArray[np.float32]) -> NDArray[np.floating]:
+        return np.tanh(observation[..., :1] * 7)
+
+    evaluators = [Evaluator("Pendulum-v1", {}, 3, 7, timeout) for timeout in (0.0, 60.0)]
+    one, other = (evaluator.run(policies, 2, 0.9) for evaluator in evaluators)
+    for evaluator in evaluators:
+        evaluator.close()
+    for left, right in zip(one, other, strict=True):
+        assert np.array_equal(left, right)
+
+
+@pytest.mark.parametrize("kind", ["raises", "hangs"])
+def test_a_fault_while_a_run_is_scored_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    options = {"fault": kind, "seed": 10_001, "at": 2}
+    train(Config(**SMALL, runs=".", env_options=options, environment_timeout=1.5))
+    before = contents(tmp_path)
+    outcome = call("evaluate.py", ["mine", "--episodes", "2", "--json", "score.json"])
+    assert (outcome.status, outcome.output) == (1, "")
+    assert outcome.errors in (
+        "evaluate.py: stopped: the environment raised ValueError: the motor is broken\n",
+        "evaluate.py: stopped: the environment gave no answer within 1.5 s (environment_timeout)\n",
+    )
+    assert contents(tmp_path) == before
 
 
 def test_a_fault_while_evaluating_is_named_too() -> None:
