@@ -2,10 +2,30 @@
 
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Self
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@contextmanager
+def ends_at_once() -> Iterator[None]:
+    """Inside, Ctrl-C ends the process without a word: there is nothing yet to save or to tell.
+
+    What is compiled, and loads, turns a KeyboardInterrupt into errors and tracebacks of its own.
+    """
+    usual = signal.getsignal(signal.SIGINT)
+    if usual is not signal.default_int_handler:
+        # Ignored, as for a process in the background, or somebody else's.
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, usual)
 
 
 class InterruptFlag:

@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import os
+import shutil
 from pathlib import Path
 from typing import Self
 
@@ -68,6 +69,9 @@ class RunFolder:
                 raise ConfigError(
                     f"runs is {config.runs!r}, where no folder can be made: {error.strerror}"
                 ) from error
+            finally:
+                # There is none left where it has its name.
+                shutil.rmtree(unfinished.path, ignore_errors=True)
             return folder
         raise AssertionError("unreachable: the names are endless")
 

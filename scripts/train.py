@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ddpg.interrupt import ends_at_once
+
 if TYPE_CHECKING:
     from ddpg.config import Config
 
@@ -20,14 +22,15 @@ def main() -> int:
 
 def command() -> int:
     """What the command line asks for; returns the exit status."""
-    # Here, so that a Ctrl-C while PyTorch loads is one like any other.
-    from ddpg.checkpoint import CheckpointError, DamagedCheckpointError
-    from ddpg.command_line import fail, one_sentence_warnings, parse_config
-    from ddpg.compiled import CompileError
-    from ddpg.config import ConfigError
-    from ddpg.display import progress_display, returns_text, show
-    from ddpg.faults import RunError
-    from ddpg.training import train
+    with ends_at_once():
+        # Here, since PyTorch takes seconds to load.
+        from ddpg.checkpoint import CheckpointError, DamagedCheckpointError
+        from ddpg.command_line import fail, one_sentence_warnings, parse_config
+        from ddpg.compiled import CompileError
+        from ddpg.config import ConfigError
+        from ddpg.display import progress_display, returns_text, show
+        from ddpg.faults import RunError
+        from ddpg.training import train
 
     config = None
     try:

@@ -1,0 +1,93 @@
+"""Ctrl-C before the first step: no traceback, and nothing that is half made."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ddpg.config import Config
+from ddpg.run_folder import RunFolder
+from tests.faults.processes import SCRIPT
+
+SMALL = ["--hidden", "[8]", "--random_steps", "10", "--evaluation_every", "0", "--steps", "20"]
+
+
+def has_loaded(name: str) -> Callable[[int, Path], bool]:
+    """Whether the process has a library whose file's name holds `name`."""
+    return lambda pid, _: name in Path(f"/proc/{pid}/maps").read_text()
+
+
+def has_made(pattern: str) -> Callable[[int, Path], bool]:
+    """Whether there is a file below the folder of runs."""
+    return lambda _, runs: any(runs.glob(pattern))
+
+
+MOMENTS = {
+    "NumPy loads": has_loaded("_multiarray_umath"),
+    "PyTorch loads": has_loaded("libtorch_cpu"),
+    "PyTorch goes on loading": has_loaded("libtorch_python"),
+    "the folder is made": has_made("mine"),
+    "the first checkpoint is written": has_made("mine/checkpoints"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", MOMENTS.values(), ids=MOMENTS.keys())
+def test_ctrl_c_before_the_first_step(tmp_path: Path, moment: Callable[[int, Path], bool]) -> None:
+    runs = tmp_path / "runs"
+    command = [sys.executable, str(SCRIPT), "--runs", str(runs), "--name", "mine", *SMALL]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not moment(process.pid, runs):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=60)
+    # A shell tells 130 of both.
+    assert process.returncode in (-signal.SIGINT, 130), (output, errors)
+    assert "Traceback" not in errors
+    assert "Error" not in errors
+    said = [line for line in errors.splitlines() if "train.py" in line]
+    assert len(said) <= 1
+    assert [path.name for path in tmp_path.glob("runs/*")] in ([], ["mine"])
+    if runs.exists() and any(runs.iterdir()):
+        again = [*command, "--resume"]
+        done = subprocess.run(again, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert "after 20 steps" in done.stdout
+
+
+def test_a_folder_that_is_interrupted_while_it_is_made_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_: Config) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Config, "to_yaml", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        RunFolder.create(Config(runs=str(tmp_path / "runs"), name="mine"))
+    assert list((tmp_path / "runs").iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_process_in_the_background_is_left_alone(tmp_path: Path) -> None:
+    """A shell starts one with Ctrl-C ignored, and so it stays while PyTorch loads."""
+    command = [sys.executable, str(SCRIPT), "--help"]
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=tmp_path)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    while "_multiarray_umath" not in Path(f"/proc/{process.pid}/maps").read_text():
+        assert process.poll() is None
+        time.sleep(0.001)
+    os.kill(process.pid, signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert "--gamma GAMMA" in output
