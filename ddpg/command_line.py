@@ -38,9 +38,12 @@ class OneSentenceParser(ArgumentParser):
     """A parser whose errors are one sentence and exit status 2."""
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:  # noqa: ARG002 (theirs)
-        number = re.search(r"""Parser key "(\w+)"[^"]*<class 'int'>[^"]*value: (\S*)""", message)
+        number = re.search(
+            r"""Parser key "(\w+)"[^"]*<class '(int|float)'>[^"]*value: (\S*)""", message
+        )
         if number:
-            message = f"{number[1]} is {number[2]!r}; allowed: a whole number"
+            allowed = {"int": "a whole number", "float": "a number"}[number[2]]
+            message = f"{number[1]} is {number[3]!r}; allowed: {allowed}"
         fail(self.prog, message)
 
 

@@ -1,5 +1,8 @@
 """What is saved comes back to the bit, the newest two are whole, and replay is never rewritten."""
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -114,3 +117,32 @@ def test_loading_runs_no_code(tmp_path):
     checkpoints.save(2, {"number": Hostile()}, replay)
     with pytest.raises(CheckpointError, match="cannot be read"):
         checkpoints.load_state()
+
+
+def test_a_file_is_on_the_disk_before_it_gets_its_name_and_the_manifest_is_the_last(
+    tmp_path, monkeypatch
+):
+    done: list[str] = []
+    flush, rename = os.fsync, Path.replace
+
+    def noted_flush(descriptor: int) -> None:
+        done.append(f"flushed {Path(f'/proc/self/fd/{descriptor}').readlink().name}")
+        flush(descriptor)
+
+    def noted_rename(path: Path, target: Path) -> Path:
+        done.append(f"named {target.name}")
+        return rename(path, target)
+
+    monkeypatch.setattr(os, "fsync", noted_flush)
+    monkeypatch.setattr(Path, "replace", noted_rename)
+    checkpoints, replay = Checkpoints(tmp_path), make_replay()
+    add(replay, 3)
+    checkpoints.save(1, {"number": 1}, replay)
+    files = [
+        "replay-000000000000-000000000003.pt",
+        "state-000000000001.pt",
+        "manifest-000000000001.json",
+    ]
+    assert done == [
+        each for file in files for each in (f"flushed {file}.unfinished", f"named {file}")
+    ]

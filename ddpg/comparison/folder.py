@@ -102,7 +102,7 @@ class ComparisonFolder:
 
 
 def _diverged(file: Path) -> bool:
-    return file.read_text(encoding="utf-8").startswith("DivergenceError: ")
+    return file.read_text(encoding="utf-8", errors="replace").startswith("DivergenceError: ")
 
 
 def _difference(stored: Any, new: Any, where: str = "") -> str | None:

@@ -101,7 +101,11 @@ def read_folder(folder: Path) -> tuple[list[Run], list[Broken]]:
 def _given_up(place: Path) -> str:
     """Why whoever ran the comparison gave a run up, if that is told."""
     file = place / "error.txt"
-    told = " ".join(file.read_text(encoding="utf-8").split()) if file.is_file() else ""
+    told = (
+        " ".join(file.read_text(encoding="utf-8", errors="replace").split())
+        if file.is_file()
+        else ""
+    )
     return f"; {told}" if told else ""
 
 

@@ -101,7 +101,7 @@ class _Follower:
         states = {task.name: folder.state(task) for task in tasks}
         self.waiting = [t for t in tasks if states[t.name] in (State.NEW, State.BEGUN)]
         self.failures = {
-            task.name: folder.error_file(task).read_text(encoding="utf-8").strip()
+            task.name: folder.error_file(task).read_text(encoding="utf-8", errors="replace").strip()
             for task in tasks
             if states[task.name] is State.DIVERGED
         }

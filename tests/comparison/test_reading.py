@@ -117,3 +117,11 @@ def test_a_folder_that_holds_no_comparison(tmp_path):
 def test_a_run_alone(tmp_path):
     with pytest.raises(BrokenRunError, match="the folder is empty"):
         read_run(tmp_path)
+
+
+def test_a_reason_that_is_binary_is_told_all_the_same(tmp_path):
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "error.txt").write_bytes(b"\xff\xfe why")
+    _, (broken,) = read_folder(tmp_path)
+    assert broken.reason.startswith("it has no config.yaml; ")
+    assert broken.reason.endswith(" why")
