@@ -56,7 +56,7 @@ _STYLE: Any = {
 # Inches. A panel is as wide as a phone's screen can show with readable text. Places are reckoned
 # here, since Matplotlib's own layout would take as long as all the rest of a report.
 _WIDTH, _HEIGHT, _ROW = 4.6, 2.9, 0.36
-_LEFT, _LEFT_OF_DOTS, _RIGHT, _BOTTOM, _TOP = 0.75, 1.85, 0.25, 0.5, 0.34
+_LEFT, _LEFT_OF_DOTS, _RIGHT, _BOTTOM, _TOP = 0.87, 1.85, 0.25, 0.5, 0.34
 _LEGEND_ROW, _HEAD = 0.21, 0.4
 
 

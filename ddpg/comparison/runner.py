@@ -13,9 +13,9 @@ from ddpg.comparison.folder import ComparisonFolder, State
 from ddpg.comparison.local import run_here
 from ddpg.comparison.plan import Plan, Task
 from ddpg.comparison.task import Ending, describe
+from ddpg.device import resolve_device
 from ddpg.environments import Environments
 from ddpg.interrupt import InterruptFlag
-from ddpg.training import resolve_device
 
 
 @dataclass(frozen=True)
