@@ -47,6 +47,7 @@ class CompiledPart:
             # looking takes as long as a third of a small update.
             "options": {
                 "cpp_wrapper": True,
+                "deterministic": True,
                 "guard_filter_fn": torch.compiler.skip_all_guards_unsafe,
             },
         }
