@@ -1,6 +1,7 @@
 """Adam whose step does the arithmetic of `torch.optim.Adam` and little else."""
 
 from collections.abc import Callable
+from inspect import unwrap
 from typing import Any, NamedTuple
 
 import torch
@@ -35,6 +36,12 @@ class Adam(torch.optim.Adam):
         lr: step size.
     """
 
+    # The library keeps these out of compiled graphs, in which they never stand here, and imports
+    # the compiler to do so: a second, and some 70 MiB.
+    add_param_group = unwrap(torch.optim.Adam.add_param_group)
+    state_dict = unwrap(torch.optim.Adam.state_dict)
+    load_state_dict = unwrap(torch.optim.Adam.load_state_dict)
+
     def __init__(self, groups: ParamsT, lr: float):
         super().__init__(groups, lr=lr, fused=True)
         self._fill_slots()
@@ -57,7 +64,7 @@ class Adam(torch.optim.Adam):
 
     @torch.no_grad()
     def _descend(self) -> None:
-        for group, slots in zip(self.param_groups, self._slots, strict=True):
+        for group, slots, counts in zip(self.param_groups, self._slots, self._counts, strict=True):
             held = [slot for slot in slots if slot.parameter.grad is not None]
             if not held:
                 continue
@@ -79,7 +86,10 @@ class Adam(torch.optim.Adam):
                 adam(*state, capturable=True, foreach=False, **settings)
             else:
                 # The kernels that `adam` arrives at; they have no public names.
-                torch._foreach_add_(steps, 1)  # pyright: ignore[reportPrivateImportUsage]
+                if len(held) == len(slots):
+                    counts += 1
+                else:
+                    torch._foreach_add_(steps, 1)  # pyright: ignore[reportPrivateImportUsage]
                 torch._fused_adam_(*state, **settings)  # pyright: ignore[reportPrivateImportUsage]
 
     def _fill_slots(self) -> None:
@@ -92,6 +102,15 @@ class Adam(torch.optim.Adam):
                         "exp_avg": torch.zeros_like(parameter),
                         "exp_avg_sq": torch.zeros_like(parameter),
                     }
+        # All steps of a group lie in one tensor, since counting them one by one takes as long as
+        # Adam itself.
+        self._counts = [
+            torch.stack([self.state[p]["step"] for p in group["params"]])
+            for group in self.param_groups
+        ]
+        for group, counts in zip(self.param_groups, self._counts, strict=True):
+            for parameter, count in zip(group["params"], counts.unbind(), strict=True):
+                self.state[parameter]["step"] = count
         self._slots = [
             [
                 _Slot(p, *(self.state[p][name] for name in ("exp_avg", "exp_avg_sq", "step")))

@@ -1,6 +1,7 @@
 """`torch.compile` of an update: forward, stop, backward and optimizer in one graph."""
 
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 import torch
@@ -11,6 +12,8 @@ from ddpg.replay import Batch
 from ddpg.stops import Stop
 
 Part = Callable[[Batch], tuple[Tensor, ...]]
+_Layout = tuple[torch.Size, tuple[int, ...]]
+"""Shape and strides of one column of a batch."""
 
 
 class CompileError(RuntimeError):
@@ -37,44 +40,33 @@ class CompiledPart:
     def __init__(self, stop: Stop, part: Part):
         _require_compiler()
         self.stop = stop
-        self._shapes: list[torch.Size] = []
-        settings: dict[str, Any] = {
-            "fullgraph": True,
-            "dynamic": False,
-            # Several agents of one process are no changes of one.
-            "isolate_recompiles": True,
-            # What guards look at never changes between updates, apart from the shapes below, and
-            # looking takes as long as a third of a small update.
-            "options": {
-                "cpp_wrapper": True,
-                "guard_filter_fn": torch.compiler.skip_all_guards_unsafe,
-            },
-        }
-        self._graph = torch.compile(part, **settings)
+        self._traced = _with_code_of_its_own(part)
+        self._graph: Part | None = None
+        self._layout: list[_Layout] = []
 
     @property
     def is_compiled(self) -> bool:
         """Whether the first call is over."""
-        return bool(self._shapes)
+        return self._graph is not None
 
     def __call__(self, batch: Batch) -> tuple[Tensor, ...]:
         """What `part` returns.
 
         Raises:
-            CompileError: the compiler failed or was stopped, or the batch has other shapes than the
-                first one had.
+            CompileError: the compiler failed or was stopped, or the batch has other shapes or
+                strides than the first one had.
         """
-        shapes = [column.shape for column in batch]
+        layout = [(column.shape, column.stride()) for column in batch]
         self.stop.clear_gradients()
         with self.stop.around():
-            if not self.is_compiled:
+            if self._graph is None:
                 outputs = self._compile_and_run(batch)
-                self._shapes = shapes
+                self._graph, self._layout = _bare_graph(self._traced), layout
                 return outputs
-            if shapes != self._shapes:
+            if layout != self._layout:
                 raise CompileError(
-                    f"a batch has the shapes {_sizes(shapes)}; allowed: those of the first batch "
-                    f"that the compiled update took, {_sizes(self._shapes)}"
+                    f"a batch has the shapes {_told(layout)}; allowed: those of the first batch "
+                    f"that the compiled update took, {_told(self._layout)}"
                 )
             return self._graph(batch)
 
@@ -82,17 +74,48 @@ class CompiledPart:
         from torch._dynamo import config
         from torch._dynamo.exc import BackendCompilerFailed
 
+        # What guards and assertions look at never changes between updates, apart from the layout
+        # of a batch, and looking takes as long as a third of a small update.
+        options: dict[str, Any] = {
+            "cpp_wrapper": True,
+            "deterministic": True,
+            "size_asserts": False,
+            "alignment_asserts": False,
+            "guard_filter_fn": torch.compiler.skip_all_guards_unsafe,
+        }
+        compiled = torch.compile(self._traced, fullgraph=True, dynamic=False, options=options)
         try:
             # Without it, a graph cannot hold a backward pass.
             with config.patch(trace_autograd_ops=True):
-                return self._graph(batch)
+                return compiled(batch)
         except BackendCompilerFailed as error:
             reason = " ".join(str(error).partition("Set TORCHDYNAMO_VERBOSE")[0].split())
             raise CompileError(f"the update could not be compiled: {reason}") from error
 
 
-def _sizes(shapes: list[torch.Size]) -> str:
-    return ", ".join(str(list(shape)) for shape in shapes)
+def _with_code_of_its_own(part: Part) -> FunctionType:
+    """`part` as a function whose code no other one shares: PyTorch keeps graphs with the code."""
+
+    def update(batch: Batch) -> tuple[Tensor, ...]:
+        return part(batch)
+
+    return FunctionType(update.__code__.replace(), globals(), closure=update.__closure__)
+
+
+def _bare_graph(traced: FunctionType) -> Part:
+    """What PyTorch runs in place of `traced`, as long as that lives.
+
+    `torch.compile` gives a function that first finds out which graph to run, and whether to compile
+    another, for some 15 microseconds; here there is one.
+    """
+    from torch._dynamo.eval_frame import _debug_get_cache_entry_list
+
+    (entry,) = _debug_get_cache_entry_list(traced.__code__)
+    return FunctionType(entry.code, traced.__globals__, closure=traced.__closure__)
+
+
+def _told(layout: list[_Layout]) -> str:
+    return ", ".join(f"{list(shape)} with strides {list(strides)}" for shape, strides in layout)
 
 
 def cache_folder() -> str:

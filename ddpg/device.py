@@ -37,12 +37,13 @@ def deterministic() -> Iterator[None]:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     # PyTorch makes its attributes as it loads, so that a type checker does not see them.
     memory: Any = torch.utils.deterministic
-    before = torch.are_deterministic_algorithms_enabled(), memory.fill_uninitialized_memory
-    torch.use_deterministic_algorithms(True)
+    before = torch.get_deterministic_debug_mode(), memory.fill_uninitialized_memory
+    # Not `use_deterministic_algorithms`, which imports the compiler to tell it.
+    torch.set_deterministic_debug_mode("error")
     # Nothing here reads memory that it did not write, so the filling would only cost time.
     memory.fill_uninitialized_memory = False
     try:
         yield
     finally:
-        enabled, memory.fill_uninitialized_memory = before
-        torch.use_deterministic_algorithms(enabled)
+        mode, memory.fill_uninitialized_memory = before
+        torch.set_deterministic_debug_mode(mode)

@@ -130,7 +130,7 @@ class Environments:
             self._check("a reward", reward[:, None])
         self.observation = next_observation = _flat(observation)
         ended = terminated | truncated
-        if ended.any():
+        if np.count_nonzero(ended):
             next_observation = next_observation.copy()
             for member in np.flatnonzero(ended):
                 next_observation[member] = info["final_obs"][member].ravel()

@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 
 from ddpg.agent import Metrics
 
+_BLOCK = 100
+"""Updates whose metrics are put together at once."""
+
 
 class Broken(NamedTuple):
     """The first value of a window that is NaN or infinite."""
@@ -32,23 +35,26 @@ class MetricsWindow:
     def __init__(self, length: int, members: int, device: torch.device):
         self._values = torch.zeros(len(Metrics._fields), length, members, device=device)
         self._used = 0
+        self._latest: list[Metrics] = []
 
     def __len__(self) -> int:
         """Updates in the window."""
-        return self._used
+        return self._used + len(self._latest)
 
     def append(self, metrics: Metrics) -> None:
         """Take the metrics of one update."""
-        torch.stack(metrics, out=self._values[:, self._used])
-        self._used += 1
+        self._latest.append(metrics)
+        if len(self._latest) == _BLOCK:
+            self._put_together()
 
     def clear(self) -> None:
         """Begin a new window."""
         self._used = 0
+        self._latest = []
 
     def means(self) -> dict[str, NDArray[np.float64]]:
         """Mean of each field of `Metrics` over the window `[member]`; empty if the window is."""
-        if not self._used:
+        if not len(self):
             return {}
         means = self._read().mean(axis=1, dtype=np.float64)
         return dict(zip(Metrics._fields, means, strict=True))
@@ -68,15 +74,27 @@ class MetricsWindow:
 
     def state_dict(self) -> torch.Tensor:
         """The window so far, `[field of Metrics, update, member]`."""
-        return self._values[:, : self._used].cpu().clone()
+        return self._filled().cpu().clone()
 
     def load_state_dict(self, state: torch.Tensor) -> None:
         """Take up what `state_dict` returned."""
-        self._used = state.shape[1]
+        self._used, self._latest = state.shape[1], []
         if self._used > self._values.shape[1]:
             # A run that is resumed up to fewer steps has a shorter window than it had.
             self._values = torch.zeros_like(state, device=self._values.device)
         self._values[:, : self._used] = state.to(self._values.device)
 
     def _read(self) -> NDArray[np.float32]:
-        return self._values[:, : self._used].cpu().numpy()
+        return self._filled().cpu().numpy()
+
+    def _filled(self) -> torch.Tensor:
+        """The part of the window that is in use, `[field of Metrics, update, member]`."""
+        if self._latest:
+            self._put_together()
+        return self._values[:, : self._used]
+
+    def _put_together(self) -> None:
+        first, self._used = self._used, len(self)
+        for values, terms in zip(self._values, zip(*self._latest, strict=True), strict=True):
+            torch.stack(terms, out=values[first : self._used])
+        self._latest = []

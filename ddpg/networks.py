@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
@@ -34,7 +35,9 @@ class MemberLinear(nn.Module):
                 self.bias[member].uniform_(-bound, bound, generator=generator)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        return torch.baddbmm(self.bias, inputs, self.weight)
+        # `self.weight`, without the search by which `nn.Module` finds it.
+        own: dict[str, Any] = self._parameters
+        return torch.baddbmm(own["bias"], inputs, own["weight"])
 
 
 class Actor(nn.Module):
@@ -108,11 +111,11 @@ class Critic(nn.Module):
         self.output = MemberLinear(generators, widths_in[-1], 1, final_bound)
 
     def forward(self, observation: Tensor, action: Tensor) -> Tensor:
-        features = observation
-        for index, layer in enumerate([*self.hidden, self.output]):
+        features, output = observation, self.output
+        for index, layer in enumerate([*self.hidden, output]):
             if index == self.action_layer:
                 features = torch.cat([features, action], dim=-1)
             features = layer(features)
-            if layer is not self.output:
+            if layer is not output:
                 features = features.relu()
         return features

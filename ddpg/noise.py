@@ -109,4 +109,4 @@ def scheduled_sigma(step: int, first: float, last: float, steps: int) -> float:
 
 
 def _normal(generators: Sequence[np.random.Generator], action_dim: int) -> NDArray[np.float64]:
-    return np.stack([generator.standard_normal(action_dim) for generator in generators])
+    return np.array([generator.standard_normal(action_dim) for generator in generators])

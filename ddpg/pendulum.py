@@ -97,12 +97,12 @@ class PendulumVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.floating], NDA
         self.velocity = np.minimum(np.maximum(velocity, -self.max_speed), self.max_speed)
         self.angle = self.angle + self.velocity * self.dt
         self.elapsed += 1
-        if self.begins_anew.any():
+        if np.count_nonzero(self.begins_anew):
             self._begin(np.flatnonzero(self.begins_anew))
             reward[self.begins_anew] = 0.0
         truncated = self.elapsed >= self.max_episode_steps
         observation, info = self._observation(), {}
-        if truncated.any() and self.same_step:
+        if self.same_step and np.count_nonzero(truncated):
             info = _final(observation, truncated)
             self._begin(np.flatnonzero(truncated))
             observation = self._observation()

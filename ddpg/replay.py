@@ -52,6 +52,7 @@ class ReplayBuffer:
         # does not fit has to fail now, not in the night.
         self.rows = torch.empty(len(self.generators), capacity, sum(self.widths), device=device)
         self.rows.fill_(0)
+        self._all_rows = self.rows.flatten(0, 1)
         self.added = 0
         """Transitions ever added, a member; the next goes to row `added % capacity`."""
 
@@ -87,7 +88,7 @@ class ReplayBuffer:
     def sample(self, batch_size: int) -> Batch:
         """Draw `batch_size` transitions a member, uniformly and with replacement."""
         size = len(self)
-        indices = np.stack(
+        indices = np.concatenate(
             [
                 generator.integers(
                     member * self.capacity, member * self.capacity + size, batch_size
@@ -95,5 +96,5 @@ class ReplayBuffer:
                 for member, generator in enumerate(self.generators)
             ]
         )
-        gathered = self.rows.flatten(0, 1)[torch.from_numpy(indices).to(self.rows.device)]
-        return Batch(*gathered.split(self.widths, dim=-1))
+        gathered = self._all_rows.index_select(0, torch.from_numpy(indices).to(self.rows.device))
+        return Batch(*gathered.view(-1, batch_size, sum(self.widths)).split(self.widths, dim=-1))

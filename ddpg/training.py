@@ -252,7 +252,7 @@ class Trainer:
         self.step += 1
         self.episode_return += transition.reward
         self.episode_length += 1
-        if transition.ended.any():
+        if np.count_nonzero(transition.ended):
             self._end_episodes(transition.ended)
 
     def _explore(self, observation: NDArray[np.float32]) -> NDArray[np.float32]:

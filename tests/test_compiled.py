@@ -159,6 +159,33 @@ def test_a_batch_of_another_shape_is_refused():
         agent.update(random_batch(2, 0, batch=9))
 
 
+def test_a_batch_of_other_strides_is_refused():
+    agent, batch = small(compile=True), random_batch(2, 0)
+    agent.update(batch)
+    wider = torch.cat([batch.observation, batch.observation], dim=-1)[..., :3]
+    assert torch.equal(wider, batch.observation)
+    with pytest.raises(CompileError, match=r"strides \[48, 6, 1\].*allowed: .*\[24, 3, 1\]"):
+        agent.update(batch._replace(observation=wider))
+
+
+def test_a_compiler_that_fails_is_told(tmp_path):
+    compiler = tmp_path / "broken-compiler"
+    compiler.write_text('#!/bin/sh\n[ "$1" = --version ] && echo g++ 13.2.0\n')
+    compiler.chmod(0o755)
+    code = (
+        "from tests.parts import make_agent, random_batch\n"
+        "make_agent(compile=True, hidden=(8,)).update(random_batch(1, 0))"
+    )
+    environment = {
+        **os.environ,
+        **{"CXX": str(compiler), "TORCHINDUCTOR_CACHE_DIR": str(tmp_path / "cache")},
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+    )
+    assert "CompileError: the update could not be compiled: " in done.stderr
+
+
 def test_without_a_compiler_one_sentence_says_so():
     code = "from tests.parts import make_agent; make_agent(compile=True)"
     environment = {**os.environ, "CXX": "no-such-compiler"}

@@ -2,16 +2,20 @@
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+
+import pytest
 
 import ddpg
 
 HEAVY = ("torch", "tensorboard", "matplotlib", "gymnasium", "rliable", "rich", "jsonargparse")
+COMPILER = ("torch._dynamo", "torch._inductor.config", "sympy")
 
 
-def imported(code: str) -> set[str]:
-    """Which of the heavy modules a fresh interpreter has loaded after `code`."""
-    check = f"{code}; import sys; print(*[m for m in {HEAVY!r} if m in sys.modules])"
+def imported(code: str, looked_for: Sequence[str] = HEAVY) -> set[str]:
+    """Which of the modules `looked_for` a fresh interpreter has loaded after `code`."""
+    check = f"{code}; import sys; print(*[m for m in {looked_for!r} if m in sys.modules])"
     return set(subprocess.check_output([sys.executable, "-c", check], text=True).split())
 
 
@@ -27,6 +31,19 @@ def test_the_agent_loads_no_tensorboard_files_or_environments():
         "rliable",
         "jsonargparse",
     }
+
+
+@pytest.mark.slow
+def test_only_a_compiled_training_loads_the_compiler(tmp_path):
+    settings = {
+        **{"runs": str(tmp_path), "name": "mine", "steps": 30, "random_steps": 10, "hidden": (8,)},
+        **{"evaluation_every": 20, "evaluation_episodes": 1, "checkpoint_every": 20},
+    }
+    again = {**settings, "steps": 40, "resume": True}
+    train = f"from ddpg import Config, train; [train(Config(**s)) for s in ({settings}, {again})]"
+    assert imported(train, (*COMPILER, "torch.utils.tensorboard")) == {"torch.utils.tensorboard"}
+    compiled = "from tests.parts import make_agent; make_agent(compile=True)"
+    assert imported(compiled, COMPILER) == set(COMPILER)
 
 
 def test_the_stops_know_no_ddpg():
