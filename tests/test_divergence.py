@@ -52,7 +52,9 @@ def test_who_was_dropped_stays_so_and_is_no_policy(tmp_path: Path) -> None:
     again = train(Config(**settings, resume=True))
     assert Checkpoints(folder / "checkpoints").load_state()["alive"] == [True, False, True]
     assert again.step == 90
-    assert [member.seed for member in evaluate(folder, episodes=1).members] == [5, 7]
+    evaluation = evaluate(folder, episodes=1)
+    assert [member.seed for member in evaluation.members] == [5, 7]
+    assert evaluation.mean == np.mean([member.mean for member in evaluation.members])
     with pytest.raises(ConfigError, match="member is 1, which diverged and was dropped"):
         load_policy(folder, member=1)
 
