@@ -124,6 +124,9 @@ class Config:
     compile: bool = _setting(
         False, "compile the update: some 20 s at first; small updates then take half the time"
     )
+    matmul_precision: Literal["highest", "high", "medium"] = _setting(
+        "highest", "PyTorch's precision of products; medium: faster with 256 units and more"
+    )
     runs: str = _setting("runs", "folder of all runs")
     name: str | None = _setting(None, "name of this run; null: <env>-<stop>-<seed>")
     resume: bool = _setting(False, "go on with the run `name` from a checkpoint of its own")

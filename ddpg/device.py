@@ -1,4 +1,4 @@
-"""Where tensors live, and PyTorch in its deterministic mode."""
+"""Where tensors live, and how PyTorch reckons with them."""
 
 import os
 from collections.abc import Iterator
@@ -28,6 +28,22 @@ def resolve_device(name: str) -> torch.device:
     if name not in present:
         raise ConfigError(f"device is {name!r}; allowed here: auto, {', '.join(present)}")
     return torch.device(name)
+
+
+@contextmanager
+def matmul_precision(name: str) -> Iterator[None]:
+    """Inside, products of float32 matrices may be as coarse as `name` says, if that is faster.
+
+    See `torch.set_float32_matmul_precision`: `high` allows TensorFloat32, `medium` bfloat16. On a
+    CPU, `medium` also has large products done by oneDNN instead of the BLAS, and oneDNN rounds
+    only where the processor gains by it.
+    """
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision(name)
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
 @contextmanager

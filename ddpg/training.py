@@ -25,7 +25,7 @@ from ddpg.checkpoint_state import (
 )
 from ddpg.compiled import CompileError, cache_folder
 from ddpg.config import Config, ConfigError
-from ddpg.device import deterministic, resolve_device
+from ddpg.device import deterministic, matmul_precision, resolve_device
 from ddpg.divergence import DivergenceWatch
 from ddpg.environments import Environments
 from ddpg.evaluation import TRAINING_FIRST_SEED, Evaluator
@@ -90,7 +90,7 @@ def train(config: Config, report: Callable[[Progress], None] | None = None) -> T
         StorageError: a file cannot be written.
     """
     torch.set_num_threads(config.threads)
-    with deterministic():
+    with deterministic(), matmul_precision(config.matmul_precision):
         trainer = Trainer(config, report or (lambda _: None))
         try:
             return trainer.run()

@@ -52,3 +52,33 @@ def test_training_is_deterministic_while_it_runs(tmp_path: Path) -> None:
     )
     assert seen
     assert all(seen)
+
+
+def test_the_precision_of_products_holds_while_it_trains_alone(tmp_path: Path) -> None:
+    from ddpg.training import train
+
+    seen: list[str] = []
+    config = Config(**{**SETTINGS, "hidden": (8,), "steps": 60, "runs": str(tmp_path)})
+    for name in ("highest", "medium"):
+        changed = dataclasses.replace(config, name=name, matmul_precision=name)
+        train(changed, lambda _: seen.append(torch.get_float32_matmul_precision()))
+    assert list(dict.fromkeys(seen)) == ["highest", "medium"]
+    assert torch.get_float32_matmul_precision() == "highest"
+
+
+@pytest.mark.slow
+def test_with_coarser_products_correct_stops_are_equal_and_resuming_is_exact(
+    tmp_path: Path,
+) -> None:
+    """At a size at which PyTorch takes other products than it would otherwise."""
+    medium: dict[str, Any] = {"batch_size": 256, "members": 1, "matmul_precision": "medium"}
+    one = run(tmp_path, "detach", stop="detach", actor_stop="inputs", **medium)
+    same = {file: (one / file).read_bytes() for file in ("metrics.csv", "weights.csv")}
+    for stop in ("no_grad", "freeze", "substitute"):
+        other = run(tmp_path, stop, stop=stop, actor_stop="freeze+optimizer", **medium)
+        assert (other / "weights.csv").read_bytes() == same["weights.csv"]
+    leaky = run(tmp_path, "none", stop="none", actor_stop="inputs", **medium)
+    assert (leaky / "weights.csv").read_bytes() != same["weights.csv"]
+    run(tmp_path, "again", stop="detach", actor_stop="inputs", steps=70, **medium)
+    again = run(tmp_path, "again", stop="detach", actor_stop="inputs", resume=True, **medium)
+    assert differences(one, again) == []

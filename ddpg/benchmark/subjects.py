@@ -43,6 +43,7 @@ OURS = {
     "ddpg-unaudited": Subject(_OURS, arguments=("--separation_every=0",)),
     "ddpg-8-members": Subject(_OURS, members=8, arguments=()),
     "ddpg-compiled": Subject(_OURS, arguments=("--compile",)),
+    "ddpg-compiled-medium": Subject(_OURS, arguments=("--compile", "--matmul_precision=medium")),
     "ddpg-8-members-compiled": Subject(_OURS, members=8, arguments=("--compile",)),
 }
 PEERS = {

@@ -25,6 +25,7 @@ _TARGETS = [
     _Target("small", "ddpg-compiled", "stable-baselines3", "speed", 5.0),
     _Target("small", "ddpg-compiled", "sbx", "speed", 1.5),
     _Target("large", "ddpg-compiled", "sbx", "speed", 1.2),
+    _Target("large", "ddpg-compiled-medium", "sbx", "speed", 1.2),
     _Target("large", "ddpg-compiled", _LIMIT, "speed", 0.75),
     _Target("large", "ddpg-compiled", _TORCH_LIMIT, "speed", 0.75),
     _Target("small", "ddpg-8-members-compiled", "stable-baselines3", "speed", 15.0),
