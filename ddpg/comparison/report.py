@@ -1,5 +1,6 @@
 """`report.html`, its pictures and its numbers, from the runs of a folder."""
 
+import itertools
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,11 +21,12 @@ from ddpg.comparison.pictures import pictures
 from ddpg.comparison.reading import PICTURES, SUMMARY, Broken, read_folder
 from ddpg.comparison.statistics import FINAL_EVALUATIONS
 from ddpg.comparison.summary_runs import write_summary_runs
-from ddpg.comparison.tables import figures, write_figures
+from ddpg.comparison.tables import Figure, Return, figures, returns, write_table
 from ddpg.comparison.variants import Section, sections
 
 PAGE = "report.html"
 FIGURES = "figures.csv"
+RETURNS = "returns.csv"
 _MODULES = ("critic", "actor", "critic_target", "actor_target")
 
 
@@ -38,7 +40,7 @@ class Part(NamedTuple):
 
 
 def write_report(folder: Path) -> Path:
-    """Read every run in `folder` and write `report.html`, `figures.csv`, `pictures/`, `summary/`.
+    """Read every run in `folder` and write `report.html`, its pictures, tables and TensorBoard.
 
     Nothing else in the folder is read than each run's `config.yaml` and `metrics.csv`, and
     `cost.csv`. What an earlier report wrote is replaced. The same runs give the same figures.
@@ -58,7 +60,9 @@ def write_report(folder: Path) -> Path:
     rows = [row for part in parts for row in figures(part.analysis, part.pictures)]
     with _whole_report(folder) as unfinished:
         _draw(unfinished / PICTURES, parts)
-        write_figures(rows, unfinished / FIGURES)
+        write_table(Figure, rows, unfinished / FIGURES)
+        curves = itertools.chain.from_iterable(map(returns, found))
+        write_table(Return, curves, unfinished / RETURNS)
         write_summary_runs(unfinished, [part.analysis for part in parts])
         (unfinished / PAGE).write_text(page, encoding="utf-8")
     return folder / PAGE
@@ -76,7 +80,7 @@ def _whole_report(folder: Path) -> Iterator[Path]:
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir()
         yield unfinished
-        for part in (PICTURES, SUMMARY, FIGURES, PAGE):
+        for part in (PICTURES, SUMMARY, FIGURES, RETURNS, PAGE):
             if (folder / part).is_dir():
                 shutil.rmtree(folder / part)
             if (unfinished / part).exists():

@@ -1,4 +1,4 @@
-"""`figures.csv`: every number that a report shows, a row each."""
+"""`figures.csv`: every number that a report shows, a row each; `returns.csv`: what they are of."""
 
 import csv
 from collections.abc import Iterable, Sequence
@@ -8,6 +8,8 @@ from typing import NamedTuple
 from ddpg.comparison.analysis import Analysis
 from ddpg.comparison.panels import Picture
 from ddpg.comparison.statistics import Estimate
+from ddpg.comparison.variants import Section
+from ddpg.tracking import RETURN_EVALUATION
 
 
 class Figure(NamedTuple):
@@ -28,6 +30,30 @@ class Figure(NamedTuple):
     """Behind the figure; of a cost: its repeats; of an audit's grade: the audits."""
     hash: str
     """Of the variant's curve: equal hashes are one curve."""
+
+
+class Return(NamedTuple):
+    """A row of `returns.csv`; its fields are the columns."""
+
+    env: str
+    update: str
+    bootstrap_actor: str
+    optimizer: str
+    variant: str
+    seed: int
+    step: int
+    evaluation: float
+    """Mean undiscounted return of the member's deterministic policy in that evaluation."""
+
+
+def returns(section: Section) -> Iterable[Return]:
+    """Each member's return in each evaluation of a section."""
+    place = (section.env, section.update, section.bootstrap_actor, section.optimizer)
+    for variant in section.variants:
+        steps, values = variant.series[RETURN_EVALUATION]
+        for seed, curve in zip(variant.seeds, values, strict=True):
+            for step, value in zip(steps, curve, strict=True):
+                yield Return(*place, variant.label, seed, int(step), float(value))
 
 
 def figures(analysis: Analysis, pictures: Sequence[Picture]) -> Iterable[Figure]:
@@ -70,9 +96,9 @@ def figures(analysis: Analysis, pictures: Sequence[Picture]) -> Iterable[Figure]
                     yield row(variant, line.metric, point)._replace(step=int(step))
 
 
-def write_figures(rows: Iterable[Figure], path: Path) -> None:
-    """Write `figures.csv`."""
+def write_table(kind: type[Figure] | type[Return], rows: Iterable[NamedTuple], path: Path) -> None:
+    """Write a CSV file, with the fields of `kind` as its header."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(Figure._fields)
+        writer.writerow(kind._fields)
         writer.writerows(rows)

@@ -141,6 +141,14 @@ def test_a_folder_of_broken_runs_alone_is_reported_as_such(tmp_path):
         write_report(tmp_path / "b")
 
 
+def test_every_members_curve_is_in_a_table_too(folder):
+    with (folder / "returns.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["variant"] == "detach"]
+    curve = {(int(row["seed"]), int(row["step"])): float(row["evaluation"]) for row in rows}
+    # As `write_run` makes it.
+    assert curve == {(s, t): s + t / 100 for s in (0, 1, 2) for t in (100, 200, 300, 400)}
+
+
 def test_a_full_disk_leaves_the_earlier_report_as_it_was(tmp_path, folder):
     mine = tmp_path / "mine"
     shutil.copytree(folder, mine)
