@@ -198,8 +198,8 @@ class Environments:
         return {
             "seed": {int, type(None)},
             "random_state": {str, type(None)},
-            "actions": Tensors((None, *self.vector.single_action_space.shape), None),
-            "observation": Tensors(self.vector.single_observation_space.shape, None),
+            "actions": _like(self.vector.single_action_space, None),
+            "observation": _like(self.vector.single_observation_space),
             "random_state_now": {str},
         }
 
@@ -287,6 +287,12 @@ def _vector_entry_point(name: str) -> Callable[..., Any] | None:
     creator = load_env_creator(entry_point) if isinstance(entry_point, str) else entry_point
     able = hasattr(creator, "load_state_dict") and "autoreset_mode" in signature(creator).parameters
     return creator if able else None
+
+
+def _like(space: Any, *sizes: int | None) -> Tensors:
+    """Tensors of points of a Box, of `sizes` before the point's own."""
+    dtype = torch.from_numpy(np.empty(0, space.dtype)).dtype
+    return Tensors((*sizes, *space.shape), dtype)
 
 
 def _recorded(name: str, options: Mapping[str, Any], member: int) -> EpisodeRecord:

@@ -96,5 +96,5 @@ class MetricsWindow:
     def _put_together(self) -> None:
         first, self._used = self._used, len(self)
         for values, terms in zip(self._values, zip(*self._latest, strict=True), strict=True):
-            torch.stack(terms, out=values[first : self._used])
+            values[first : self._used] = torch.stack(terms)
         self._latest = []

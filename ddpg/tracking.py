@@ -1,6 +1,7 @@
 """`metrics.csv` and `weights.csv`, and TensorBoard, one run a member."""
 
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -145,11 +146,18 @@ def _writer(run: Path, config: Config, separation: list[str], resumed_at: int | 
     from torch.utils.tensorboard.writer import SummaryWriter
 
     described = bool(resumed_at) and run.is_dir()
+    _wait_for_a_later_name(run)
     # What is described at the start is described again, if no step is kept.
     writer = SummaryWriter(str(run), purge_step=resumed_at + 1 if resumed_at else resumed_at)
     if not described:
         _describe(writer, config, separation)
     return writer
+
+
+def _wait_for_a_later_name(run: Path) -> None:
+    """TensorBoard reads the files of a run by their names, and these are in order by the second."""
+    seconds = [int(file.name.split(".")[3]) for file in run.glob("events.out.tfevents.*")]
+    time.sleep(min(max(max(seconds, default=0) + 1 - time.time(), 0.0), 1.0))
 
 
 def _describe(writer: Any, config: Config, separation: list[str]) -> None:

@@ -17,6 +17,7 @@ from ddpg.agent import DDPG, Metrics
 from ddpg.checkpoint import Checkpoints
 from ddpg.checkpoint_state import (
     COUNT,
+    StateError,
     Tensors,
     require_finite,
     require_like,
@@ -400,6 +401,7 @@ class Trainer:
         with taking_up(file):
             require_like(state, self._pattern())
             require_members(state["alive"], self.config.members)
+            self._require_window(state["window"].shape[1], state["step"])
             require_finite(state["agent"], state["alive"], "agent")
             require_finite(state["noise"], state["alive"], "noise")
             begun_anew = self._take_up(state)
@@ -441,6 +443,12 @@ class Trainer:
             "returns": {list, type(None)},
             "verdict": "",
         }
+
+    def _require_window(self, updates: int, step: int) -> None:
+        """Raise a StateError if a window holds more updates than were done since the last point."""
+        most = step % self.config.log_every
+        if updates > most:
+            raise StateError(f"window holds {updates} updates; allowed: up to {most}")
 
     def _fresh_seeds(self) -> list[int]:
         """One a member, for an episode that cannot be brought back: not one that it began with."""
