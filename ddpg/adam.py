@@ -93,7 +93,11 @@ class Adam(torch.optim.Adam):
                 torch._fused_adam_(*state, **settings)  # pyright: ignore[reportPrivateImportUsage]
 
     def _fill_slots(self) -> None:
-        """A slot for each parameter, in the form that the library gives its state."""
+        """A slot for each parameter, in the form that the library gives its state.
+
+        Raises:
+            ValueError: what was loaded does not fit its parameter; the kernel would not look.
+        """
         for group in self.param_groups:
             for parameter in group["params"]:
                 if not self.state[parameter]:
@@ -102,6 +106,12 @@ class Adam(torch.optim.Adam):
                         "exp_avg": torch.zeros_like(parameter),
                         "exp_avg_sq": torch.zeros_like(parameter),
                     }
+                shapes = [self.state[parameter][name].shape for name in ("exp_avg", "exp_avg_sq")]
+                if shapes != [parameter.shape] * 2:
+                    raise ValueError(
+                        f"a moment of shape {[*shapes[0]]} or {[*shapes[1]]} stands beside a "
+                        f"parameter of shape {[*parameter.shape]}"
+                    )
         # All steps of a group lie in one tensor, since counting them one by one takes as long as
         # Adam itself.
         self._counts = [

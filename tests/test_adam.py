@@ -122,3 +122,13 @@ def test_hooks_are_called_around_the_step(where):
     draw_gradients(left, right, 2)
     ours.step()
     assert len(seen) == 2
+
+
+def test_a_state_that_does_not_fit_its_parameters_is_refused() -> None:
+    """The kernel would write behind what it is given."""
+    parameters = [torch.nn.Parameter(torch.zeros(size)) for size in (4, 9)]
+    optimizer = Adam(parameters, lr=0.1)
+    state = optimizer.state_dict()
+    state["param_groups"][0]["params"] = [1, 0]
+    with pytest.raises(ValueError, match=r"a moment of shape \[9\] .* a parameter of shape \[4\]"):
+        Adam(parameters, lr=0.1).load_state_dict(state)
