@@ -28,8 +28,6 @@ def main() -> int:
             name="soak",
             steps=arguments.steps,
             members=arguments.members,
-            hidden=(32, 32),
-            replay_capacity=50_000,
             evaluation_every=5_000,
             evaluation_episodes=1,
             log_every=200,
