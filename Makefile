@@ -30,7 +30,7 @@ bench: .venv/.ready-bench
 	.venv/bin/python scripts/bench.py --all --size both --picture docs/pictures/scaling.png \
 		--json docs/performance.json --document docs/performance.md
 
-# 300,000 environment steps of eight members; takes twenty minutes on an idle core.
+# 300,000 environment steps of eight members; takes a quarter of an hour.
 soak: .venv/.ready-development
 	.venv/bin/python -m tests.soak
 

@@ -37,7 +37,7 @@ def main() -> int:
     if arguments.json:
         arguments.json.write_text(json.dumps([asdict(sample) for sample in samples]))
     print(text(result))
-    flat = abs(result.memory_growth) < MOST_MEMORY_GROWTH
+    flat = result.memory_growth < MOST_MEMORY_GROWTH
     steady = result.speed_change > -MOST_SPEED_CHANGE
     return 0 if flat and steady else 1
 
