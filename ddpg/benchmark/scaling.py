@@ -111,7 +111,8 @@ def draw(points: list[Point], picture: Path) -> None:
         axis.set_xticks(MEMBERS, [str(members) for members in MEMBERS])
         axis.set_xlabel("members")
         axis.grid(alpha=0.3)
-    speed.legend(fontsize="small")
+    # There the lines leave a corner free.
+    step.legend(fontsize="small", loc="upper left")
     figure.tight_layout()
     figure.savefig(picture, dpi=110)
     plt.close(figure)
