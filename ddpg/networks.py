@@ -8,6 +8,9 @@ from typing import Any
 import torch
 from torch import Generator, Tensor, nn
 
+_FEW = 16
+"""Inputs up to which a layer's product is spelled out to a compiler."""
+
 
 class MemberLinear(nn.Module):
     """One linear layer a member: `[member, batch, inputs]` -> `[member, batch, outputs]`.
@@ -37,7 +40,25 @@ class MemberLinear(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         # `self.weight`, without the search by which `nn.Module` finds it.
         own: dict[str, Any] = self._parameters
+        if torch.compiler.is_compiling():
+            return _product_to_fuse(inputs, own["weight"]) + own["bias"]
         return torch.baddbmm(own["bias"], inputs, own["weight"])
+
+
+def _product_to_fuse(inputs: Tensor, weight: Tensor) -> Tensor:
+    """`inputs @ weight`, spelled out where few inputs meet more outputs: in the first layer.
+
+    A compiler calls a library for a product, and joins what is spelled out, and its gradients, to
+    the work around them: for few inputs, that work is most of it.
+    """
+    _, inputs_dim, outputs_dim = weight.shape
+    if inputs_dim > min(_FEW, outputs_dim):
+        return torch.bmm(inputs, weight)
+    # Inside inference mode, a view of what comes from outside cannot be traced.
+    inputs, weight = inputs.clone(), weight.clone()
+    columns, rows = inputs.unsqueeze(-1).unbind(2), weight.unsqueeze(2).unbind(1)
+    terms = [column * row for column, row in zip(columns, rows, strict=True)]
+    return sum(terms[1:], terms[0])
 
 
 class Actor(nn.Module):

@@ -97,4 +97,9 @@ class ReplayBuffer:
             ]
         )
         gathered = self._all_rows.index_select(0, torch.from_numpy(indices).to(self.rows.device))
-        return Batch(*gathered.view(-1, batch_size, sum(self.widths)).split(self.widths, dim=-1))
+        rows = gathered.view(-1, batch_size, sum(self.widths))
+        observation, action, reward, next_observation, terminated = rows.split(self.widths, dim=-1)
+        # What a compiled update sums over the batch it sums in the order in which it reads these,
+        # and that has to be the same beside every stop.
+        reward, terminated = reward.contiguous(), terminated.contiguous()
+        return Batch(observation, action, reward, next_observation, terminated)

@@ -6,15 +6,25 @@ import sys
 from functools import cache
 from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
 import torch
 
 from ddpg import separation
-from ddpg.agent import DDPG
+from ddpg.agent import DDPG, Metrics
 from ddpg.compiled import CompileError
 from ddpg.config import Config, ConfigError
+from ddpg.replay import ReplayBuffer
 from ddpg.stops import STOPS, Crossing, Effect, StopWarning, legal
-from tests.parts import gradient_kind, make_agent, random_batch, same_bits, snapshot
+from tests.parts import (
+    ACTION_DIM,
+    OBSERVATION_DIM,
+    gradient_kind,
+    make_agent,
+    random_batch,
+    same_bits,
+    snapshot,
+)
 
 pytestmark = [
     pytest.mark.slow,
@@ -49,7 +59,11 @@ def small(**settings: Any) -> DDPG:
 
 def learn(agent: DDPG, first: int = 0, last: int = UPDATES) -> Outcome:
     """Updates on the batches from `first` up to `last`."""
-    metrics = [agent.update(random_batch(2, seed)) for seed in range(first, last)]
+    return told(agent, [agent.update(random_batch(2, seed)) for seed in range(first, last)])
+
+
+def told(agent: DDPG, metrics: list[Metrics]) -> Outcome:
+    """What `agent` is now, after updates that told `metrics`."""
     return Outcome(
         {name: snapshot(module) for name, module in agent.modules.items()},
         {name: gradient_kind(module.parameters()) for name, module in agent.modules.items()},
@@ -87,6 +101,39 @@ def test_correct_stops_are_equal_to_the_bit(stops):
     assert_same(outcome(*stops, compile=True), outcome(*CORRECT[0], compile=True))
 
 
+class Size(NamedTuple):
+    members: int
+    hidden: tuple[int, ...]
+    batch: int
+
+
+@cache
+def outcome_of_training(stops: tuple[str, str], size: Size) -> Outcome:
+    """A compiled agent after some batches as replay gives them.
+
+    What the compiler fuses, and so the order in which it sums, depends on shapes and strides.
+    """
+    dims = (OBSERVATION_DIM, ACTION_DIM)
+    generators = [np.random.default_rng(member) for member in range(size.members)]
+    replay = ReplayBuffer(generators, 500, *dims, torch.device("cpu"))
+    replay.rows.copy_(torch.cat(random_batch(size.members, 0, batch=500), dim=-1))
+    replay.added = 500
+    agent = make_agent(
+        members=size.members,
+        hidden=size.hidden,
+        stop=stops[0],
+        actor_stop=stops[1],
+        compile=True,
+    )
+    return told(agent, [agent.update(replay.sample(size.batch)) for _ in range(UPDATES)])
+
+
+@pytest.mark.parametrize("size", [Size(8, (64, 64), 64), Size(3, (4, 4), 100)], ids=str)
+@pytest.mark.parametrize("stops", CORRECT[1:], ids=" / ".join)
+def test_correct_stops_are_equal_to_the_bit_in_training(stops, size):
+    assert_same(outcome_of_training(stops, size), outcome_of_training(CORRECT[0], size))
+
+
 @pytest.mark.parametrize("stops", CORRECT + LEAKING + STARVING, ids=" / ".join)
 def test_a_compiled_update_is_the_uncompiled_one_up_to_rounding(stops):
     ours, eager = outcome(*stops, compile=True), outcome(*stops, compile=False)
@@ -108,6 +155,21 @@ def test_controls_leak(stops):
     for module in leaking.weights:
         assert not same_bits(leaking.weights[module], correct.weights[module])
     assert leaking.gradients["critic_target"] == "nonzero"
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"critic_weight_decay": 0.01, "critic_learning_rate": 0.01},
+        {"hidden": (24, 20), "action_layer": 1},
+    ],
+    ids=["weight decay", "wider than what is spelled out"],
+)
+def test_other_settings_compile_to_the_same_too(settings):
+    ours, eager = learn(small(**settings, compile=True)), learn(small(**settings))
+    for name, weights in eager.weights.items():
+        for key, value in weights.items():
+            assert (ours.weights[name][key] - value).abs().max() < 2e-6, (name, key)
 
 
 def test_what_is_watched_does_not_change_what_is_learned():
