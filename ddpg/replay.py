@@ -82,7 +82,7 @@ class ReplayBuffer:
             axis=1,
             dtype=np.float32,
         )
-        self.rows[:, self.added % self.capacity] = torch.from_numpy(row)
+        self.rows.select(1, self.added % self.capacity).copy_(torch.from_numpy(row))
         self.added += 1
 
     def sample(self, batch_size: int) -> Batch:
@@ -98,7 +98,9 @@ class ReplayBuffer:
         )
         gathered = self._all_rows.index_select(0, torch.from_numpy(indices).to(self.rows.device))
         rows = gathered.view(-1, batch_size, sum(self.widths))
-        observation, action, reward, next_observation, terminated = rows.split(self.widths, dim=-1)
+        observation, action, reward, next_observation, terminated = rows.split_with_sizes(
+            self.widths, dim=-1
+        )
         # What a compiled update sums over the batch it sums in the order in which it reads these,
         # and that has to be the same beside every stop.
         reward, terminated = reward.contiguous(), terminated.contiguous()

@@ -38,13 +38,16 @@ class Subject:
         return function if self.arguments is None else partial(function, arguments=self.arguments)
 
 
+_COMPILED_MEDIUM = ("--compile", "--matmul_precision=medium")
+
 OURS = {
     "ddpg": Subject(_OURS, arguments=()),
     "ddpg-unaudited": Subject(_OURS, arguments=("--separation_every=0",)),
     "ddpg-8-members": Subject(_OURS, members=8, arguments=()),
     "ddpg-compiled": Subject(_OURS, arguments=("--compile",)),
-    "ddpg-compiled-medium": Subject(_OURS, arguments=("--compile", "--matmul_precision=medium")),
+    "ddpg-compiled-medium": Subject(_OURS, arguments=_COMPILED_MEDIUM),
     "ddpg-8-members-compiled": Subject(_OURS, members=8, arguments=("--compile",)),
+    "ddpg-8-members-compiled-medium": Subject(_OURS, members=8, arguments=_COMPILED_MEDIUM),
 }
 PEERS = {
     "stable-baselines3": Subject(

@@ -1,7 +1,7 @@
 """`a+b`: several stops at one crossing."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 
 from torch import Tensor, nn
@@ -19,17 +19,14 @@ class Composition(Stop):
     def __init__(self, stops: Sequence[Stop]):
         super().__init__(stops[0].trained, stops[0].protected)
         self.stops = list(stops)
+        self._around = [stop for stop in self.stops if type(stop).around is not Stop.around]
 
     def parameters(self) -> list[nn.Parameter]:
         held = [set(stop.parameters()) for stop in self.stops]
         return [p for p in super().parameters() if all(p in some for some in held)]
 
-    @contextmanager
-    def around(self) -> Iterator[None]:
-        with ExitStack() as stack:
-            for stop in self.stops:
-                stack.enter_context(stop.around())
-            yield
+    def around(self) -> AbstractContextManager[None]:
+        return self._all_around() if self._around else super().around()
 
     def through(self, function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
         for stop in reversed(self.stops):
@@ -61,3 +58,10 @@ class Composition(Stop):
             )
         for stop in self.stops:
             stop.load_state_dict({key: state[f"{stop.name}.{key}"] for key in stop.state_dict()})
+
+    @contextmanager
+    def _all_around(self) -> Iterator[None]:
+        with ExitStack() as stack:
+            for stop in self._around:
+                stack.enter_context(stop.around())
+            yield
