@@ -97,8 +97,8 @@ class Environments:
         self.scale = action_scale(self.vector.single_action_space)
         self.action_dim = len(self.scale.low)
         self.observation = np.zeros((members, self.observation_dim), np.float32)
-        # What single environments give is looked at one by one.
-        self._is_vector = not isinstance(self.vector, SyncVectorEnv | AsyncVectorEnv)
+        # Single environments are guarded one by one, and a vector environment of its own by none.
+        self._is_unguarded = not isinstance(self.vector, SyncVectorEnv | AsyncVectorEnv)
 
     def reset(self, seeds: list[int]) -> None:
         """Begin an episode in every environment, member k's with `seeds[k]`.
@@ -126,7 +126,7 @@ class Environments:
         else:
             result = self.vector.step(scaled)
         observation, reward, terminated, truncated, info = result
-        if self._is_vector:
+        if self._is_unguarded:
             self._check("an observation", observation)
             self._check("a reward", reward[:, None])
         self.observation = next_observation = _flat(observation)
