@@ -1,11 +1,12 @@
 """Exploration noise, in units of the action's half-range, with a linear schedule of its scale."""
 
-from collections.abc import Sequence
 from typing import Literal, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+
+from ddpg.stream import Normal, Stream
 
 
 class Noise(Protocol):
@@ -32,16 +33,16 @@ class GaussianNoise:
     """Independent normal noise with standard deviation sigma.
 
     Args:
-        generators: one a member.
+        stream: where the normal numbers come from.
         action_dim: width of an action.
     """
 
-    def __init__(self, generators: Sequence[np.random.Generator], action_dim: int):
-        self.generators = list(generators)
-        self.action_dim = action_dim
+    def __init__(self, stream: Stream, action_dim: int):
+        self.stream = stream
+        self.draw = Normal(action_dim)
 
     def sample(self, sigma: float) -> NDArray[np.float64]:
-        return sigma * _normal(self.generators, self.action_dim)
+        return sigma * self.stream.take(self.draw)
 
     def reset(self, members: NDArray[np.bool_]) -> None:
         """Nothing to forget."""
@@ -60,20 +61,19 @@ class OrnsteinUhlenbeckNoise:
     standard deviation settles at σ/√(1 − (1 − θ)²).
 
     Args:
-        generators: one a member.
+        stream: where the normal numbers come from.
         action_dim: width of an action.
         theta: share of the noise that is lost each step.
     """
 
-    def __init__(self, generators: Sequence[np.random.Generator], action_dim: int, theta: float):
-        self.generators = list(generators)
+    def __init__(self, stream: Stream, action_dim: int, theta: float):
+        self.stream = stream
+        self.draw = Normal(action_dim)
         self.theta = theta
-        self.state = np.zeros((len(self.generators), action_dim))
+        self.state = np.zeros((len(stream.generators), action_dim))
 
     def sample(self, sigma: float) -> NDArray[np.float64]:
-        self.state += (
-            sigma * _normal(self.generators, self.state.shape[1]) - self.theta * self.state
-        )
+        self.state += sigma * self.stream.take(self.draw) - self.theta * self.state
         return self.state
 
     def reset(self, members: NDArray[np.bool_]) -> None:
@@ -88,14 +88,14 @@ class OrnsteinUhlenbeckNoise:
 
 def make_noise(
     kind: Literal["gaussian", "ornstein_uhlenbeck"],
-    generators: Sequence[np.random.Generator],
+    stream: Stream,
     action_dim: int,
     theta: float,
 ) -> Noise:
     """The noise that the setting `noise` names; `theta` is for Ornstein-Uhlenbeck alone."""
     if kind == "gaussian":
-        return GaussianNoise(generators, action_dim)
-    return OrnsteinUhlenbeckNoise(generators, action_dim, theta)
+        return GaussianNoise(stream, action_dim)
+    return OrnsteinUhlenbeckNoise(stream, action_dim, theta)
 
 
 def scheduled_sigma(step: int, first: float, last: float, steps: int) -> float:
@@ -106,7 +106,3 @@ def scheduled_sigma(step: int, first: float, last: float, steps: int) -> float:
     if steps == 0:
         return first
     return first + (last - first) * min(step / steps, 1.0)
-
-
-def _normal(generators: Sequence[np.random.Generator], action_dim: int) -> NDArray[np.float64]:
-    return np.array([generator.standard_normal(action_dim) for generator in generators])

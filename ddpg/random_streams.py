@@ -1,11 +1,11 @@
 """Every member's random generators, drawn from its own seed alone."""
 
-import json
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
+
+from ddpg.stream import Stream
 
 
 @dataclass(frozen=True)
@@ -16,10 +16,10 @@ class RandomStreams:
     """
 
     weights: list[torch.Generator]
-    actions: list[np.random.Generator]
+    actions: Stream
     """Uniformly random actions before training starts."""
-    noise: list[np.random.Generator]
-    replay: list[np.random.Generator]
+    noise: Stream
+    replay: Stream
 
     @classmethod
     def from_seeds(cls, seeds: list[int]) -> "RandomStreams":
@@ -30,23 +30,19 @@ class RandomStreams:
                 torch.Generator().manual_seed(int(child[0].generate_state(1)[0]))
                 for child in children
             ],
-            actions=[np.random.default_rng(child[1]) for child in children],
-            noise=[np.random.default_rng(child[2]) for child in children],
-            replay=[np.random.default_rng(child[3]) for child in children],
+            actions=Stream([np.random.default_rng(child[1]) for child in children]),
+            noise=Stream([np.random.default_rng(child[2]) for child in children]),
+            replay=Stream([np.random.default_rng(child[3]) for child in children]),
         )
 
     def state_dict(self) -> dict[str, list[str]]:
         """The states of the NumPy generators as JSON; the weights are drawn once and for all."""
-        return {
-            name: [json.dumps(generator.bit_generator.state) for generator in generators]
-            for name, generators in self._numpy().items()
-        }
+        return {name: stream.state_dict() for name, stream in self._numpy().items()}
 
     def load_state_dict(self, state: dict[str, list[str]]) -> None:
         """Take up what `state_dict` returned."""
-        for name, generators in self._numpy().items():
-            for generator, text in zip(generators, state[name], strict=True):
-                generator.bit_generator.state = json.loads(text)
+        for name, stream in self._numpy().items():
+            stream.load_state_dict(state[name])
 
-    def _numpy(self) -> dict[str, Any]:
+    def _numpy(self) -> dict[str, Stream]:
         return {"actions": self.actions, "noise": self.noise, "replay": self.replay}

@@ -1,12 +1,14 @@
 """Uniform experience replay."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+from ddpg.stream import Stream
 
 
 class Batch(NamedTuple):
@@ -23,14 +25,33 @@ class Batch(NamedTuple):
     """`[member, batch, 1]`: 1 where the episode ended for good, 0 where it went on or was cut."""
 
 
+class Indices(NamedTuple):
+    """`size` rows of a replay of `added` transitions, to which each step adds one."""
+
+    added: int
+    capacity: int
+    size: int
+
+    def numbers(self, generators: Sequence[np.random.Generator], steps: int) -> list[NDArray[Any]]:
+        rows = np.minimum(np.arange(self.added, self.added + steps), self.capacity)[:, None]
+        firsts = [member * self.capacity for member in range(len(generators))]
+        return [
+            generator.integers(first, first + rows, (steps, self.size))
+            for generator, first in zip(generators, firsts, strict=True)
+        ]
+
+    def later(self, steps: int, /) -> "Indices":
+        return Indices(self.added + steps, self.capacity, self.size)
+
+
 class ReplayBuffer:
     """The last `capacity` transitions of every member.
 
-    The members step together, so they share one position; each draws its own indices with its own
-    generator. A transition is one row, so a batch is one gather.
+    The members step together, so they share one position; each draws its own indices from its own
+    stream. A transition is one row, so a batch is one gather.
 
     Args:
-        generators: one a member, for the draws.
+        stream: where the indices come from.
         capacity: transitions kept a member.
         observation_dim: width of an observation.
         action_dim: width of an action.
@@ -39,18 +60,18 @@ class ReplayBuffer:
 
     def __init__(
         self,
-        generators: Sequence[np.random.Generator],
+        stream: Stream,
         capacity: int,
         observation_dim: int,
         action_dim: int,
         device: torch.device,
     ):
-        self.generators = list(generators)
+        self.stream = stream
         self.capacity = capacity
         self.widths = [observation_dim, action_dim, 1, observation_dim, 1]
         # Filled, not `zeros`, which takes its memory only as the rows are written: a buffer that
         # does not fit has to fail now, not in the night.
-        self.rows = torch.empty(len(self.generators), capacity, sum(self.widths), device=device)
+        self.rows = torch.empty(len(stream.generators), capacity, sum(self.widths), device=device)
         self.rows.fill_(0)
         self._all_rows = self.rows.flatten(0, 1)
         self.added = 0
@@ -87,15 +108,7 @@ class ReplayBuffer:
 
     def sample(self, batch_size: int) -> Batch:
         """Draw `batch_size` transitions a member, uniformly and with replacement."""
-        size = len(self)
-        indices = np.concatenate(
-            [
-                generator.integers(
-                    member * self.capacity, member * self.capacity + size, batch_size
-                )
-                for member, generator in enumerate(self.generators)
-            ]
-        )
+        indices = self.stream.take(Indices(self.added, self.capacity, batch_size)).ravel()
         gathered = self._all_rows.index_select(0, torch.from_numpy(indices).to(self.rows.device))
         rows = gathered.view(-1, batch_size, sum(self.widths))
         observation, action, reward, next_observation, terminated = rows.split_with_sizes(

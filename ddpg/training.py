@@ -38,6 +38,7 @@ from ddpg.noise import make_noise, scheduled_sigma
 from ddpg.random_streams import RandomStreams
 from ddpg.replay import Batch, ReplayBuffer
 from ddpg.run_folder import RunFolder
+from ddpg.stream import Uniform
 from ddpg.tracking import Tracker
 
 
@@ -261,7 +262,7 @@ class Trainer:
         config = self.config
         if self.step < config.random_steps:
             dim = self.environments.action_dim
-            return np.stack([g.uniform(-1, 1, dim) for g in self.streams.actions], dtype=np.float32)
+            return self.streams.actions.take(Uniform(dim)).astype(np.float32)
         sigma = scheduled_sigma(
             self.step, config.noise_sigma, config.noise_sigma_final, config.noise_steps
         )

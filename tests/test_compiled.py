@@ -16,6 +16,7 @@ from ddpg.compiled import CompileError
 from ddpg.config import Config, ConfigError
 from ddpg.replay import ReplayBuffer
 from ddpg.stops import STOPS, Crossing, Effect, StopWarning, legal
+from ddpg.stream import Stream
 from tests.parts import (
     ACTION_DIM,
     OBSERVATION_DIM,
@@ -114,8 +115,8 @@ def outcome_of_training(stops: tuple[str, str], size: Size) -> Outcome:
     What the compiler fuses, and so the order in which it sums, depends on shapes and strides.
     """
     dims = (OBSERVATION_DIM, ACTION_DIM)
-    generators = [np.random.default_rng(member) for member in range(size.members)]
-    replay = ReplayBuffer(generators, 500, *dims, torch.device("cpu"))
+    stream = Stream([np.random.default_rng(member) for member in range(size.members)])
+    replay = ReplayBuffer(stream, 500, *dims, torch.device("cpu"))
     replay.rows.copy_(torch.cat(random_batch(size.members, 0, batch=500), dim=-1))
     replay.added = 500
     agent = make_agent(

@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 
 from ddpg.noise import GaussianNoise, OrnsteinUhlenbeckNoise, scheduled_sigma
+from ddpg.stream import Stream
 
 
-def generators(count: int) -> list[np.random.Generator]:
-    return [np.random.default_rng(seed) for seed in range(count)]
+def stream(*seeds: int) -> Stream:
+    return Stream([np.random.default_rng(seed) for seed in seeds])
 
 
 def test_gaussian_noise_has_the_scale_and_no_memory():
-    noise = GaussianNoise(generators(2), 3)
+    noise = GaussianNoise(stream(0, 1), 3)
     draws = np.stack([noise.sample(0.2) for _ in range(20_000)])
     assert draws.shape == (20_000, 2, 3)
     assert np.abs(draws.mean(axis=0)).max() < 0.006
@@ -22,7 +23,7 @@ def test_gaussian_noise_has_the_scale_and_no_memory():
 
 def test_ornstein_uhlenbeck_noise_has_its_stationary_scale_and_correlation():
     theta, sigma = 0.15, 0.2
-    noise = OrnsteinUhlenbeckNoise(generators(4), 2, theta)
+    noise = OrnsteinUhlenbeckNoise(stream(0, 1, 2, 3), 2, theta)
     draws = np.stack([noise.sample(sigma).copy() for _ in range(40_000)])[100:]
     assert draws.std() == pytest.approx(sigma / np.sqrt(1 - (1 - theta) ** 2), rel=0.03)
     correlation = np.mean(draws[1:] * draws[:-1]) / np.mean(draws**2)
@@ -30,7 +31,7 @@ def test_ornstein_uhlenbeck_noise_has_its_stationary_scale_and_correlation():
 
 
 def test_an_episode_starts_ornstein_uhlenbeck_anew_for_its_member_alone():
-    noise = OrnsteinUhlenbeckNoise(generators(2), 1, 0.15)
+    noise = OrnsteinUhlenbeckNoise(stream(0, 1), 1, 0.15)
     for _ in range(10):
         noise.sample(1.0)
     before = noise.state.copy()
@@ -40,8 +41,8 @@ def test_an_episode_starts_ornstein_uhlenbeck_anew_for_its_member_alone():
 
 
 def test_a_member_gets_the_noise_of_its_own_generator():
-    together = GaussianNoise(generators(3), 2)
-    alone = GaussianNoise([np.random.default_rng(2)], 2)
+    together = GaussianNoise(stream(0, 1, 2), 2)
+    alone = GaussianNoise(stream(2), 2)
     for _ in range(3):
         assert np.array_equal(together.sample(0.3)[2], alone.sample(0.3)[0])
 

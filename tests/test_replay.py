@@ -67,7 +67,7 @@ def test_draws_are_uniform():
 @pytest.mark.parametrize("member", [0, 1, 2])
 def test_a_member_draws_as_the_run_with_its_one_seed(member):
     together, alone = filled(3, 30, 30), filled(1, 30, 30)
-    alone.generators = RandomStreams.from_seeds([member]).replay
+    alone.stream = RandomStreams.from_seeds([member]).replay
     for _ in range(3):
         drawn = together.sample(8).reward[member] - 100 * member
         assert torch.equal(drawn, alone.sample(8).reward[0])
