@@ -13,7 +13,7 @@ from torch import Generator, Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from ddpg.adam import Adam
-from ddpg.compiled import CompiledPart, Part
+from ddpg.compiled import CompiledPart, Part, in_one_order
 from ddpg.config import Config
 from ddpg.networks import Actor, Critic
 from ddpg.replay import Batch
@@ -151,6 +151,8 @@ class DDPG:
 
     def update(self, batch: Batch) -> Metrics:
         """One pass of algorithm 1's inner loop: critic, actor, targets."""
+        if self.config.compile:
+            batch = in_one_order(batch)
         critic_loss, q, target = self._critic_part(batch)
         (actor_loss,) = self._actor_part(batch)
         return Metrics(critic_loss, q, target, actor_loss)

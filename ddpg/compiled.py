@@ -16,6 +16,17 @@ _Layout = tuple[torch.Size, tuple[int, ...]]
 """Shape and strides of one column of a batch."""
 
 
+def in_one_order(batch: Batch) -> Batch:
+    """`batch` with reward and `terminated` in memory of their own, not columns of replay's rows.
+
+    What a compiled update sums over the batch it sums in the order in which it reads these, and
+    that has to be the same beside every stop.
+    """
+    return batch._replace(
+        reward=batch.reward.contiguous(), terminated=batch.terminated.contiguous()
+    )
+
+
 class CompileError(RuntimeError):
     """The compiler failed, or was stopped; the message says how."""
 

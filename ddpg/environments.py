@@ -53,7 +53,7 @@ class ActionScale:
         """`[..., action]` in [−1, 1] -> `[..., action]` in the space's bounds and dtype."""
         scaled = self.center + self.half_range * action
         # Rounding must not carry an action over the bounds that the space checks.
-        return np.asarray(np.clip(scaled, self.low, self.high), self.dtype)
+        return np.minimum(np.maximum(scaled, self.low), self.high).astype(self.dtype)
 
 
 class Transition(NamedTuple):

@@ -271,7 +271,8 @@ class Trainer:
             self.watch.check_update(self.agent, self.window, self.step)
             self.watch.check_action(action, self.step)
             action[~self.watch.alive] = 0
-        return np.clip(action + self.noise.sample(sigma), -1, 1).astype(np.float32)
+        noisy = action.astype(np.float64) + self.noise.sample(sigma)
+        return np.minimum(np.maximum(noisy, -1), 1).astype(np.float32)
 
     def _policies(self, observation: NDArray[np.float32]) -> NDArray[np.float32]:
         """μ(s): `[member, batch, observation]` -> `[member, batch, action]` in [−1, 1].
