@@ -15,13 +15,18 @@ from torch.optim.optimizer import (
 )
 
 
-class _Slot(NamedTuple):
-    """A parameter and what Adam remembers of it."""
+class _Columns(NamedTuple):
+    """Parameters, and what Adam remembers of each."""
 
-    parameter: Tensor
-    moment: Tensor
-    square: Tensor
-    steps: Tensor
+    parameters: list[Tensor]
+    moments: list[Tensor]
+    squares: list[Tensor]
+    steps: list[Tensor]
+
+    def with_gradient(self) -> "_Columns":
+        """Those of the parameters that have one: at least one has."""
+        rows = [row for row in zip(*self, strict=True) if row[0].grad is not None]
+        return _Columns(*map(list, zip(*rows, strict=True)))
 
 
 class Adam(torch.optim.Adam):
@@ -44,12 +49,12 @@ class Adam(torch.optim.Adam):
 
     def __init__(self, groups: ParamsT, lr: float):
         super().__init__(groups, lr=lr, fused=True)
-        self._fill_slots()
+        self._fill_columns()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """After a copy or a load, which replace the state's tensors."""
         super().__setstate__(state)
-        self._fill_slots()
+        self._fill_columns()
 
     def step(self, closure: Callable[[], float] | None = None) -> None:
         """One step down the gradients that there are; a closure is not called."""
@@ -64,28 +69,30 @@ class Adam(torch.optim.Adam):
 
     @torch.no_grad()
     def _descend(self) -> None:
-        for group, slots, counts in zip(self.param_groups, self._slots, self._counts, strict=True):
-            held = [slot for slot in slots if slot.parameter.grad is not None]
-            if not held:
+        for group, columns, counts in zip(
+            self.param_groups, self._columns, self._counts, strict=True
+        ):
+            gradients = [p.grad for p in columns.parameters if p.grad is not None]
+            if not gradients:
                 continue
+            is_whole = len(gradients) == len(columns.parameters)
+            held = columns if is_whole else columns.with_gradient()
             if torch.compiler.is_compiling():
-                _descend_in_graph(held, group)
+                _descend_in_graph(held, gradients, group)
                 continue
-            parameters, moments, squares, steps = (list(each) for each in zip(*held, strict=True))
-            gradients = [parameter.grad for parameter in parameters]
             # The kernels that the library arrives at; they have no public names.
-            if len(held) == len(slots):
-                counts += 1
+            if is_whole:
+                counts.add_(self._one)
             else:
-                torch._foreach_add_(steps, 1)  # pyright: ignore[reportPrivateImportUsage]
+                torch._foreach_add_(held.steps, 1)  # pyright: ignore[reportPrivateImportUsage]
             beta1, beta2 = group["betas"]
             torch._fused_adam_(  # pyright: ignore[reportPrivateImportUsage]
-                parameters,
+                held.parameters,
                 gradients,
-                moments,
-                squares,
+                held.moments,
+                held.squares,
                 [],
-                steps,
+                held.steps,
                 lr=group["lr"],
                 beta1=beta1,
                 beta2=beta2,
@@ -95,8 +102,8 @@ class Adam(torch.optim.Adam):
                 maximize=False,
             )
 
-    def _fill_slots(self) -> None:
-        """A slot for each parameter, in the form that the library gives its state.
+    def _fill_columns(self) -> None:
+        """A state for each parameter, in the form that the library gives its state.
 
         Raises:
             ValueError: what was loaded does not fit its parameter; the kernel would not look.
@@ -124,13 +131,18 @@ class Adam(torch.optim.Adam):
         for group, counts in zip(self.param_groups, self._counts, strict=True):
             for parameter, count in zip(group["params"], counts.unbind(), strict=True):
                 self.state[parameter]["step"] = count
-        self._slots = [
-            [
-                _Slot(p, *(self.state[p][name] for name in ("exp_avg", "exp_avg_sq", "step")))
-                for p in group["params"]
-            ]
+        self._columns = [
+            _Columns(
+                [*group["params"]],
+                *(
+                    [self.state[p][name] for p in group["params"]]
+                    for name in ("exp_avg", "exp_avg_sq", "step")
+                ),
+            )
             for group in self.param_groups
         ]
+        # Added to the counts: of a number, a tensor would be made each time.
+        self._one = torch.ones((), device=self._counts[0].device)
 
     def _has_hooks(self) -> bool:
         return bool(
@@ -141,7 +153,7 @@ class Adam(torch.optim.Adam):
         )
 
 
-def _descend_in_graph(slots: list[_Slot], group: dict[str, Any]) -> None:
+def _descend_in_graph(columns: _Columns, gradients: list[Tensor], group: dict[str, Any]) -> None:
     """Algorithm 1 of Kingma and Ba 2015 (arXiv:1412.6980), in the faster order of their section 2.
 
     Plain operations, which a compiler joins to what stands around them. Both corrections of the
@@ -149,16 +161,15 @@ def _descend_in_graph(slots: list[_Slot], group: dict[str, Any]) -> None:
     and another quotient for each of those.
     """
     beta1, beta2 = group["betas"]
-    steps = torch.stack([slot.steps for slot in slots]).double() + 1
+    steps = torch.stack(columns.steps).double() + 1
     # Written as an exponential, which the compiler reckons once and not where it is read.
     correction1 = 1 - torch.exp(steps * math.log(beta1))
     correction2 = (1 - torch.exp(steps * math.log(beta2))).sqrt()
     sizes = (group["lr"] * correction2 / correction1).float()
     epsilons = (group["eps"] * correction2).float()
-    for index, (parameter, moment, square, count) in enumerate(slots):
+    for index, (parameter, moment, square, count) in enumerate(zip(*columns, strict=True)):
         count += 1
-        gradient = parameter.grad
-        assert gradient is not None
+        gradient = gradients[index]
         if group["weight_decay"]:
             gradient = gradient.add(parameter, alpha=group["weight_decay"])
         moment.lerp_(gradient, 1 - beta1)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Generator, Tensor, nn
+from torch.nn.functional import mse_loss
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from ddpg.adam import Adam
@@ -21,7 +22,7 @@ from ddpg.stops import Crossing, Stop, build
 
 
 class Metrics(NamedTuple):
-    """What one update tells, detached, each `[member]`, in the order in which it comes about."""
+    """What one update tells, each `[member]`, in the order in which it comes about."""
 
     critic_loss: Tensor
     """Equation 5, in squared reward units."""
@@ -31,6 +32,27 @@ class Metrics(NamedTuple):
     """Mean of y over the batch."""
     actor_loss: Tensor
     """−J of equation 6, in reward units."""
+
+
+class Values(NamedTuple):
+    """The action values that one update saw, detached, each `[member, batch, 1]`."""
+
+    q: Tensor
+    """Q(s, a)."""
+    target: Tensor
+    """y of equation 4."""
+    policy_q: Tensor
+    """Q(s, μ(s)), after the step of the critic."""
+
+    def metrics(self) -> Metrics:
+        """What they come to; with the values of several updates, `[update, ...]`, that of each."""
+        over = (-2, -1)
+        return Metrics(
+            critic_loss=(self.target - self.q).square().mean(over),
+            q=self.q.mean(over),
+            target=self.target.mean(over),
+            actor_loss=-self.policy_q.mean(over),
+        )
 
 
 class DDPG:
@@ -92,7 +114,7 @@ class DDPG:
             *self.critic_target.parameters(),
             *self.actor_target.parameters(),
         ]
-        self._critic_part: Part = self._update_critic_and_tell
+        self._critic_part: Part = self.update_critic
         self._actor_part: Part = self._update_actor_and_targets
         if config.compile:
             self._critic_part = CompiledPart(self.critic_stop, self._critic_part)
@@ -116,46 +138,51 @@ class DDPG:
         """Equations 4 and 5: L = E[(y − Q(s, a))²] with y = r + γ(1 − terminated)·Q'(s', μ'(s')).
 
         Returns:
-            The loss `[member]`, and Q(s, a) and y, each `[member, batch, 1]`.
+            The loss, a scalar: the sum of the members'. And Q(s, a) and y `[member, batch, 1]`.
         """
         bootstrap = self.critic_stop.through(self.bootstrap, batch.next_observation)
         target = batch.reward + self.config.gamma * (1 - batch.terminated) * bootstrap
         q = self.critic(batch.observation, batch.action)
-        return (target - q).square().mean(dim=(1, 2)), q, target
+        return mse_loss(q, target, reduction="sum") / q.shape[1], q, target
 
-    def actor_loss(self, batch: Batch) -> Tensor:
+    def actor_loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Equation 6: ∇J = E[∇ₐQ(s, a)|ₐ₌μ(s) ∇μ(s)], so the loss to descend is −E[Q(s, μ(s))].
 
         Returns:
-            The loss `[member]`.
+            The loss, a scalar: the sum of the members'. And Q(s, μ(s)) `[member, batch, 1]`.
         """
         action = self.actor(batch.observation)
-        return -self.actor_stop.through(self.critic, batch.observation, action).mean(dim=(1, 2))
+        q = self.actor_stop.through(self.critic, batch.observation, action)
+        return q.sum() / -q.shape[1], q
 
-    def update_critic(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        """One step down the critic loss; returns what `critic_loss` returns, detached."""
+    def update_critic(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """One step down the critic loss.
+
+        Returns:
+            Q(s, a) and y, each `[member, batch, 1]`, detached.
+        """
         loss, q, target = self.critic_loss(batch)
         _descend(self.critic_stop, self.critic_optimizer, loss)
-        return loss.detach(), q.detach(), target.detach()
+        return q.detach(), target.detach()
 
     def update_actor(self, batch: Batch) -> Tensor:
-        """One step down the actor loss; returns it `[member]`, detached."""
-        loss = self.actor_loss(batch)
+        """One step down the actor loss; returns Q(s, μ(s)) `[member, batch, 1]`, detached."""
+        loss, q = self.actor_loss(batch)
         _descend(self.actor_stop, self.actor_optimizer, loss)
-        return loss.detach()
+        return q.detach()
 
     def update_targets(self) -> None:
         """Polyak averaging: θ' ← τθ + (1 − τ)θ'."""
         # The third argument counts averages, which an exponential one has no use for.
         self._polyak_average(self._targets, self._online, 0)
 
-    def update(self, batch: Batch) -> Metrics:
+    def update(self, batch: Batch) -> Values:
         """One pass of algorithm 1's inner loop: critic, actor, targets."""
         if self.config.compile:
             batch = in_one_order(batch)
-        critic_loss, q, target = self._critic_part(batch)
-        (actor_loss,) = self._actor_part(batch)
-        return Metrics(critic_loss, q, target, actor_loss)
+        q, target = self._critic_part(batch)
+        (policy_q,) = self._actor_part(batch)
+        return Values(q, target, policy_q)
 
     @property
     def compiles_next(self) -> bool:
@@ -186,14 +213,10 @@ class DDPG:
         for name, part in {**self.modules, **self._stateful()}.items():
             part.load_state_dict(state[name])
 
-    def _update_critic_and_tell(self, batch: Batch) -> tuple[Tensor, ...]:
-        loss, q, target = self.update_critic(batch)
-        return loss, q.mean(dim=(1, 2)), target.mean(dim=(1, 2))
-
-    def _update_actor_and_targets(self, batch: Batch) -> tuple[Tensor, ...]:
-        loss = self.update_actor(batch)
+    def _update_actor_and_targets(self, batch: Batch) -> tuple[Tensor]:
+        policy_q = self.update_actor(batch)
         self.update_targets()
-        return (loss,)
+        return (policy_q,)
 
     def _stateful(self) -> dict[str, Any]:
         return {
@@ -205,9 +228,9 @@ class DDPG:
 
 
 def _descend(stop: Stop, optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
-    """One optimizer step down `loss` `[member]`, under `stop`."""
+    """One optimizer step down `loss`, under `stop`."""
     stop.clear_gradients()
-    stop.backward(loss.sum())
+    stop.backward(loss)
     stop.edit_gradients()
     optimizer.step()
 

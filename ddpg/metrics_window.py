@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ddpg.agent import Metrics
+from ddpg.agent import Metrics, Values
 
 _BLOCK = 100
-"""Updates whose metrics are put together at once."""
+"""Updates whose metrics are computed at once."""
 
 
 class Broken(NamedTuple):
@@ -35,15 +35,15 @@ class MetricsWindow:
     def __init__(self, length: int, members: int, device: torch.device):
         self._values = torch.zeros(len(Metrics._fields), length, members, device=device)
         self._used = 0
-        self._latest: list[Metrics] = []
+        self._latest: list[Values] = []
 
     def __len__(self) -> int:
         """Updates in the window."""
         return self._used + len(self._latest)
 
-    def append(self, metrics: Metrics) -> None:
-        """Take the metrics of one update."""
-        self._latest.append(metrics)
+    def append(self, values: Values) -> None:
+        """Take the values that one update saw."""
+        self._latest.append(values)
         if len(self._latest) == _BLOCK:
             self._put_together()
 
@@ -95,6 +95,6 @@ class MetricsWindow:
 
     def _put_together(self) -> None:
         first, self._used = self._used, len(self)
-        for values, terms in zip(self._values, zip(*self._latest, strict=True), strict=True):
-            values[first : self._used] = torch.stack(terms)
+        values = Values(*(torch.stack(each) for each in zip(*self._latest, strict=True)))
+        self._values[:, first : self._used] = torch.stack(values.metrics())
         self._latest = []

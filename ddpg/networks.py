@@ -61,7 +61,19 @@ def _product_to_fuse(inputs: Tensor, weight: Tensor) -> Tensor:
     return sum(terms[1:], terms[0])
 
 
-class Actor(nn.Module):
+class _Network(nn.Module):
+    """Hidden layers and an output layer."""
+
+    hidden: nn.ModuleList
+    output: MemberLinear
+
+    def _layers(self) -> tuple[list[MemberLinear], MemberLinear]:
+        """`self.hidden` and `self.output`, without the search by which `nn.Module` finds them."""
+        own: dict[str, Any] = self._modules
+        return [*own["hidden"]._modules.values()], own["output"]
+
+
+class Actor(_Network):
     """The deterministic policy μ(s): `[member, batch, observation]` -> `[member, batch, action]`.
 
     Actions lie in [−1, 1], by tanh.
@@ -90,13 +102,13 @@ class Actor(nn.Module):
         self.output = MemberLinear(generators, widths[-1], action_dim, final_bound)
 
     def forward(self, observation: Tensor) -> Tensor:
-        features = observation
-        for layer in self.hidden:
+        features, (hidden, output) = observation, self._layers()
+        for layer in hidden:
             features = layer(features).relu()
-        return self.output(features).tanh()
+        return output(features).tanh()
 
 
-class Critic(nn.Module):
+class Critic(_Network):
     """The action value Q(s, a): `[member, batch, observation]`, `[member, batch, action]` ->
     `[member, batch, 1]`.
 
@@ -132,8 +144,8 @@ class Critic(nn.Module):
         self.output = MemberLinear(generators, widths_in[-1], 1, final_bound)
 
     def forward(self, observation: Tensor, action: Tensor) -> Tensor:
-        features, output = observation, self.output
-        for index, layer in enumerate([*self.hidden, output]):
+        features, (hidden, output) = observation, self._layers()
+        for index, layer in enumerate([*hidden, output]):
             if index == self.action_layer:
                 features = torch.cat([features, action], dim=-1)
             features = layer(features)

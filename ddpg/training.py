@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from ddpg import separation, tracking
-from ddpg.agent import DDPG, Metrics
+from ddpg.agent import DDPG, Metrics, Values
 from ddpg.checkpoint import Checkpoints
 from ddpg.checkpoint_state import (
     COUNT,
@@ -299,7 +299,7 @@ class Trainer:
         self.window.append(self._learn(batch))
         self.updates += 1
 
-    def _learn(self, batch: Batch) -> Metrics:
+    def _learn(self, batch: Batch) -> Values:
         """One update; before the first of a compiled one it is told what takes so long."""
         if not self.agent.compiles_next:
             return self.agent.update(batch)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from ddpg.agent import DDPG
+from ddpg.agent import DDPG, Values
 from ddpg.config import Config
 from ddpg.replay import Batch
 from tests.parts import (
@@ -29,19 +29,38 @@ def test_a_member_of_three_is_the_run_with_its_one_seed(member):
     for name, module in alone.modules.items():
         for key, value in module.state_dict().items():
             assert torch.equal(together.modules[name].state_dict()[key][member], value[0])
-    metrics, expected = together.update(batch), alone.update(member_of(batch, member))
-    for ours, theirs in zip(metrics, expected, strict=True):
-        assert ours[member].item() == pytest.approx(theirs.item(), rel=1e-5, abs=1e-6)
+    values, expected = together.update(batch), alone.update(member_of(batch, member))
+    for ours, theirs in zip(values, expected, strict=True):
+        assert torch.allclose(ours[member], theirs[0], rtol=1e-5, atol=1e-6)
     for name, module in alone.modules.items():
         for key, value in module.state_dict().items():
             difference = together.modules[name].state_dict()[key][member] - value[0]
             assert difference.abs().max() < 1e-5, (name, key)
 
 
-def test_metrics_are_detached_and_one_a_member():
-    for value in make_agent(members=3).update(random_batch(3, 0)):
-        assert value.shape == (3,)
+@pytest.mark.parametrize("stop", ["no_grad+optimizer", "none"])
+def test_what_an_update_tells_is_detached_and_its_metrics_are_one_a_member(stop):
+    values = make_agent(members=3, stop=stop).update(random_batch(3, 0, batch=4))
+    for value in values:
+        assert value.shape == (3, 4, 1)
         assert not value.requires_grad
+    for term in values.metrics():
+        assert term.shape == (3,)
+
+
+def test_a_loss_is_the_sum_of_its_members_and_a_gradient_holds_nothing_of_the_others():
+    agent, batch = make_agent(members=3), random_batch(3, 0)
+    critic_loss, q, target = agent.critic_loss(batch)
+    actor_loss, policy_q = agent.actor_loss(batch)
+    metrics = Values(q, target, policy_q).metrics()
+    assert torch.allclose(critic_loss, metrics.critic_loss.sum())
+    assert torch.allclose(actor_loss, metrics.actor_loss.sum())
+    for member, own in enumerate(metrics.critic_loss):
+        weight = agent.critic.output.get_parameter("weight")
+        (whole,) = torch.autograd.grad(critic_loss, weight, retain_graph=True)
+        (alone,) = torch.autograd.grad(own, weight, retain_graph=True)
+        assert torch.allclose(whole[member], alone[member], rtol=1e-5)
+        assert alone[member].any()
 
 
 def linear_agent() -> tuple[DDPG, dict[str, Tensor]]:
@@ -119,7 +138,7 @@ def test_actor_gradient_of_a_linear_quadratic_case_by_hand():
     # Equation 6 on paper: ∇ₐQ = 2w, ∂μ/∂v = (1 − μ²)(s + 1).
     action = torch.tanh(k["v"] * (s + 1) + k["d"])
     slope = 2 * k["w"] * (1 - action.square())
-    loss = agent.actor_loss(batch)
+    loss, _ = agent.actor_loss(batch)
     assert loss.item() == pytest.approx(-(k["w"] * (s + 2 * action + 4) + k["c"]).mean().item())
     agent.update_actor(batch)
     gradients = {name: p.grad for name, p in agent.actor.named_parameters()}

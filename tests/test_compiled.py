@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from ddpg import separation
-from ddpg.agent import DDPG, Metrics
+from ddpg.agent import DDPG, Values
 from ddpg.compiled import CompileError
 from ddpg.config import Config, ConfigError
 from ddpg.replay import ReplayBuffer
@@ -63,12 +63,12 @@ def learn(agent: DDPG, first: int = 0, last: int = UPDATES) -> Outcome:
     return told(agent, [agent.update(random_batch(2, seed)) for seed in range(first, last)])
 
 
-def told(agent: DDPG, metrics: list[Metrics]) -> Outcome:
-    """What `agent` is now, after updates that told `metrics`."""
+def told(agent: DDPG, seen: list[Values]) -> Outcome:
+    """What `agent` is now, after updates that saw `seen`."""
     return Outcome(
         {name: snapshot(module) for name, module in agent.modules.items()},
         {name: gradient_kind(module.parameters()) for name, module in agent.modules.items()},
-        [term.clone() for term in metrics[-1]],
+        [value.clone() for value in seen[-1]],
     )
 
 

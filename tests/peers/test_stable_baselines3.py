@@ -129,7 +129,7 @@ def test_one_update_equals_the_peers(stop, actor_stop):
     agent = ours(stop, actor_stop, model)
     before = [p.detach().clone() for p in model.actor.parameters()]
     batch = batches(1)[0]
-    metrics = agent.update(batch)
+    metrics = agent.update(batch).metrics()
     train_peer(model, batch)
     logged = model.logger.name_to_value
     assert metrics.critic_loss.item() == pytest.approx(logged["train/critic_loss"], rel=1e-6)
