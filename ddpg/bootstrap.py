@@ -43,8 +43,8 @@ def _same_draws() -> Iterator[None]:
     rliable 1.2 draws from it whatever `random_state` it is given.
     """
     state = np.random.get_state()  # noqa: NPY002 (the generator is rliable's choice)
-    np.random.seed(0)  # noqa: NPY002
+    np.random.seed(0)  # noqa: NPY002 (likewise)
     try:
         yield
     finally:
-        np.random.set_state(state)  # noqa: NPY002
+        np.random.set_state(state)  # noqa: NPY002 (likewise)

@@ -71,3 +71,21 @@ def test_a_member_draws_as_the_run_with_its_one_seed(member):
     for _ in range(3):
         drawn = together.sample(8).reward[member] - 100 * member
         assert torch.equal(drawn, alone.sample(8).reward[0])
+
+
+class Elsewhere(torch.Tensor):
+    """A tensor that says of itself that it is on another device."""
+
+    is_cpu = False
+
+
+def test_rows_on_another_device_are_written_as_those_here():
+    here, elsewhere = filled(3, 10, 4), filled(3, 10, 4)
+    elsewhere.rows = elsewhere.rows.as_subclass(Elsewhere)
+    for replay in (here, elsewhere):
+        for step in range(8):
+            row = np.full((3, 1), step, np.float32)
+            wide = np.repeat(row, 3, axis=1)
+            replay.add(wide, wide[:, :2], row[:, 0], wide + 1, row[:, 0] == 5)
+    assert torch.equal(here.rows, elsewhere.rows.as_subclass(torch.Tensor))
+    assert len({tuple(row) for row in here.rows[0].tolist()}) == 10

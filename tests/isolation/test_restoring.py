@@ -76,7 +76,7 @@ def wreck(agent: ActorCritic) -> None:
     agent.critic_optimizer.param_groups[0]["lr"] = 7.0
     torch.rand(1)
     random.random()
-    np.random.rand()  # noqa: NPY002
+    np.random.rand()  # noqa: NPY002  what is to be put back
 
 
 @pytest.mark.parametrize("trained_before", [False, True])
