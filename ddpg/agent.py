@@ -75,6 +75,8 @@ class DDPG:
         device: torch.device,
     ):
         self.config = config
+        # As tensors: a number in an operation becomes one first, which takes as long.
+        self._gamma, self._one = torch.tensor([config.gamma, 1.0], device=device).unbind()
         shape = (generators, observation_dim, action_dim, config.hidden)
         self.actor = Actor(*shape, config.final_bound).to(device)
         self.critic = Critic(*shape, config.action_layer, config.final_bound).to(device)
@@ -120,15 +122,15 @@ class DDPG:
             self._critic_part = CompiledPart(self.critic_stop, self._critic_part)
             self._actor_part = CompiledPart(self.actor_stop, self._actor_part)
 
-    @torch.no_grad()
     def act(self, observation: Tensor) -> Tensor:
         """μ(s): `[member, batch, observation]` -> `[member, batch, action]` in [−1, 1]."""
-        return self.actor(observation)
+        with torch.no_grad():
+            return self.actor(observation)
 
-    @torch.no_grad()
     def value(self, observation: Tensor) -> Tensor:
         """Q(s, μ(s)): `[member, batch, observation]` -> `[member, batch, 1]`."""
-        return self.critic(observation, self.actor(observation))
+        with torch.no_grad():
+            return self.critic(observation, self.actor(observation))
 
     def bootstrap(self, next_observation: Tensor) -> Tensor:
         """Q'(s', μ'(s')): `[member, batch, observation]` -> `[member, batch, 1]`."""
@@ -141,7 +143,7 @@ class DDPG:
             The loss, a scalar: the sum of the members'. And Q(s, a) and y `[member, batch, 1]`.
         """
         bootstrap = self.critic_stop.through(self.bootstrap, batch.next_observation)
-        target = batch.reward + self.config.gamma * (1 - batch.terminated) * bootstrap
+        target = batch.reward + self._gamma * (self._one - batch.terminated) * bootstrap
         q = self.critic(batch.observation, batch.action)
         return mse_loss(q, target, reduction="sum") / q.shape[1], q, target
 
@@ -153,7 +155,7 @@ class DDPG:
         """
         action = self.actor(batch.observation)
         q = self.actor_stop.through(self.critic, batch.observation, action)
-        return q.sum() / -q.shape[1], q
+        return (q / -q.shape[1]).sum(), q
 
     def update_critic(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """One step down the critic loss.
