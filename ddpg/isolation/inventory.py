@@ -12,6 +12,9 @@ from torch.optim import Optimizer
 
 from ddpg.isolation.contract import Contract, ContractError, ModuleLike
 
+_Named = tuple[str, Tensor, bool]
+"""Name, tensor, and whether it is a buffer."""
+
 
 @dataclass(frozen=True, eq=False)
 class Entry:
@@ -42,15 +45,12 @@ class Inventory:
     """Every tensor of a contract's modules, as they are now."""
 
     def __init__(self, contract: Contract) -> None:
-        self.modules = {
-            name: _initialised(name, _resolved(name, value))
-            for name, value in contract.modules.items()
-        }
+        self.modules = {name: _resolved(name, value) for name, value in contract.modules.items()}
         tensors: dict[int, Tensor] = {}
         names: dict[int, dict[str, str]] = defaultdict(dict)
         buffers: set[int] = set()
         for module, value in self.modules.items():
-            for name, tensor, is_buffer in _named_tensors(value):
+            for name, tensor, is_buffer in _initialised(module, _named_tensors(value)):
                 tensors[id(tensor)] = tensor
                 names[id(tensor)].setdefault(module, name)
                 if is_buffer:
@@ -156,19 +156,18 @@ def _together(modules: Mapping[str, nn.Module]) -> nn.Module:
     return whole
 
 
-def _initialised(name: str, value: ModuleLike) -> ModuleLike:
-    """The value itself, once lazy layers know their shapes."""
-    lazy = [n for n, tensor, _ in _named_tensors(value) if is_lazy(tensor)]
+def _initialised(module: str, named: list[_Named]) -> list[_Named]:
+    """The same, once lazy layers know their shapes."""
+    lazy = [name for name, tensor, _ in named if is_lazy(tensor)]
     if lazy:
         raise ContractError(
-            f"modules[{name!r}] has parameters without a shape yet ({', '.join(lazy)}): "
+            f"modules[{module!r}] has parameters without a shape yet ({', '.join(lazy)}): "
             "run one batch through it first"
         )
-    return value
+    return named
 
 
-def _named_tensors(value: ModuleLike) -> list[tuple[str, Tensor, bool]]:
-    """(name, tensor, is a buffer) for each."""
+def _named_tensors(value: ModuleLike) -> list[_Named]:
     named: list[Any]
     if isinstance(value, nn.Module):
         named = [(name, tensor, False) for name, tensor in value.named_parameters()]
@@ -194,6 +193,7 @@ def _alias_groups(tensors: Mapping[int, Tensor]) -> list[list[int]]:
             at[tensor.untyped_storage().data_ptr()].append(key)
         else:
             groups.append([key])
+    order = {key: index for index, key in enumerate(tensors)}
     for keys in at.values():
         # Several tensors in one storage need not overlap (a flat buffer cut into parameters).
         open_groups: list[tuple[int, list[int]]] = []
@@ -204,7 +204,6 @@ def _alias_groups(tensors: Mapping[int, Tensor]) -> list[list[int]]:
                 open_groups[-1] = (max(end, stop), group)
             else:
                 open_groups.append((stop, [key]))
-        order = {key: index for index, key in enumerate(tensors)}
         groups += [sorted(group, key=order.__getitem__) for _, group in open_groups]
     return groups
 

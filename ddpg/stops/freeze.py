@@ -30,21 +30,6 @@ class Freeze(Stop):
 
     @contextmanager
     def around(self) -> Iterator[None]:
-        with self._frozen():
-            self._holds = True
-            try:
-                yield
-            finally:
-                self._holds = False
-
-    def through(self, function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
-        if self._holds:
-            return function(*inputs)
-        with self._frozen():
-            return function(*inputs)
-
-    @contextmanager
-    def _frozen(self) -> Iterator[None]:
         frozen = [p for p in self.protected_parameters if p.requires_grad]
         if not frozen:
             raise StopError(
@@ -52,9 +37,17 @@ class Freeze(Stop):
                 "parameters, or all of them were frozen before"
             )
         try:
+            self._holds = True
             for parameter in frozen:
-                parameter.requires_grad_(False)
+                parameter.requires_grad = False
             yield
         finally:
             for parameter in frozen:
-                parameter.requires_grad_(True)
+                parameter.requires_grad = True
+            self._holds = False
+
+    def through(self, function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
+        if self._holds:
+            return function(*inputs)
+        with self.around():
+            return function(*inputs)
