@@ -155,6 +155,7 @@ class DDPG:
         """
         action = self.actor(batch.observation)
         q = self.actor_stop.through(self.critic, batch.observation, action)
+        # Divided, then summed: the gradient of a sum has strides of 0, and a product copies it.
         return (q / -q.shape[1]).sum(), q
 
     def update_critic(self, batch: Batch) -> tuple[Tensor, Tensor]:

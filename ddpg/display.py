@@ -43,6 +43,8 @@ def progress_display() -> Iterator[Bar]:
         # A verdict that names many modules takes more lines, and no room from the numbers.
         TextColumn("{task.fields[separation]}", table_column=Column(no_wrap=False)),
         console=Console(stderr=True),
+        # Drawing it takes a millisecond of the training's.
+        refresh_per_second=2,
     )
     try:
         yield bar

@@ -96,6 +96,8 @@ class Tracker:
                 for tag, value in row.items()
                 if not np.isnan(value[member])
             }
+            if not values:
+                continue
             with writing(self.folder.path):
                 for writer in self.writers[member : member + 1]:
                     writer.file_writer.add_summary(_points(values), step)

@@ -286,6 +286,21 @@ class TestComposition:
         assert gradient_kind(layers.second.parameters()) == "none"
         assert gradient_kind(layers.first.parameters()) == "nonzero"
 
+    def test_the_one_that_holds_something_around_an_update_holds_it(self):
+        layers = Layers("optimizer+freeze", DOWNSTREAM)
+        trained, protected = list(layers.first.parameters()), list(layers.second.parameters())
+        with layers.stop.around():
+            assert not any(p.requires_grad for p in protected)
+            assert all(p.requires_grad for p in trained)
+            layers.update()
+            assert not any(p.requires_grad for p in protected)
+        assert all(p.requires_grad for p in protected)
+        assert gradient_kind(protected) == "none"
+        assert gradient_kind(trained) == "nonzero"
+
+    def test_no_two_stops_hold_something_around_an_update(self):
+        assert [n for n, cls in STOPS.items() if cls.around is not Stop.around] == ["freeze"]
+
 
 @pytest.mark.parametrize(
     ("expression", "crossing", "sentence"),
