@@ -27,6 +27,17 @@ def has_made(pattern: str) -> Callable[[int, Path], bool]:
     return lambda _, runs: any(runs.glob(pattern))
 
 
+def start(command: list[str], folder: Path, ctrl_c: signal.Handlers) -> subprocess.Popen[str]:
+    """A process that has Ctrl-C at its default, or ignores it, however these tests were started."""
+    before = signal.signal(signal.SIGINT, ctrl_c)
+    try:
+        return subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 MOMENTS = {
     "NumPy loads": has_loaded("_multiarray_umath"),
     "PyTorch loads": has_loaded("libtorch_cpu"),
@@ -41,7 +52,7 @@ MOMENTS = {
 def test_ctrl_c_before_the_first_step(tmp_path: Path, moment: Callable[[int, Path], bool]) -> None:
     runs = tmp_path / "runs"
     command = [sys.executable, str(SCRIPT), "--runs", str(runs), "--name", "mine", *SMALL]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = start(command, tmp_path, signal.SIG_DFL)
     deadline = time.monotonic() + 60
     while not moment(process.pid, runs):
         assert process.poll() is None
@@ -78,12 +89,7 @@ def test_a_folder_that_is_interrupted_while_it_is_made_leaves_nothing(
 @pytest.mark.slow
 def test_a_process_in_the_background_is_left_alone(tmp_path: Path) -> None:
     """A shell starts one with Ctrl-C ignored, and so it stays while PyTorch loads."""
-    command = [sys.executable, str(SCRIPT), "--help"]
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=tmp_path)
-    finally:
-        signal.signal(signal.SIGINT, before)
+    process = start([sys.executable, str(SCRIPT), "--help"], tmp_path, signal.SIG_IGN)
     while "_multiarray_umath" not in Path(f"/proc/{process.pid}/maps").read_text():
         assert process.poll() is None
         time.sleep(0.001)
