@@ -18,7 +18,7 @@ from ddpg.benchmark.audit_cost import (
     training_slowdown,
 )
 from ddpg.benchmark.breakdown import CASES, break_down, breakdown_table
-from ddpg.benchmark.document import fill
+from ddpg.benchmark.document import fill, has_places
 from ddpg.benchmark.processes import SubjectError, cores
 from ddpg.benchmark.scaling import draw, scaling_table, sweep
 from ddpg.benchmark.solve import SOLVED_BESIDE, SOLVERS, solve, solve_table
@@ -28,6 +28,7 @@ from ddpg.benchmark.tables import Table
 from ddpg.benchmark.targets import targets_table
 from ddpg.benchmark.work import SIZES
 from ddpg.command_line import OneSentenceParser, fail
+from ddpg.whole_file import whole_file
 
 _PROGRAM = "bench.py"
 _WIDTH = 200
@@ -36,7 +37,7 @@ _SECTIONS = ("profile", "scaling", "solve", "audit")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit status: 0 done, 2 a usage error or a subject that failed."""
+    """Exit status: 0 done, 2 a usage error or a subject that failed, 130 interrupted."""
     given = _parser().parse_args(arguments)
     for name in ("peers", "limit", *_SECTIONS) if given.all else ():
         setattr(given, name, True)
@@ -50,6 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         fail(_PROGRAM, error)
     except OSError as error:
         fail(_PROGRAM, f"{error.filename} cannot be written: {error.strerror}")
+    except KeyboardInterrupt:
+        print(f"{_PROGRAM}: interrupted: what has no table yet is lost", file=sys.stderr)
+        return 130
     return 0
 
 
@@ -61,9 +65,10 @@ def _run(section: str, given: Any) -> None:
     for table in tables:
         Console(width=None if sys.stdout.isatty() else _WIDTH).print(table.for_terminal())
     if given.json:
-        kept = json.loads(given.json.read_text("utf-8")) if given.json.is_file() else {}
+        kept = _sections(given.json)
         kept[section] = {"machine": where, "results": [asdict(each) for each in found]}
-        given.json.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+        with whole_file(given.json) as unfinished:
+            unfinished.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
     if given.document:
         fill(given.document, where, tables)
 
@@ -119,15 +124,43 @@ def _check(given: Any) -> None:
     sentence = missing(needed)
     if sentence:
         fail(_PROGRAM, sentence)
+    _check_files(given)
+
+
+def _check_files(given: Any) -> None:
+    """Refuse what could not be written once it is measured, or would not be."""
     if given.document and not given.document.is_file():
         fail(_PROGRAM, f"document is {str(given.document)!r}; allowed: a file that exists")
     for name in ("json", "picture"):
         file = getattr(given, name)
-        if file and not os.access(file.parent, os.W_OK):
+        if file and (file.is_dir() or not os.access(file.parent, os.W_OK)):
             fail(_PROGRAM, f"{name} is {str(file)!r}; allowed: a file in a folder that exists")
+    if given.document and not has_places(given.document):
+        fail(
+            _PROGRAM,
+            f"document is {str(given.document)!r}; allowed: a file with places for tables, "
+            "`<!-- measured NAME -->`, each with its `<!-- end -->`",
+        )
+    if given.json:
+        _sections(given.json)
     if given.picture and given.picture.suffix not in (".png", ".pdf", ".svg"):
         picture = str(given.picture)
         fail(_PROGRAM, f"picture is {picture!r}; allowed: a name that ends in .png, .pdf or .svg")
+    if given.picture and not given.scaling:
+        fail(_PROGRAM, f"picture is {str(given.picture)!r}; allowed: beside --scaling, its subject")
+
+
+def _sections(file: Path) -> dict[str, Any]:
+    """What a file of `--json` has; it is left alone if that is something else."""
+    if not file.exists():
+        return {}
+    try:
+        sections = json.loads(file.read_text("utf-8"))
+    except ValueError:
+        sections = None
+    if not isinstance(sections, dict):
+        fail(_PROGRAM, f"json is {str(file)!r}; allowed: a new file, or one that bench.py wrote")
+    return sections
 
 
 def _subjects(given: Any) -> list[str]:

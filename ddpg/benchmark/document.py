@@ -1,9 +1,26 @@
 """Puts measured tables into a Markdown file, so that no figure is typed."""
 
+import re
 from pathlib import Path
 
 from ddpg.benchmark import machine
 from ddpg.benchmark.tables import Table
+from ddpg.whole_file import whole_file
+
+_PLACE = re.compile(r"(<!-- measured (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def has_places(document: Path) -> bool:
+    """Whether a file has places for tables, each with its end.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    try:
+        text = document.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        return False
+    return 0 < len(_PLACE.findall(text)) == text.count("<!-- measured ")
 
 
 def fill(document: Path, where: dict[str, object], tables: list[Table]) -> None:
@@ -15,12 +32,19 @@ def fill(document: Path, where: dict[str, object], tables: list[Table]) -> None:
         document: the Markdown file.
         where: what `machine.describe` said.
         tables: what was measured.
+
+    Raises:
+        OSError: it cannot be written, and is as it was.
     """
-    text = document.read_text(encoding="utf-8")
-    for table in tables:
-        before, opening, rest = text.partition(f"<!-- measured {table.name} -->\n")
-        if opening:
-            after = rest.partition("<!-- end -->")[2]
-            body = f"\n{table.for_document()}\n\n*{machine.sentence(where)}*\n\n"
-            text = f"{before}{opening}{body}<!-- end -->{after}"
-    document.write_text(text, encoding="utf-8")
+    measured = {table.name: table for table in tables}
+
+    def filled(place: re.Match[str]) -> str:
+        opening, name, end = place.groups()
+        if name not in measured:
+            return place[0]
+        table = measured[name].for_document()
+        return f"{opening}\n{table}\n\n*{machine.sentence(where)}*\n\n{end}"
+
+    text = _PLACE.sub(filled, document.read_text(encoding="utf-8"))
+    with whole_file(document) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")

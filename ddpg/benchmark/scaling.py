@@ -8,6 +8,7 @@ from pathlib import Path
 from ddpg.benchmark.processes import run_subject
 from ddpg.benchmark.tables import Table
 from ddpg.benchmark.work import Work
+from ddpg.whole_file import whole_file
 
 MEMBERS = (1, 2, 4, 8, 16, 32, 64)
 WIDTHS = (64, 256)
@@ -91,6 +92,9 @@ def draw(points: list[Point], picture: Path) -> None:
     Args:
         points: what was measured.
         picture: a file to write, in a format that its ending names.
+
+    Raises:
+        OSError: it cannot be written.
     """
     import matplotlib
 
@@ -114,5 +118,6 @@ def draw(points: list[Point], picture: Path) -> None:
     # There the lines leave a corner free.
     step.legend(fontsize="small", loc="upper left")
     figure.tight_layout()
-    figure.savefig(picture, dpi=110)
+    with whole_file(picture) as unfinished:
+        figure.savefig(unfinished, dpi=110)
     plt.close(figure)
