@@ -1,4 +1,4 @@
-"""What checkpoints cost a training: `python -m ddpg.benchmark_checkpoint MEMBERS`.
+"""What checkpoints cost a training: `python -m ddpg.benchmark.checkpoint_cost MEMBERS`.
 
 One interval of the default `checkpoint_every`, of which only the last part trains, and is timed:
 with one evaluation and one audit, as every such part has. The checkpoint at its end has the replay
