@@ -6,24 +6,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from ddpg import separation, tracking
-from ddpg.agent import DDPG, Metrics, Values
+from ddpg.agent import DDPG, Values
 from ddpg.checkpoint import Checkpoints
-from ddpg.checkpoint_state import (
-    COUNT,
-    StateError,
-    Tensors,
-    require_finite,
-    require_like,
-    require_members,
-    taking_up,
-)
 from ddpg.compiled import CompileError, cache_folder
 from ddpg.config import Config, ConfigError
 from ddpg.device import deterministic, matmul_precision, resolve_device
@@ -40,6 +30,7 @@ from ddpg.replay import Batch, ReplayBuffer
 from ddpg.run_folder import RunFolder
 from ddpg.stream import Uniform
 from ddpg.tracking import Tracker
+from ddpg.training_state import made_of, state_of, take_up
 
 
 @dataclass(frozen=True)
@@ -145,7 +136,7 @@ class Trainer:
         )
         # Last of all, so that nothing is written for a run that cannot begin.
         self.folder = (RunFolder.existing if config.resume else RunFolder.create)(config)
-        self.checkpoints = Checkpoints(self.folder.checkpoints, self._made_of())
+        self.checkpoints = Checkpoints(self.folder.checkpoints, made_of(self))
         self.watch = DivergenceWatch(self.seeds, config.on_divergence, self._kept, self._warn)
         with self._storage_told():
             self.begun_anew = self._load() if config.resume else []
@@ -231,6 +222,19 @@ class Trainer:
             self.tracker.write(self.step)
             if config.checkpoint_every and self.step % config.checkpoint_every == 0:
                 self.save()
+
+    def save(self) -> None:
+        """Write a checkpoint, of weights that are finite.
+
+        Raises:
+            DivergenceError: something is not finite; the checkpoints before are kept.
+            OSError: a file cannot be written; the checkpoints before are kept.
+        """
+        self.watch.check_update(self.agent, self.window, self.step)
+        self.watch.check_agent(self.agent, self.step)
+        # First the curves: what a checkpoint has behind it must be there when it is taken up.
+        self.tracker.sync()
+        self.checkpoints.save(self.step, state_of(self), self.replay)
 
     def close(self) -> None:
         """Free environments and files."""
@@ -352,113 +356,13 @@ class Trainer:
     def _report(self, activity: str = "") -> None:
         self.report(Progress(self.step, self.config.steps, self.returns, self.verdict, activity))
 
-    def _made_of(self) -> dict[str, Any]:
-        """What a checkpoint of this run agrees in with it."""
-        config = self.config
-        return {
-            "env": config.env,
-            "env_options": config.env_options,
-            "seed": config.seed,
-            "members": config.members,
-            "observation_dim": self.environments.observation_dim,
-            "action_dim": self.environments.action_dim,
-            "hidden": config.hidden,
-            "action_layer": config.action_layer,
-            "replay_capacity": config.replay_capacity,
-        }
-
-    def save(self) -> None:
-        """Write a checkpoint, of weights that are finite.
-
-        Raises:
-            DivergenceError: something is not finite; the checkpoints before are kept.
-            OSError: a file cannot be written; the checkpoints before are kept.
-        """
-        self.watch.check_update(self.agent, self.window, self.step)
-        self.watch.check_agent(self.agent, self.step)
-        # First the curves: what a checkpoint has behind it must be there when it is taken up.
-        self.tracker.sync()
-        state = {
-            "step": self.step,
-            "updates": self.updates,
-            "agent": self.agent.state_dict(),
-            "streams": self.streams.state_dict(),
-            "noise": self.noise.state_dict(),
-            "environments": self.environments.state_dict(),
-            "episode_return": self.episode_return.tolist(),
-            "episode_length": self.episode_length.tolist(),
-            "window": self.window.state_dict(),
-            "alive": self.watch.alive.tolist(),
-            "returns": None if self.returns is None else self.returns.tolist(),
-            "verdict": self.verdict,
-        }
-        self.checkpoints.save(self.step, state, self.replay)
-
     def _load(self) -> list[int]:
         """Take up a checkpoint; returns the members whose environment did not come back equal."""
         if self.checkpoints.latest_step() is None and not self.folder.was_tracked():
             # It died before its first step.
             return []
         file = self.checkpoints.state_file(self.config.resume_from)
-        state = self.checkpoints.load(self.replay, self.config.resume_from)
-        with taking_up(file):
-            require_like(state, self._pattern())
-            require_members(state["alive"], self.config.members)
-            self._require_window(state["window"].shape[1], state["step"])
-            require_finite(state["agent"], state["alive"], "agent")
-            require_finite(state["noise"], state["alive"], "noise")
-            begun_anew = self._take_up(state)
-        self.episode_return[begun_anew] = 0
-        self.episode_length[begun_anew] = 0
-        self.noise.reset(np.isin(np.arange(self.config.members), begun_anew))
-        return begun_anew
-
-    def _take_up(self, state: dict[str, Any]) -> list[int]:
-        self.step = state["step"]
-        self.updates = state["updates"]
-        self.agent.load_state_dict(state["agent"])
-        self.streams.load_state_dict(state["streams"])
-        self.noise.load_state_dict(state["noise"])
-        self.episode_return = np.array(state["episode_return"])
-        self.episode_length = np.array(state["episode_length"])
-        self.window.load_state_dict(state["window"])
-        self.watch.alive = np.array(state["alive"])
-        if state["returns"] is not None:
-            require_like(state["returns"], [0.0] * self.config.members, "returns")
-            self.returns = np.array(state["returns"])
-        self.verdict = state["verdict"]
-        return self.environments.load_state_dict(state["environments"], self._fresh_seeds())
-
-    def _pattern(self) -> dict[str, Any]:
-        """What the state in a checkpoint of this run looks like."""
-        members = self.config.members
-        return {
-            "step": COUNT,
-            "updates": COUNT,
-            "agent": self.agent.state_dict(),
-            "streams": self.streams.state_dict(),
-            "noise": self.noise.state_dict(),
-            "environments": {dict},
-            "episode_return": [0.0] * members,
-            "episode_length": [0.0] * members,
-            "window": Tensors((len(Metrics._fields), None, members)),
-            "alive": {list},
-            "returns": {list, type(None)},
-            "verdict": "",
-        }
-
-    def _require_window(self, updates: int, step: int) -> None:
-        """Raise a StateError if a window holds more updates than were done since the last point."""
-        most = step % self.config.log_every
-        if updates > most:
-            raise StateError(f"window holds {updates} updates; allowed: up to {most}")
-
-    def _fresh_seeds(self) -> list[int]:
-        """One a member, for an episode that cannot be brought back: not one that it began with."""
-        return [
-            int(np.random.SeedSequence([seed, self.step]).generate_state(1)[0])
-            for seed in self.seeds
-        ]
+        return take_up(self, self.checkpoints.load(self.replay, self.config.resume_from), file)
 
     def _kept(self) -> str:
         """Which checkpoint is kept, as the end of a sentence."""
