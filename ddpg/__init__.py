@@ -8,31 +8,31 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ddpg.agent import DDPG
-    from ddpg.checkpoint import CheckpointError
-    from ddpg.config import Config, ConfigError
-    from ddpg.evaluation import Evaluation, evaluate
-    from ddpg.faults import DivergenceError, EnvironmentFaultError, RunError, StorageError
-    from ddpg.policy import Policy, load_policy
+    from ddpg.config.settings import Config, ConfigError
+    from ddpg.errors import DivergenceError, EnvironmentFaultError, RunError, StorageError
+    from ddpg.evaluation.episodes import Evaluation, evaluate
+    from ddpg.evaluation.policy import Policy, load_policy
     from ddpg.replay import Batch
-    from ddpg.training import Progress, TrainingResult, train
+    from ddpg.runs.checkpoint import CheckpointError
+    from ddpg.training.loop import Progress, TrainingResult, train
 
 _HOMES = {
     "DDPG": "agent",
     "Batch": "replay",
-    "CheckpointError": "checkpoint",
-    "Config": "config",
-    "ConfigError": "config",
-    "DivergenceError": "faults",
-    "EnvironmentFaultError": "faults",
-    "Evaluation": "evaluation",
-    "Policy": "policy",
-    "Progress": "training",
-    "RunError": "faults",
-    "StorageError": "faults",
-    "TrainingResult": "training",
-    "evaluate": "evaluation",
-    "load_policy": "policy",
-    "train": "training",
+    "CheckpointError": "runs.checkpoint",
+    "Config": "config.settings",
+    "ConfigError": "config.settings",
+    "DivergenceError": "errors",
+    "EnvironmentFaultError": "errors",
+    "Evaluation": "evaluation.episodes",
+    "Policy": "evaluation.policy",
+    "Progress": "training.loop",
+    "RunError": "errors",
+    "StorageError": "errors",
+    "TrainingResult": "training.loop",
+    "evaluate": "evaluation.episodes",
+    "load_policy": "evaluation.policy",
+    "train": "training.loop",
 }
 
 __all__ = [

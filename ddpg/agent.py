@@ -13,9 +13,9 @@ from torch import Generator, Tensor, nn
 from torch.nn.functional import mse_loss
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from ddpg.adam import Adam
-from ddpg.compiled import CompiledPart, Part, in_one_order
-from ddpg.config import Config
+from ddpg.config.settings import Config
+from ddpg.fast.adam import Adam
+from ddpg.fast.compiled import CompiledPart, Part, in_one_order
 from ddpg.networks import Actor, Critic
 from ddpg.replay import Batch
 from ddpg.stops import Crossing, Stop, build

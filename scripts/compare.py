@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ddpg.comparison.command_line import main
+from ddpg.cli.compare import main
 
 if __name__ == "__main__":
     raise SystemExit(main(Path(__file__).parent.parent / "configs" / "comparison.yaml"))

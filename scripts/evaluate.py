@@ -9,15 +9,15 @@ from pathlib import Path
 
 from rich.console import Console
 
-from ddpg.checkpoint import CheckpointError
-from ddpg.command_line import OneSentenceParser, fail
-from ddpg.comparing import compare
-from ddpg.config import ConfigError
-from ddpg.display import evaluation_table
-from ddpg.evaluation import FIRST_SEED, evaluate
-from ddpg.faults import EnvironmentFaultError
-from ddpg.video import record
-from ddpg.whole_file import whole_file
+from ddpg.cli.display import evaluation_table
+from ddpg.cli.parser import OneSentenceParser, fail
+from ddpg.config.settings import ConfigError
+from ddpg.errors import EnvironmentFaultError
+from ddpg.evaluation.episodes import FIRST_SEED, evaluate
+from ddpg.evaluation.video import record
+from ddpg.evaluation.weights import compare
+from ddpg.runs.checkpoint import CheckpointError
+from ddpg.runs.files import whole_file
 
 
 def main() -> int:

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from ddpg.command_line import OneSentenceParser, fail
-from ddpg.config import ConfigError
-from ddpg.pictures import draw_runs
+from ddpg.cli.parser import OneSentenceParser, fail
+from ddpg.config.settings import ConfigError
+from ddpg.evaluation.curves import draw_runs
 
 
 def main() -> int:

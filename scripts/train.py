@@ -5,10 +5,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ddpg.interrupt import ends_at_once
+from ddpg.training.interrupt import ends_at_once
 
 if TYPE_CHECKING:
-    from ddpg.config import Config
+    from ddpg.config.settings import Config
 
 
 def main() -> int:
@@ -24,13 +24,13 @@ def command() -> int:
     """What the command line asks for; returns the exit status."""
     with ends_at_once():
         # Here, since PyTorch takes seconds to load.
-        from ddpg.checkpoint import CheckpointError, DamagedCheckpointError
-        from ddpg.command_line import fail, one_sentence_warnings, parse_config
-        from ddpg.compiled import CompileError
-        from ddpg.config import ConfigError
-        from ddpg.display import progress_display, returns_text, show
-        from ddpg.faults import RunError
-        from ddpg.training import train
+        from ddpg.cli.display import progress_display, returns_text, show
+        from ddpg.cli.parser import fail, one_sentence_warnings, parse_config
+        from ddpg.config.settings import ConfigError
+        from ddpg.errors import RunError
+        from ddpg.fast.compiled import CompileError
+        from ddpg.runs.checkpoint import CheckpointError, DamagedCheckpointError
+        from ddpg.training.loop import train
 
     config = None
     try:

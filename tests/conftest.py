@@ -2,7 +2,8 @@
 
 import multiprocessing
 
-from tests import environments, odd_environments
+from tests.environments import odd as odd_environments
+from tests.environments import registered as environments
 
 environments.register()
 odd_environments.register()

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ddpg.agent import DDPG
-from ddpg.config import Config
+from ddpg.config.settings import Config
 from ddpg.random_streams import RandomStreams
 from ddpg.replay import Batch
 

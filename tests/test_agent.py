@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from ddpg.agent import DDPG, Values
-from ddpg.config import Config
+from ddpg.config.settings import Config
 from ddpg.replay import Batch
 from tests.parts import (
     ACTION_DIM,

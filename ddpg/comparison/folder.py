@@ -7,11 +7,11 @@ from typing import Any
 
 import yaml
 
-from ddpg.checkpoint import Checkpoints
 from ddpg.comparison.plan import Plan, Task
-from ddpg.config import ConfigError
-from ddpg.run_folder import RunFolder
-from ddpg.settings_file import read_settings, settings_text
+from ddpg.config.settings import ConfigError
+from ddpg.config.yaml_file import read_settings, settings_text
+from ddpg.runs.checkpoint import Checkpoints
+from ddpg.runs.folder import RunFolder
 
 _MAY_MOVE = ("name", "runs")
 

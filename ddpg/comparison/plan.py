@@ -9,8 +9,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Self
 
-from ddpg.config import Config, ConfigError, unknown_setting
-from ddpg.settings_file import read_settings
+from ddpg.config.settings import Config, ConfigError, unknown_setting
+from ddpg.config.yaml_file import read_settings
 from ddpg.stops import STOPS, Crossing, StopError, check
 
 CROSSINGS = {"stop": Crossing.UPSTREAM, "actor_stop": Crossing.DOWNSTREAM}

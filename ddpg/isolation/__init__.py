@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from ddpg.isolation.contract import split as split
     from ddpg.isolation.contract import trains as trains
     from ddpg.isolation.live import LiveWatch as LiveWatch
+    from ddpg.isolation.observe.watcher import term as term
     from ddpg.isolation.report import Cell as Cell
     from ddpg.isolation.report import ContractBrokenError as ContractBrokenError
     from ddpg.isolation.report import Finding as Finding
     from ddpg.isolation.report import Grade as Grade
     from ddpg.isolation.report import Path as Path
     from ddpg.isolation.report import Report as Report
-    from ddpg.isolation.watching import term as term
 
 _HOMES = {
     "auditing": ("audit", "watch"),
@@ -41,7 +41,7 @@ _HOMES = {
     ),
     "live": ("LiveWatch",),
     "report": ("Cell", "ContractBrokenError", "Finding", "Grade", "Path", "Report"),
-    "watching": ("term",),
+    "observe.watcher": ("term",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

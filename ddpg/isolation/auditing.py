@@ -6,11 +6,11 @@ from functools import partial
 from typing import Any, Literal
 
 from ddpg.isolation.contract import Contract, ContractError
-from ddpg.isolation.errors import is_finding
-from ddpg.isolation.explaining import explained
-from ddpg.isolation.judging import judge
+from ddpg.isolation.explain.paths import explained
+from ddpg.isolation.judge.errors import is_finding
+from ddpg.isolation.judge.verdicts import judge
+from ddpg.isolation.observe.watcher import Watcher
 from ddpg.isolation.report import Report
-from ddpg.isolation.watching import Watcher
 
 Update = Callable[[], Any]
 Level = Literal["light", "full"]

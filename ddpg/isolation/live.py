@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from ddpg.isolation.contract import Contract, ContractError
-from ddpg.isolation.judging import judge
+from ddpg.isolation.judge.verdicts import judge
+from ddpg.isolation.observe.watcher import Watcher
 from ddpg.isolation.report import Cell, Report
-from ddpg.isolation.watching import Watcher
 
 
 class ScalarWriter(Protocol):

@@ -12,7 +12,7 @@ from ddpg.isolation.contract import Contract
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from ddpg.isolation.watching import Watcher
+    from ddpg.isolation.observe.watcher import Watcher
 
 Verdict = Literal["kept", "leaked", "starved", "moved_by_other"]
 Kind = Literal["reached", "written", "moved", "membership", "aliasing", "order", "stored", "modes"]
@@ -175,13 +175,13 @@ class Report:
 
     def table(self) -> "Table":
         """Update × module, each with its verdict and grade, for `rich.print`."""
-        from ddpg.isolation.show_table import table
+        from ddpg.isolation.render.table import table
 
         return table(self)
 
     def to_json(self) -> str:
         """Cells, findings and notes as JSON; norms that are not finite as strings."""
-        from ddpg.isolation.show_json import to_json
+        from ddpg.isolation.render.json import to_json
 
         return to_json(self)
 
@@ -190,12 +190,12 @@ class Report:
 
         For the graphs the updates run once more, as a dry run; a report of `watch` has none.
         """
-        from ddpg.isolation.show_graph import to_svg
+        from ddpg.isolation.render.svg import to_svg
 
         return to_svg(self)
 
     def to_html(self) -> str:
         """One page that needs nothing else: the matrix, the findings with paths, the graphs."""
-        from ddpg.isolation.show_html import to_html
+        from ddpg.isolation.render.html import to_html
 
         return to_html(self)

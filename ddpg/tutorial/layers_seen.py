@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ddpg.isolation import Cell
-from ddpg.saved_tensors import Amount, SavedTensors
+from ddpg.isolation.observe.saved_tensors import Amount, SavedTensors
 from ddpg.tutorial.autograd_graph import autograd_graph
 from ddpg.tutorial.drawing import Graph
 from ddpg.tutorial.layers import UPDATE, Layers, audited

@@ -15,14 +15,16 @@ from typing import Any
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from ddpg.checkpoint import Checkpoints
-from ddpg.config import Config
-from ddpg.tracking import SPEED
+from ddpg.config.settings import Config
+from ddpg.runs.checkpoint import Checkpoints
+from ddpg.runs.tracking import SPEED
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "train.py"
 _START = multiprocessing.get_context("forkserver")
 # A process then begins with all of it loaded, and a kill falls into the training.
-_START.set_forkserver_preload(["ddpg.training", "torch.utils.tensorboard.writer", "ddpg.display"])
+_START.set_forkserver_preload(
+    ["ddpg.training.loop", "torch.utils.tensorboard.writer", "ddpg.cli.display"]
+)
 
 
 def start(config: Config, die_at: int | None = None) -> BaseProcess:
@@ -33,8 +35,8 @@ def start(config: Config, die_at: int | None = None) -> BaseProcess:
 
 
 def _train(config: Config, die_at: int | None) -> None:
-    from ddpg.training import train
-    from tests.environments import register
+    from ddpg.training.loop import train
+    from tests.environments.registered import register
 
     register()
     if die_at is not None:
@@ -119,7 +121,7 @@ def start_script(arguments: list[str], output: Path, file_limit: int | None = No
 
 
 def _script(arguments: list[str], output: Path, file_limit: int | None) -> None:
-    from tests.environments import register
+    from tests.environments.registered import register
 
     register()
     signal.signal(signal.SIGINT, signal.default_int_handler)

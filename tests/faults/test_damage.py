@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from ddpg.checkpoint import CheckpointError, DamagedCheckpointError
-from ddpg.config import Config
-from ddpg.training import train
+from ddpg.config.settings import Config
+from ddpg.runs.checkpoint import CheckpointError, DamagedCheckpointError
+from ddpg.training.loop import train
 from tests.faults.processes import differences, start_script
 
 SMALL: dict[str, Any] = {

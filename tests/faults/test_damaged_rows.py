@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from ddpg.comparing import compare
-from ddpg.config import Config, ConfigError
-from ddpg.pictures import read_curve
-from ddpg.rows_file import RowsFile
-from ddpg.run_folder import RunFolder
-from ddpg.training import train
-from tests.bad_input.harness import call, contents
+from ddpg.config.settings import Config, ConfigError
+from ddpg.evaluation.curves import read_curve
+from ddpg.evaluation.weights import compare
+from ddpg.runs.csv_log import RowsFile
+from ddpg.runs.folder import RunFolder
+from ddpg.training.loop import train
+from tests.cli.bad_input.harness import call, contents
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ddpg.config import Config
-from ddpg.run_folder import RunFolder
+from ddpg.config.settings import Config
+from ddpg.runs.folder import RunFolder
 from tests.faults.processes import SCRIPT
 
 SMALL = ["--hidden", "[8]", "--random_steps", "10", "--evaluation_every", "0", "--steps", "20"]

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ddpg.checkpoint import Checkpoints
-from ddpg.config import Config
-from ddpg.episode_record import Guarded
-from ddpg.evaluation import TRAINING_FIRST_SEED, Evaluator
-from ddpg.faults import EnvironmentFaultError
-from ddpg.training import train
-from tests.bad_input.harness import call, contents
-from tests.environments import Faulty
+from ddpg.config.settings import Config
+from ddpg.environments.replayable import Guarded
+from ddpg.errors import EnvironmentFaultError
+from ddpg.evaluation.episodes import TRAINING_FIRST_SEED, Evaluator
+from ddpg.runs.checkpoint import Checkpoints
+from ddpg.training.loop import train
+from tests.cli.bad_input.harness import call, contents
+from tests.environments.registered import Faulty
 from tests.faults.processes import differences, start_script
 
 SMALL: dict[str, Any] = {

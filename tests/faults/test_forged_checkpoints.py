@@ -13,14 +13,14 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from ddpg.checkpoint import CheckpointError
-from ddpg.config import Config
-from ddpg.faults import RunError
-from ddpg.policy import load_actor
-from ddpg.run_audit import run_subject
-from ddpg.run_folder import RunFolder
-from ddpg.training import train
-from tests.bad_input.harness import call, contents
+from ddpg.config.settings import Config
+from ddpg.errors import RunError
+from ddpg.evaluation.audit import run_subject
+from ddpg.evaluation.policy import load_actor
+from ddpg.runs.checkpoint import CheckpointError
+from ddpg.runs.folder import RunFolder
+from ddpg.training.loop import train
+from tests.cli.bad_input.harness import call, contents
 from tests.faults.forging import forge, forge_manifest, forge_replay
 
 SMALL: dict[str, Any] = {
@@ -237,7 +237,7 @@ def damaged(old: Any, data: st.DataObject) -> Any:
     return data.draw(st.sampled_from(kinds if floating else kinds[:-2]))(old)
 
 
-@pytest.mark.filterwarnings("ignore::ddpg.faults.RunWarning", "ignore::UserWarning:torch")
+@pytest.mark.filterwarnings("ignore::ddpg.errors.RunWarning", "ignore::UserWarning:torch")
 @pytest.mark.slow
 @hypothesis_settings(deadline=None, max_examples=150)
 @given(data=st.data())

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from ddpg.checkpoint import Checkpoints
-from ddpg.config import Config
+from ddpg.config.settings import Config
+from ddpg.runs.checkpoint import Checkpoints
 from tests.faults.processes import differences, start
 
 KILLS = int(os.environ.get("DDPG_KILLS", "10"))

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from ddpg.config import Config
-from ddpg.training import train
+from ddpg.config.settings import Config
+from ddpg.training.loop import train
 from tests.faults.processes import differences
 
 SETTINGS: dict[str, Any] = {

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ddpg.checkpoint import Checkpoints
+from ddpg.runs.checkpoint import Checkpoints
 from tests.faults.processes import SCRIPT, differences, start_script, wait_until
 
 SMALL = [

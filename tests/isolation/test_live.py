@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ddpg.isolation import ContractError, LiveWatch
-from ddpg.isolation.ledger import same_bits
+from ddpg.isolation.observe.ledger import same_bits
 from tests.isolation.agents import ActorCritic
 
 

@@ -15,7 +15,7 @@ from torch.optim.optimizer import (
 )
 
 from ddpg.isolation import Contract, ContractError, audit, trains, watch
-from ddpg.isolation.ledger import same_bits
+from ddpg.isolation.observe.ledger import same_bits
 from tests.isolation.agents import ActorCritic
 
 

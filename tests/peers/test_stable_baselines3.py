@@ -10,7 +10,7 @@ from stable_baselines3.common.type_aliases import ReplayBufferSamples
 from torch import Tensor, nn
 
 from ddpg.agent import DDPG
-from ddpg.config import Config
+from ddpg.config.settings import Config
 from ddpg.networks import MemberLinear
 from ddpg.replay import Batch
 from ddpg.stops import Crossing, Effect, legal

@@ -8,8 +8,8 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
-from ddpg.command_line import OneSentenceParser
-from ddpg.config import Config
+from ddpg.cli.parser import OneSentenceParser
+from ddpg.config.settings import Config
 from tests.soak.measure import Figures, figures, soak
 
 MOST_MEMORY_GROWTH, MOST_SPEED_CHANGE = 0.01, 0.03

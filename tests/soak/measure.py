@@ -9,11 +9,11 @@ import numpy as np
 import torch
 
 from ddpg.agent import DDPG
-from ddpg.config import Config
-from ddpg.environments import Environments
+from ddpg.config.settings import Config
+from ddpg.environments.vector import Environments
 from ddpg.random_streams import RandomStreams
 from ddpg.replay import ReplayBuffer
-from ddpg.training import Progress, train
+from ddpg.training.loop import Progress, train
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 WARM_UP = 0.1

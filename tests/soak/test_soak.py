@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ddpg.config import Config
+from ddpg.config.settings import Config
 from tests.soak.measure import Sample, figures, soak
 
 LOG_EVERY = 500

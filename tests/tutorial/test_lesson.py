@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ddpg.isolation import Grade
-from ddpg.saved_tensors import SavedTensors
+from ddpg.isolation.observe.saved_tensors import SavedTensors
 from ddpg.stops import Crossing, Effect, legal
 from ddpg.tutorial import by_hand, layers_seen
 from ddpg.tutorial.inference_uses import uses

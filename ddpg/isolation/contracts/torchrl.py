@@ -15,7 +15,7 @@ import torch
 from torch.optim import Optimizer
 
 from ddpg.isolation.contract import Contract, follows, nothing, trains
-from ddpg.isolation.watching import term
+from ddpg.isolation.observe.watcher import term
 
 if TYPE_CHECKING:
     from tensordict import TensorDictBase

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from ddpg.config import ConfigError
-from ddpg.saved_tensors import Amount, SavedTensors
+from ddpg.config.settings import ConfigError
+from ddpg.isolation.observe.saved_tensors import Amount, SavedTensors
 from ddpg.stops import Crossing, build
 from ddpg.tutorial import agent_seen, layers_seen
 from ddpg.tutorial.claims.claim import Part

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from ddpg.saved_tensors import SavedTensors
+from ddpg.isolation.observe.saved_tensors import SavedTensors
 from ddpg.tutorial import layers_seen
 from ddpg.tutorial.claims.claim import Part
 from ddpg.tutorial.claims.cutting import INPUTS, perceptron

@@ -1,0 +1,149 @@
+"""DDPG in one file, in the manner of CleanRL (which is no package): what people copy and edit.
+
+As its `ddpg_continuous_action.py`: a vector of one environment, Stable-Baselines3's replay buffer,
+`torch.nn` modules, one `backward` and `step` a network, Polyak averaging parameter by parameter,
+TensorBoard every 100 steps. Only the hyperparameters are the benchmark's.
+"""
+
+import tempfile
+import time
+from typing import Any
+
+import gymnasium
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812 (the field's name for it)
+from stable_baselines3.common.buffers import ReplayBuffer
+from torch import Tensor, nn
+from torch.utils.tensorboard.writer import SummaryWriter
+
+from benchmarks.work import (
+    ENDLESS,
+    ENVIRONMENT,
+    GAMMA,
+    LEARNING_RATE,
+    NOISE_SIGMA,
+    REPLAY_CAPACITY,
+    TAU,
+    Work,
+)
+
+
+class _QNetwork(nn.Module):
+    def __init__(self, hidden: int):
+        super().__init__()
+        self.fc1 = nn.Linear(3 + 1, hidden)
+        self.fc2 = nn.Linear(hidden, hidden)
+        self.fc3 = nn.Linear(hidden, 1)
+
+    def forward(self, x: Tensor, a: Tensor) -> Tensor:
+        x = torch.cat([x, a], 1)
+        x = F.relu(self.fc1(x))
+        x = F.relu(self.fc2(x))
+        return self.fc3(x)
+
+
+class _Actor(nn.Module):
+    action_scale: Tensor
+    action_bias: Tensor
+
+    def __init__(self, hidden: int, space: Any):
+        super().__init__()
+        self.fc1 = nn.Linear(3, hidden)
+        self.fc2 = nn.Linear(hidden, hidden)
+        self.fc_mu = nn.Linear(hidden, 1)
+        scale, bias = (space.high - space.low) / 2, (space.high + space.low) / 2
+        self.register_buffer("action_scale", torch.tensor(scale, dtype=torch.float32))
+        self.register_buffer("action_bias", torch.tensor(bias, dtype=torch.float32))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.relu(self.fc1(x))
+        x = F.relu(self.fc2(x))
+        x = torch.tanh(self.fc_mu(x))
+        return x * self.action_scale + self.action_bias
+
+
+def _make_env(seed: int) -> gymnasium.Env[Any, Any]:
+    env = gymnasium.wrappers.RecordEpisodeStatistics(gymnasium.make(ENVIRONMENT))
+    env.action_space.seed(seed)
+    return env
+
+
+def train(work: Work) -> None:
+    """Train until the clock ends it."""
+    torch.set_num_threads(work.threads)
+    torch.manual_seed(work.seed)
+    np.random.seed(work.seed)  # noqa: NPY002 (what the replay buffer draws from)
+    writer = SummaryWriter(tempfile.mkdtemp())
+    envs = gymnasium.vector.SyncVectorEnv(
+        [lambda: _make_env(work.seed)],
+        autoreset_mode=gymnasium.vector.AutoresetMode.SAME_STEP,
+    )
+    space = envs.single_action_space
+    assert isinstance(space, gymnasium.spaces.Box)
+    actor, target_actor = _Actor(work.hidden, space), _Actor(work.hidden, space)
+    qf1, qf1_target = _QNetwork(work.hidden), _QNetwork(work.hidden)
+    target_actor.load_state_dict(actor.state_dict())
+    qf1_target.load_state_dict(qf1.state_dict())
+    q_optimizer = torch.optim.Adam(list(qf1.parameters()), lr=LEARNING_RATE)
+    actor_optimizer = torch.optim.Adam(list(actor.parameters()), lr=LEARNING_RATE)
+    rb = ReplayBuffer(
+        REPLAY_CAPACITY,
+        envs.single_observation_space,
+        space,
+        torch.device("cpu"),
+        handle_timeout_termination=False,
+    )
+    start_time = time.time()
+
+    obs, _ = envs.reset(seed=work.seed)
+    for global_step in range(ENDLESS):
+        if global_step < work.random_steps:
+            actions = np.array([space.sample() for _ in range(envs.num_envs)])
+        else:
+            with torch.no_grad():
+                mu = actor(torch.tensor(obs))
+                mu += torch.normal(0, actor.action_scale * NOISE_SIGMA)
+                actions = mu.cpu().numpy().clip(space.low, space.high)
+        next_obs, rewards, terminations, truncations, infos = envs.step(actions)
+        if "final_info" in infos:
+            returns = infos["final_info"]["episode"]["r"]
+            writer.add_scalar("charts/episodic_return", returns[0], global_step)
+        real_next_obs = next_obs.copy()
+        for idx, trunc in enumerate(truncations):
+            if trunc:
+                real_next_obs[idx] = infos["final_obs"][idx]
+        rb.add(obs, real_next_obs, actions, rewards, terminations, [infos])
+        obs = next_obs
+
+        if global_step < work.random_steps:
+            continue
+        data = rb.sample(work.batch)
+        with torch.no_grad():
+            next_state_actions = target_actor(data.next_observations)
+            qf1_next_target = qf1_target(data.next_observations, next_state_actions)
+            next_q_value = data.rewards.flatten() + (
+                1 - data.dones.flatten()
+            ) * GAMMA * qf1_next_target.view(-1)
+        qf1_a_values = qf1(data.observations, data.actions).view(-1)
+        qf1_loss = F.mse_loss(qf1_a_values, next_q_value)
+        q_optimizer.zero_grad()
+        qf1_loss.backward()
+        q_optimizer.step()
+
+        actor_loss = -qf1(data.observations, actor(data.observations)).mean()
+        actor_optimizer.zero_grad()
+        actor_loss.backward()
+        actor_optimizer.step()
+
+        for network, target in ((actor, target_actor), (qf1, qf1_target)):
+            pairs = zip(network.parameters(), target.parameters(), strict=True)
+            for param, target_param in pairs:
+                target_param.data.copy_(TAU * param.data + (1 - TAU) * target_param.data)
+
+        if global_step % 100 == 0:
+            writer.add_scalar("losses/qf1_values", qf1_a_values.mean().item(), global_step)
+            writer.add_scalar("losses/qf1_loss", qf1_loss.item(), global_step)
+            writer.add_scalar("losses/actor_loss", actor_loss.item(), global_step)
+            speed = int(global_step / (time.time() - start_time))
+            writer.add_scalar("charts/SPS", speed, global_step)

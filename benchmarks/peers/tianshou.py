@@ -1,0 +1,79 @@
+"""Tianshou's DDPG, set up as in its MuJoCo example."""
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+import torch
+from tianshou.algorithm.modelfree.ddpg import DDPG, ContinuousDeterministicPolicy
+from tianshou.algorithm.optim import AdamOptimizerFactory
+from tianshou.data import Collector, CollectStats, VectorReplayBuffer
+from tianshou.env import DummyVectorEnv
+from tianshou.exploration import GaussianNoise
+from tianshou.trainer import OffPolicyTrainerParams
+from tianshou.utils.net.common import Net
+from tianshou.utils.net.continuous import ContinuousActorDeterministic, ContinuousCritic
+
+from benchmarks.work import (
+    ENDLESS,
+    ENVIRONMENT,
+    GAMMA,
+    LEARNING_RATE,
+    NOISE_SIGMA,
+    REPLAY_CAPACITY,
+    TAU,
+    Work,
+)
+
+
+def train(work: Work) -> None:
+    """Train until the clock ends it."""
+    torch.set_num_threads(work.threads)
+    torch.manual_seed(work.seed)
+    np.random.seed(work.seed)  # noqa: NPY002 (what Tianshou draws from)
+    environments = DummyVectorEnv([lambda: gymnasium.make(ENVIRONMENT)])
+    environments.seed(work.seed)
+    algorithm = _algorithm(work)
+    collector = Collector[CollectStats](
+        algorithm,
+        environments,
+        VectorReplayBuffer(REPLAY_CAPACITY, 1),
+        exploration_noise=True,
+    )
+    collector.reset()
+    collector.collect(n_step=work.random_steps, random=True)
+    algorithm.run_training(
+        OffPolicyTrainerParams(
+            training_collector=collector,
+            test_collector=None,
+            max_epochs=1,
+            epoch_num_steps=ENDLESS,
+            collection_step_num_env_steps=1,
+            batch_size=work.batch,
+            update_step_num_gradient_steps_per_sample=1,
+            show_progress=False,
+            verbose=False,
+        )
+    )
+
+
+def _algorithm(work: Work) -> DDPG:
+    hidden = [work.hidden, work.hidden]
+    shapes: dict[str, Any] = {"state_shape": (3,), "hidden_sizes": hidden}
+    actor = ContinuousActorDeterministic(
+        preprocess_net=Net(**shapes), action_shape=(1,), max_action=1.0
+    )
+    critic = ContinuousCritic(preprocess_net=Net(**shapes, action_shape=(1,), concat=True))
+    policy = ContinuousDeterministicPolicy(
+        actor=actor,
+        exploration_noise=GaussianNoise(sigma=NOISE_SIGMA),
+        action_space=gymnasium.make(ENVIRONMENT).action_space,
+    )
+    return DDPG(
+        policy=policy,
+        policy_optim=AdamOptimizerFactory(lr=LEARNING_RATE),
+        critic=critic,
+        critic_optim=AdamOptimizerFactory(lr=LEARNING_RATE),
+        tau=TAU,
+        gamma=GAMMA,
+    )

@@ -1,0 +1,110 @@
+"""What a person sees at the terminal: the progress of a run, and tables."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.progress import Progress as Bar
+from rich.table import Column, Table
+from rich.text import Text
+
+from ddpg.evaluation.episodes import Evaluation
+from ddpg.training.loop import Progress
+
+
+class SpeedColumn(ProgressColumn):
+    """Steps per second."""
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed:,.0f} steps/s" if task.speed else "")
+
+
+@contextmanager
+def progress_display() -> Iterator[Bar]:
+    """A progress bar on standard error; feed it with `show`."""
+    whole = partial(Column, no_wrap=True)
+    bar = Bar(
+        MofNCompleteColumn(table_column=whole(min_width=15)),
+        BarColumn(bar_width=6, table_column=whole(min_width=6)),
+        SpeedColumn(table_column=whole(min_width=11)),
+        TimeRemainingColumn(table_column=whole(min_width=7)),
+        TextColumn("return {task.fields[returns]}", table_column=whole(min_width=12)),
+        # A verdict that names many modules takes more lines, and no room from the numbers.
+        TextColumn("{task.fields[separation]}", table_column=Column(no_wrap=False)),
+        console=Console(stderr=True),
+        # Drawing it takes a millisecond of the training's.
+        refresh_per_second=2,
+    )
+    try:
+        yield bar
+    finally:
+        if bar.tasks:
+            bar.stop()
+
+
+def show(bar: Bar, progress: Progress) -> None:
+    """Bring the progress bar up to date."""
+    returns = _range_text(progress.returns)
+    bar.start()
+    # A resumed run begins in the middle, which must not count as speed.
+    task = (
+        bar.task_ids[0]
+        if bar.task_ids
+        else bar.add_task("", completed=progress.step, returns="", separation="")
+    )
+    bar.update(
+        task,
+        total=progress.steps,
+        completed=progress.step,
+        returns=returns,
+        separation=progress.activity or progress.separation,
+    )
+
+
+def _range_text(returns: NDArray[np.float64] | None) -> str:
+    """The members' returns, short enough for a line of 80 columns."""
+    if returns is None or len(returns) == 1:
+        return returns_text(returns)
+    # A member that was dropped has no return.
+    return f"{np.nanmin(returns):.0f} … {np.nanmax(returns):.0f}"
+
+
+def returns_text(returns: NDArray[np.float64] | None) -> str:
+    """The members' median return, and their range."""
+    if returns is None:
+        return "–"
+    if len(returns) == 1:
+        return f"{returns[0]:.0f}"
+    return f"{np.nanmedian(returns):.0f} ({_range_text(returns)})"
+
+
+def evaluation_table(evaluation: Evaluation) -> Table:
+    """The scores of a run, a row a member."""
+    table = Table(
+        # A text, so that brackets in a name are no markup.
+        title=Text(
+            f"{evaluation.run}: {evaluation.env} after {evaluation.step:,} steps, "
+            f"{evaluation.episodes} episodes from seed {evaluation.first_seed}"
+        )
+    )
+    for column in ("seed", "mean", "IQM", "95 % interval of the IQM"):
+        table.add_column(column, justify="right")
+    for member in evaluation.members:
+        low, high = member.interval
+        table.add_row(
+            str(member.seed), f"{member.mean:.2f}", f"{member.iqm:.2f}", f"{low:.2f} … {high:.2f}"
+        )
+    table.add_section()
+    table.add_row("all", f"{evaluation.mean:.2f}", f"{evaluation.iqm:.2f}", "of the members' means")
+    return table

@@ -1,0 +1,107 @@
+"""Pictures of runs: learning curves, with the separation of actor and critic beside them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+from ddpg.config.settings import ConfigError
+from ddpg.runs.csv_log import number, read_rows
+from ddpg.runs.files import whole_file
+from ddpg.runs.folder import RunFolder
+from ddpg.runs.tracking import RETURN_EVALUATION, SEPARATION
+
+_GRADES = ["nothing", "zero gradient", "non-zero gradient", "moved"]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One tag of one run, over all members."""
+
+    steps: NDArray[np.int64]
+    """`[point]`: environment steps of one member."""
+    values: NDArray[np.float64]
+    """`[member, point]`."""
+
+
+def read_curve(folder: RunFolder, tag: str) -> Curve:
+    """A run's curve of `tag` from `metrics.csv`, at the steps where every member has a point.
+
+    Raises:
+        ConfigError: the run has no such tag, or no point of it, or `metrics.csv` is damaged.
+    """
+    members = folder.stored_config().members
+    points: dict[int, dict[int, float]] = {}
+    _, rows = read_rows(folder.metrics_file, (), members)
+    for row in rows:
+        if tag in row.values:
+            value = number(folder.metrics_file, row, tag)
+            points.setdefault(row.step, {})[row.member] = value
+    steps = sorted(step for step, values in points.items() if len(values) == members)
+    if not steps:
+        raise ConfigError(f"run {str(folder.path)!r} has no point of {tag!r}")
+    values = np.array([[points[step][member] for step in steps] for member in range(members)])
+    return Curve(np.array(steps), values)
+
+
+def draw_runs(runs: list[Path], output: Path) -> None:
+    """A row a run: returns, grades and movement in the critic update, and in the actor update.
+
+    Args:
+        runs: folders of runs.
+        output: the picture, in a format that its ending names.
+
+    Raises:
+        ConfigError: a folder is no run, a run has no points, or the format is unknown.
+    """
+    formats = plt.gcf().canvas.get_supported_filetypes()
+    plt.close()
+    if output.suffix[1:] not in formats:
+        raise ConfigError(
+            f"output is {str(output)!r}; allowed: a name that ends in one of "
+            + ", ".join(f".{name}" for name in sorted(formats))
+        )
+    figure, rows = plt.subplots(
+        len(runs), 3, figsize=(13, 3.1 * len(runs)), squeeze=False, sharex="row", sharey="col"
+    )
+    for axes, path in zip(rows, runs, strict=True):
+        folder = RunFolder(path)
+        _draw_return(axes[0], folder)
+        for axis, update in zip(axes[1:], ("critic_update", "actor_update"), strict=True):
+            _draw_grades(axis, folder, update)
+        for axis in axes:
+            axis.grid(alpha=0.3)
+            axis.set_xlabel("environment steps")
+    figure.tight_layout()
+    with whole_file(output) as unfinished:
+        figure.savefig(unfinished, dpi=110)
+    plt.close(figure)
+
+
+def _draw_return(axis: Axes, folder: RunFolder) -> None:
+    """Every member's return, and the median."""
+    curve = read_curve(folder, RETURN_EVALUATION)
+    axis.plot(curve.steps, curve.values.T, color="tab:blue", alpha=0.25, linewidth=1)
+    axis.plot(curve.steps, np.median(curve.values, axis=0), color="tab:blue", linewidth=2)
+    axis.set_title(f"{folder.path.name}: return (median and {len(curve.values)} members)")
+
+
+def _draw_grades(axis: Axes, folder: RunFolder, update: str) -> None:
+    """How far the loss's touch went, by module; the most that any member saw."""
+    modules = ["critic", "actor", "critic_target", "actor_target"]
+    for index, module in enumerate(modules):
+        curve = read_curve(folder, f"{SEPARATION}/{update}/{module}/grade")
+        # Four lines on four levels would hide each other.
+        shifted = curve.values.max(axis=0) + 0.09 * (index - 1.5)
+        axis.plot(curve.steps, shifted, marker="o", markersize=3, label=module)
+    axis.set_yticks(range(len(_GRADES)), _GRADES)
+    axis.set_ylim(-0.4, 3.4)
+    axis.set_title(f"{update.replace('_', ' ')}: its loss, by module")
+    axis.legend(fontsize="small", loc="center right", framealpha=0.8)

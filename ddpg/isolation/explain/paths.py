@@ -1,0 +1,286 @@
+"""Where the path of a leak enters a module, and where that of a starved one ends.
+
+The updates run once more, with anomaly mode on, which keeps the forward stack with every graph
+node: so the user's own lines are there to be found.
+"""
+
+import warnings
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.graph import Node
+from torch.overrides import TorchFunctionMode
+
+from ddpg.isolation.contract import Contract
+from ddpg.isolation.explain.cuts import Cut, is_cut, likelihood, name_of, tensors_in
+from ddpg.isolation.explain.sources import Frame, current, parse, users_line
+from ddpg.isolation.observe.autograd import recorded_at, root_of, users_of, walk, way, without
+from ddpg.isolation.observe.inventory import Entry
+from ddpg.isolation.observe.records import Call, Pass
+from ddpg.isolation.observe.rows import parts_of
+from ddpg.isolation.observe.watcher import Watcher
+from ddpg.isolation.report import Finding, Path, PathStep
+
+
+@dataclass
+class Seen:
+    """What one backward pass had in its graph."""
+
+    passed: Pass
+    loss: str | None = None
+    paths: dict[str, list[PathStep]] = field(default_factory=dict)
+    entries: dict[str, str] = field(default_factory=dict)
+    behind: dict[str, list[str]] = field(default_factory=dict)
+    around: dict[str, set[str]] = field(default_factory=dict)
+    first: list[PathStep] = field(default_factory=list)
+
+
+class Paths(TorchFunctionMode):
+    """The explainer of a `Watcher`: paths to the modules with findings, and cuts of tensors."""
+
+    def __init__(
+        self, contract: Contract, wanted: set[tuple[str, str]], misheld: set[tuple[str, str]]
+    ) -> None:
+        super().__init__()
+        self.contract = contract
+        self.wanted = wanted
+        self.misheld = misheld
+        self.seen: list[Seen] = []
+        self.cuts: dict[str, list[Cut]] = {}
+        self.calls: dict[str, list[Call]] = {}
+        self.watcher: Watcher | None = None
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        if self._record() is not None:
+            graphed = [each for each in tensors_in(args) if each.grad_fn is not None]
+            if graphed and is_cut(func, result):
+                self._cut(func, graphed)
+        return result
+
+    def walked(
+        self,
+        seen: Pass,
+        outputs: Sequence[object],  # noqa: ARG002  the drawer of graphs needs them
+        nodes: dict[Node, Node | None],
+        leaves: dict[Node, int],
+    ) -> None:
+        record = self._record()
+        if record is None or self.watcher is None:
+            return
+        self._add(Seen(seen), record, nodes, leaves)
+        for name in seen.terms:
+            root = root_of(self.watcher.terms[name])
+            below = walk([root] if root else [])
+            within = {node: key for node, key in leaves.items() if node in below}
+            self._add(Seen(seen, name), record, below, within)
+
+    def _add(
+        self,
+        found: Seen,
+        record: Any,
+        nodes: dict[Node, Node | None],
+        leaves: dict[Node, int],
+    ) -> None:
+        self.seen.append(found)
+        seen, entries = found.passed, record.inventory.entries
+        for node, key in leaves.items():
+            for owner in entries[key].owners:
+                if not found.first:
+                    found.first = self._steps(node, nodes, entries[key])
+                if (seen.update, owner) in self.wanted and owner not in found.paths:
+                    found.paths[owner] = self._steps(node, nodes, entries[key])
+                    found.entries[owner] = self._entry(node, nodes, owner)
+                    found.behind[owner], found.around[owner] = self._behind(nodes, leaves, owner)
+
+    def called(self, call: Call, output: object) -> None:
+        record = self._record()
+        if record is not None:
+            call.line = users_line(current(), call.depth)
+            call.has_graph = any(each.grad_fn is not None for each in tensors_in((output,)))
+            self.calls.setdefault(record.update, []).append(call)
+
+    def path_of(self, finding: Finding) -> Path | None:
+        """The path of a finding, if it is one about gradients."""
+        update = _update_of(finding.update, self.contract)
+        if finding.verdict == "starved" and finding.kind in ("reached", "written"):
+            return self._end(update, finding.module, finding.loss)
+        if finding.verdict != "leaked" or finding.kind not in ("written", "moved", "order"):
+            return None
+        for seen in self.seen:
+            rows = (seen.passed.row, *parts_of(seen.passed.row))
+            if (
+                seen.loss == finding.loss
+                and finding.update in rows
+                and finding.module in seen.paths
+            ):
+                return Path(
+                    tuple(seen.paths[finding.module]),
+                    seen.entries[finding.module],
+                    self._stop(finding, seen),
+                )
+        return None
+
+    def _record(self) -> Any:
+        return None if self.watcher is None else self.watcher.record
+
+    def _call_at(self, node: Node, module: str | None = None) -> Call | None:
+        """The innermost call that recorded the node; with `module`, the outermost one of that."""
+        return self._record().call_at(recorded_at(node), module)
+
+    def _steps(self, leaf: Node, nodes: Mapping[Node, Node | None], entry: Entry) -> list[PathStep]:
+        steps = [PathStep(f"parameter {entry.label}", entry.owners[0])]
+        for node in way(leaf, nodes)[1:]:
+            call = self._call_at(node)
+            line = users_line(_frames(node))
+            steps.append(PathStep(node.name(), call.label if call else "", line))
+        return [*steps, PathStep("loss")][::-1]
+
+    def _entry(self, leaf: Node, nodes: Mapping[Node, Node | None], owner: str) -> str:
+        """The line that called the module; for bare tensors, the operation that used them."""
+        steps = way(leaf, nodes)
+        for node in reversed(steps[1:]):
+            call = self._call_at(node, owner)
+            if call is not None:
+                return users_line(_frames(node), call.depth)
+        return users_line(_frames(steps[1])) if len(steps) > 1 else ""
+
+    def _behind(
+        self, nodes: Mapping[Node, Node | None], leaves: Mapping[Node, int], owner: str
+    ) -> tuple[list[str], set[str]]:
+        """Modules that the loss reaches through `owner`, and those that it reaches around it."""
+        entries = self._record().inventory.entries
+        inside = [node for node in nodes if self._call_at(node, owner) is not None]
+        inside += users_of({n for n, k in leaves.items() if owner in entries[k].owners}, nodes)
+        below = walk(inside)
+        outside = without(set(inside), nodes)
+
+        def owners(among: Container[Node]) -> set[str]:
+            keys = [key for node, key in leaves.items() if node in among]
+            return {each for key in keys for each in entries[key].owners} - {owner}
+
+        return sorted(owners(below)), owners(outside)
+
+    def _cut(self, func: Any, tensors: Sequence[Tensor]) -> None:
+        record = self._record()
+        assert self.watcher is not None
+        reaches: set[str] = set()
+        for tensor in tensors:
+            root = root_of(tensor)
+            for key in self.watcher.entries_below(walk([root] if root else [])):
+                reaches |= set(record.inventory.entries[key].owners)
+        if reaches:
+            name = name_of(func)
+            cut = Cut(reaches, name, users_line(current()), likelihood(name))
+            self.cuts.setdefault(record.update, []).append(cut)
+
+    def _stop(self, finding: Finding, seen: Seen) -> str:
+        module, place = finding.module, seen.entries[finding.module].partition(": ")[0]
+        permission = self.contract.permission(finding.update)
+        twins = self._twins(module)
+        if twins:
+            return f"{module} shares storage with {twins[0]}: make it a copy (copy.deepcopy)"
+        if (finding.update, module) in self.misheld:
+            return f"leave {module}'s parameters out of the optimizer that applied the gradient"
+        if finding.loss:
+            permission = permission.terms.get(finding.loss, permission)
+        trained = [each for each in seen.behind[module] if permission.may_train(each)]
+        if finding.loss and not trained:
+            return (
+                f"leave the term {finding.loss!r} out of the sum, or give it what {module} "
+                f"returned at {place} detached: other terms need the graph"
+            )
+        if not trained:
+            return f"detach what {module} returned at {place}, or compute it under torch.no_grad()"
+        names = " and ".join(trained)
+        left = (
+            f"; clear {module}'s .grad before the next backward pass that its optimizer applies"
+            if finding.kind == "moved"
+            else f"; or say through={module!r} if this is meant"
+        )
+        whole = (
+            f"freeze {module} (requires_grad_(False)) around {place}, or pass backward(inputs=...) "
+            f"the parameters of {names} alone{left}"
+        )
+        if seen.around[module].issuperset(trained) and module not in permission.through:
+            return (
+                f"if {names} is not to learn through {module}, detach what it returned at {place}; "
+                f"if it is, {whole}"
+            )
+        return f"no detach here: {names} gets its gradient through {module}; {whole}"
+
+    def _twins(self, module: str) -> list[str]:
+        """Modules that share a tensor with it without saying so."""
+        assert self.watcher is not None
+        owners = [entry.owners for entry in self.watcher.setup_inventory.by_owner[module]]
+        return sorted({each for names in owners for each in names} - {module})
+
+    def _end(self, update: str, module: str, loss: str | None) -> Path:
+        steps = next(
+            (
+                seen.first
+                for seen in self.seen
+                if seen.passed.update == update and seen.loss == loss and seen.first
+            ),
+            [PathStep("loss")],
+        )
+        calls = [call for call in self.calls.get(update, []) if call.module == module]
+        top = [call for call in calls if call.label == module] or calls
+        cuts = [cut for cut in self.cuts.get(update, []) if module in cut.reaches]
+        cut = max(reversed(cuts), key=lambda each: each.likely, default=None)
+        live = [call for call in top if call.grad_enabled and call.has_graph]
+        if cut is not None and cut.likely:
+            entry, stop = cut.line, f"the path ends here: {cut.operation} gives a tensor no graph"
+        elif not top:
+            entry = ""
+            stop = f"{module} was not called (as a module) in this update"
+        elif not any(call.grad_enabled for call in top):
+            entry, stop = top[0].line, f"{module} ran here under no_grad or inference_mode"
+        elif not any(call.needing_grad for call in calls if call.own):
+            entry, stop = top[0].line, f"{module} was frozen here: no parameter required grad"
+        elif cut is not None:
+            entry, stop = cut.line, f"the path ends here: {cut.operation} gives a tensor no graph"
+        else:
+            entry = (live or top)[0].line
+            stop = f"what {module} returns here enters no loss that was differentiated"
+        end = PathStep("(the path ends)", module, entry)
+        return Path((*(steps[:-1] or steps), end), entry, stop)
+
+
+def explained(
+    contract: Contract, findings: Sequence[Finding], run: Callable[[Watcher], None]
+) -> list[Finding]:
+    """The findings with their paths; `run` runs the updates under the watcher it is given."""
+    wanted = {(_update_of(f.update, contract), f.module) for f in findings}
+    misheld = {(f.update, f.module) for f in findings if f.kind == "membership"}
+    paths = Paths(contract, wanted, misheld)
+    with _anomaly_mode():
+        watcher = Watcher(contract, dry_run=True, explainer=paths)
+        paths.watcher = watcher
+        with watcher, paths:
+            run(watcher)
+    return [replace(finding, path=paths.path_of(finding)) for finding in findings]
+
+
+@contextmanager
+def _anomaly_mode() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Anomaly Detection has been enabled")
+        mode = torch.autograd.set_detect_anomaly(True, check_nan=False)
+    with mode, warnings.catch_warnings():
+        # An error that counts as a finding was reported; its forward stack is of no more use.
+        warnings.filterwarnings("ignore", message="Error detected in")
+        yield
+
+
+def _frames(node: Node) -> list[Frame]:
+    metadata: Any = node.metadata
+    return parse(metadata.get("traceback_", ()))
+
+
+def _update_of(row: str, contract: Contract) -> str:
+    return row if row in contract.updates else row.rpartition("/")[0]

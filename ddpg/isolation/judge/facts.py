@@ -1,0 +1,191 @@
+"""What one run of one update did to one module, in numbers."""
+
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
+
+import torch
+from torch import Tensor
+
+from ddpg.isolation.observe.internals import norms
+from ddpg.isolation.observe.inventory import Entry
+from ddpg.isolation.observe.ledger import Change, same_bits
+from ddpg.isolation.observe.records import Record
+from ddpg.isolation.observe.rows import parts_of
+from ddpg.isolation.report import Grade, Written
+
+
+class Facts:
+    """One row × one module of one record. Dictionaries are keyed by the identity of entries.
+
+    Attributes:
+        own: the module's entries.
+        trainable: those to be trained: parameters that require grad, or did when the audit began
+            (all of them, if none does).
+        reached: those that the graphs of the row's losses have a path to.
+        delivered: the gradients that the row's backward passes delivered, summed.
+        written: `.grad` as the row's step found it, or as the update left it.
+        returned: gradients that `autograd.grad` handed back and nobody wrote.
+        changes: what changed, in order: entry → changes.
+    """
+
+    def __init__(
+        self, record: Record, row: str, module: str, trained: bool, at_first: Mapping[int, bool]
+    ) -> None:
+        self.record, self.row, self.module = record, row, module
+        self.own = {id(e.tensor): e for e in record.inventory.by_owner[module]}
+        self.parameters = {
+            key for key, e in self.own.items() if key in record.required and not e.echo
+        }
+        self.trainable = {
+            key
+            for key in self.parameters
+            if record.required[key] or record.required_after.get(key) or at_first.get(key)
+        } or set(self.parameters)
+        self.reached: set[int] = set()
+        self.delivered: dict[int, Tensor] = {}
+        self.returned: dict[int, Tensor] = {}
+        accumulated: set[int] = set()
+        # What a pass that several steps share delivers to a module is the row's that trains it.
+        shared = [p for p in record.passes() if trained and row in parts_of(p.row)]
+        for each in dict.fromkeys([*record.passes(row), *shared]):
+            self.reached |= each.reached & self.own.keys()
+            if each.raised:
+                continue
+            for key, gradient in each.delivered.items():
+                if key in self.own:
+                    _add(self.delivered, key, gradient)
+                    if each.accumulates:
+                        accumulated.add(key)
+                    else:
+                        _add(self.returned, key, gradient)
+        self.written = self._written(accumulated)
+        self.changes = self._changes()
+
+    def _written(self, accumulated: set[int]) -> dict[int, Tensor]:
+        record = self.record
+        written: dict[int, Tensor] = {}
+        stepped = {key for step in record.steps() for key in step.held}
+        for key in self.own:
+            before, after = record.gradients_before.get(key), record.gradients_after.get(key)
+            new = after is not None and (before is None or not same_bits(before, after))
+            # A gradient put there by hand, outside every pass, is the whole update's.
+            by_hand = new and key not in stepped and self.row == record.update
+            if after is not None and (key in accumulated or by_hand):
+                # What lies there from another's passes is not this row's.
+                mine = by_hand or is_nonzero(self.delivered[key])
+                written[key] = after if mine else self.delivered[key]
+        for step in record.steps(self.row):
+            for key in step.held & self.own.keys():
+                written.pop(key, None)
+                sources = step.sources.get(key, [])
+                # A gradient of nobody's passes was put there by hand.
+                mine = not sources or key in accumulated or self.row in {s.row for s in sources}
+                if key in step.gradients and mine:
+                    written[key] = step.gradients[key]
+        return written
+
+    def _changes(self) -> dict[int, list[Change]]:
+        changes: dict[int, list[Change]] = {}
+        record = self.record
+        for change in [c for step in record.steps(self.row) for c in step.changes] + [
+            write.change for write in record.writes(self.row)
+        ]:
+            if self.module in change.entry.owners and not change.entry.echo:
+                changes.setdefault(id(change.entry.tensor), []).append(change)
+        return {
+            key: each
+            for key, each in changes.items()
+            if not same_bits(each[0].before, each[-1].after)
+        }
+
+    def moved(self) -> list[Entry]:
+        return [changes[0].entry for changes in self.changes.values()]
+
+    def entries(self, keys: AbstractSet[int]) -> list[Entry]:
+        """The module's entries among `keys`, in the module's order."""
+        return [entry for key, entry in self.own.items() if key in keys]
+
+    def nonzero(self, gradients: Mapping[int, Tensor]) -> set[int]:
+        return {key for key, gradient in gradients.items() if is_nonzero(gradient)}
+
+    def written_word(self) -> Written:
+        if not self.written:
+            return "none"
+        return "nonzero" if self.nonzero(self.written) else "zero"
+
+    def grade(self) -> Grade:
+        if self.changes:
+            return Grade.MOVED
+        gradients = self.gradients()
+        if not gradients:
+            return Grade.NOTHING
+        return Grade.NONZERO if self.nonzero(gradients) else Grade.ZERO
+
+    def gradients(self) -> dict[int, Tensor]:
+        """In the module's order; in that of addresses, a norm would differ in its last bit."""
+        gradients = self.written or self.returned
+        return {key: gradients[key] for key in self.own if key in gradients}
+
+    def differences(self) -> list[Tensor]:
+        """What was moved, per floating-point entry, in the module's order."""
+        ordered = [self.changes[key] for key in self.own if key in self.changes]
+        return [
+            sum_of(each.after - each.before for each in changes)
+            for changes in ordered
+            if changes[0].before.is_floating_point() and _same_shapes(changes)
+        ]
+
+    def grades_by_member(self) -> Tensor:
+        """Grades, `[member]`, of a module whose every parameter is `[member, ...]`."""
+        members = next(iter(self.own.values())).tensor.shape[0]
+        grades = torch.zeros(members, dtype=torch.long)
+        for gradient in self.gradients().values():
+            grades = grades.maximum(_by_member(gradient != 0, members).long() + 1)
+        for changes in self.changes.values():
+            if not _same_shapes(changes):
+                continue
+            different = changes[0].before != changes[-1].after
+            grades = torch.where(_by_member(different, members), int(Grade.MOVED), grades)
+        return grades
+
+
+def is_nonzero(gradient: Tensor) -> bool:
+    """A NaN is not zero; a value too small to square is not either."""
+    return bool(gradient.any())
+
+
+def norm(tensors: Iterable[Tensor]) -> float:
+    """The L2 norm over all of them."""
+    listed = list(tensors)
+    if not listed:
+        return 0.0
+    each_norm = [each.double() for each in norms([each.float() for each in listed])]
+    return float(torch.linalg.vector_norm(torch.stack(each_norm)))
+
+
+def norm_by_member(tensors: Iterable[Tensor], members: int) -> Tensor:
+    """The L2 norm of each member, `[member]`."""
+    total = torch.zeros(members, dtype=torch.float64)
+    for each in tensors:
+        total += torch.linalg.vector_norm(each.reshape(members, -1), dim=1).double().square().cpu()
+    return total.sqrt()
+
+
+def sum_of(tensors: Iterable[Tensor]) -> Tensor:
+    first, *others = tensors
+    for each in others:
+        first = first + each
+    return first
+
+
+def _by_member(flags: Tensor, members: int) -> Tensor:
+    return flags.reshape(members, -1).any(dim=1).cpu()
+
+
+def _same_shapes(changes: Iterable[Change]) -> bool:
+    """False where a tensor was replaced by one of another shape."""
+    return all(change.before.shape == change.after.shape for change in changes)
+
+
+def _add(sums: dict[int, Tensor], key: int, gradient: Tensor) -> None:
+    sums[key] = sums[key] + gradient if key in sums else gradient

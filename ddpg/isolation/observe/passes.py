@@ -1,0 +1,190 @@
+"""One backward pass under watch: what its graph reaches, and what gradient it delivers."""
+
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+from torch.autograd.graph import GradientEdge, Node
+
+from ddpg.isolation.observe.autograd import leaf_of, recorded_at, root_of, saved_tensors, walk
+from ddpg.isolation.observe.internals import unwrapped
+from ddpg.isolation.observe.inventory import Inventory
+from ddpg.isolation.observe.ledger import copy_of
+from ddpg.isolation.observe.records import Call, Pass
+
+if TYPE_CHECKING:
+    from ddpg.isolation.observe.watcher import Watcher
+
+# What PyTorch says of a saved tensor that was changed, or given up by an earlier backward pass.
+IN_PLACE = "modified by an inplace operation"
+FREED = "have already been freed"
+_VIEWS = {"T", "Transpose", "View", "Permute", "Unsqueeze", "Expand", "ReshapeAlias", "UnsafeView"}
+
+
+def run_pass(
+    watcher: "Watcher",
+    seen: Pass,
+    engine: Callable[..., Any],
+    outputs: Sequence[Tensor | GradientEdge],
+    arguments: tuple[Any, ...],
+    keywords: Mapping[str, Any],
+) -> Any:
+    """Run the pass, and record it in `seen`. The graph is walked first, since the pass frees it."""
+    inventory = watcher.inventory
+    roots = [root_of(each) for each in outputs]
+    seen.loose = None in roots
+    nodes = walk([root for root in roots if root is not None])
+    leaves = entries_among(nodes, inventory)
+    seen.reached = set(leaves.values())
+    seen.accumulates = bool(keywords.get("accumulate_grad"))
+    numbers = {node: recorded_at(node) for node in nodes}
+    seen.calls = _calls(watcher, numbers)
+    seen.outdated = _outdated(watcher, numbers)
+    for name, tensor in watcher.terms.items():
+        if tensor.grad_fn in nodes:
+            seen.terms[name] = _term(tensor, inventory)
+    watcher.residue.before(seen.reached, inventory)
+    if watcher.explainer is not None:
+        watcher.explainer.walked(seen, outputs, nodes, leaves)
+    if not seen.accumulates:
+        gradients = engine(outputs, *arguments, **keywords)
+        _returned(seen, inventory, arguments[3], gradients)
+        return gradients
+    handles = [node.register_prehook(_catcher(seen.delivered, key)) for node, key in leaves.items()]
+    for node in nodes:
+        leaf = leaf_of(node)
+        if leaf is not None and node not in leaves:
+            handles.append(node.register_prehook(_other_catcher(seen, leaf)))
+    try:
+        return engine(outputs, *arguments, **keywords)
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def entries_among(nodes: Mapping[Node, object], inventory: Inventory) -> dict[Node, int]:
+    """Leaf node → the entry it stands for, by identity, else by shared storage."""
+    found: dict[Node, int] = {}
+    for node in nodes:
+        leaf = leaf_of(node)
+        if leaf is not None:
+            key = _entry_of(leaf, inventory)
+            if key is not None:
+                found[node] = key
+    return found
+
+
+def _entry_of(tensor: Tensor, inventory: Inventory) -> int | None:
+    tensor = unwrapped(tensor)
+    if id(tensor) in inventory.entries:
+        return id(tensor)
+    return inventory.by_storage.get(tensor.untyped_storage().data_ptr())
+
+
+def _catcher(delivered: dict[int, Tensor], key: int) -> Callable[[Any], None]:
+    def catch(gradients: tuple[Tensor | None, ...]) -> None:
+        gradient = gradients[0]
+        if gradient is not None:
+            add(delivered, key, gradient)
+
+    return catch
+
+
+def _other_catcher(seen: Pass, leaf: Tensor) -> Callable[[Any], None]:
+    def catch(gradients: tuple[Tensor | None, ...]) -> None:
+        if gradients[0] is not None:
+            seen.elsewhere.append((copy_of(leaf), copy_of(gradients[0])))
+
+    return catch
+
+
+def add(delivered: dict[int, Tensor], key: int, gradient: Tensor) -> None:
+    """Sum what a parameter is delivered; a copy, since the engine may reuse the gradient."""
+    known = delivered.get(key)
+    delivered[key] = copy_of(gradient) if known is None else known + copy_of(gradient)
+
+
+def _returned(
+    seen: Pass, inventory: Inventory, inputs: Sequence[Any], gradients: Sequence[Tensor | None]
+) -> None:
+    """`autograd.grad` hands the gradients back; those asked of our entries count as delivered."""
+    for each, gradient in zip(inputs, gradients, strict=True):
+        if gradient is None or not isinstance(each, Tensor):
+            continue
+        key, gradient = _entry_of(each, inventory), unwrapped(gradient)
+        if key is None:
+            seen.elsewhere.append((copy_of(unwrapped(each)), copy_of(gradient)))
+        elif gradient.shape == inventory.entries[key].tensor.shape:
+            add(seen.delivered, key, gradient)
+
+
+def _term(loss: Tensor, inventory: Inventory) -> tuple[set[int], dict[int, Tensor]]:
+    root = root_of(loss)
+    leaves = entries_among(walk([root] if root else []), inventory)
+    wanted = {key: inventory.entries[key].tensor for key in leaves.values()}
+    wanted = {key: tensor for key, tensor in wanted.items() if tensor.requires_grad}
+    if not wanted:
+        return set(leaves.values()), {}
+    gradients = torch.autograd.grad(
+        loss.sum(), list(wanted.values()), retain_graph=True, allow_unused=True
+    )
+    delivered = {
+        key: copy_of(gradient)
+        for key, gradient in zip(wanted, gradients, strict=True)
+        if gradient is not None
+    }
+    return set(leaves.values()), delivered
+
+
+def _calls(watcher: "Watcher", numbers: Mapping[Node, int]) -> list[Call]:
+    """The forward calls that recorded operations of this graph."""
+    recorded = sorted(numbers.values())
+    calls = watcher.record.calls if watcher.record is not None else []
+    return [
+        call
+        for call in calls
+        if bisect_left(recorded, call.first) < bisect_left(recorded, call.last)
+    ]
+
+
+def _outdated(watcher: "Watcher", numbers: Mapping[Node, int]) -> dict[int, str]:
+    """Entries that this graph saved for its backward pass, and that changed since."""
+    ledger = watcher.ledger
+    old = [node for node, number in numbers.items() if 0 <= number < ledger.latest_change]
+    found: dict[int, str] = {}
+    for node in old:
+        for key in _saved_entries(node, watcher.inventory):
+            changes = ledger.changes.get(key, ())
+            if any(numbers[node] < change.last_old for change in changes):
+                found.setdefault(key, node.name())
+    return found
+
+
+def _saved_entries(node: Node, inventory: Inventory) -> set[int]:
+    try:
+        pointers = [each.untyped_storage().data_ptr() for each in saved_tensors(node)]
+    except RuntimeError as error:
+        if IN_PLACE in str(error):
+            return _operands(node, inventory)
+        if FREED in str(error):
+            return set()
+        raise
+    return {inventory.by_storage[each] for each in pointers if each in inventory.by_storage}
+
+
+def _operands(node: Node, inventory: Inventory) -> set[int]:
+    """The entries that are direct operands of an operation, or transposed or viewed on the way."""
+    found: set[int] = set()
+    for operand, _ in node.next_functions:
+        while operand is not None and len(operand.next_functions) == 1 and leaf_of(operand) is None:
+            if operand.name().removesuffix("Backward0") not in _VIEWS:
+                break
+            operand = operand.next_functions[0][0]
+        leaf = leaf_of(operand) if operand is not None else None
+        key = None if leaf is None else _entry_of(leaf, inventory)
+        if key is not None:
+            found.add(key)
+    # A bias is added, and never saved.
+    return {k for k in found if inventory.entries[k].tensor.dim() > 1} or found

@@ -1,0 +1,206 @@
+"""Put everything back, bit for bit: what makes an audit a dry run."""
+
+import random
+import sys
+from collections import deque
+from collections.abc import Callable, Container, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from ddpg.isolation.contract import ContractError
+from ddpg.isolation.observe.inventory import Inventory, held_by
+from ddpg.isolation.observe.ledger import copy_of
+
+Undo = Callable[[], object]
+
+
+class Restorer:
+    """Remembers the state of modules, optimizers, random generators and further objects."""
+
+    def __init__(self, inventory: Inventory, restores: Iterable[object] = ()) -> None:
+        self._undo: list[Undo] = [_random_states()]
+        self._tensors: set[int] = set()
+        self._optimizers: set[int] = set()
+        for module in inventory.modules.values():
+            if isinstance(module, nn.Module):
+                self._undo += [_structure(each) for each in module.modules()]
+        self.remember(entry.tensor for entry in inventory.entries.values())
+        for each in restores:
+            self._undo.append(_object(each))
+
+    def remember(self, tensors: Iterable[Tensor]) -> None:
+        """Value, `.grad` and `requires_grad` of tensors that are not remembered yet."""
+        for tensor in tensors:
+            if id(tensor) not in self._tensors:
+                self._tensors.add(id(tensor))
+                self._undo.append(_leaf(tensor))
+
+    def remember_optimizer(self, optimizer: Optimizer) -> None:
+        """The groups, the state, and every tensor in them."""
+        if id(optimizer) in self._optimizers:
+            return
+        self._optimizers.add(id(optimizer))
+        self.remember(held_by(optimizer))
+        self._undo += [
+            _value(optimizer.param_groups, known=self._tensors),
+            _value(optimizer.state, known=self._tensors),
+        ]
+
+    def restore(self) -> None:
+        """Put everything back. The values before the names: a name may have been rebound."""
+        with torch.inference_mode(False), torch.no_grad():
+            for undo in reversed(self._undo):
+                undo()
+
+
+def _leaf(tensor: Tensor) -> Undo:
+    home, value = tensor.data, copy_of(tensor)
+    requires_grad, grad = tensor.requires_grad, tensor.grad if tensor.is_leaf else None
+    gradient = None if grad is None else grad.detach().clone()
+
+    def undo() -> None:
+        if tensor.data_ptr() != home.data_ptr():
+            tensor.data = home
+        # Through `.data`, since a version bump would spoil graphs that the caller still holds.
+        with torch.inference_mode(tensor.is_inference()):
+            tensor.data.copy_(value)
+        if tensor.is_leaf:
+            if tensor.requires_grad != requires_grad:
+                tensor.requires_grad_(requires_grad)
+            tensor.grad = grad
+        if grad is not None and gradient is not None:
+            grad.data.copy_(gradient)
+
+    return undo
+
+
+def _structure(module: nn.Module) -> Undo:
+    training = module.training
+    parts: list[Any] = [module._parameters, module._buffers, module._modules]
+    contents = [dict(part) for part in parts]
+
+    def undo() -> None:
+        module.training = training
+        for part, content in zip(parts, contents, strict=True):
+            if [(k, id(v)) for k, v in part.items()] != [(k, id(v)) for k, v in content.items()]:
+                part.clear()
+                part.update(content)
+
+    return undo
+
+
+def _value(value: Any, known: Container[int] = ()) -> Callable[[], Any]:
+    """A function that gives `value` back with its content: tensors and containers in place.
+
+    Tensors whose identity is in `known` are remembered elsewhere.
+    """
+    if isinstance(value, Tensor) and id(value) not in known:
+        copy = copy_of(value)
+
+        def tensor() -> Tensor:
+            value.data.copy_(copy)
+            return value
+
+        return tensor
+    if isinstance(value, dict):
+        inner = [(key, _value(each, known)) for key, each in value.items()]
+
+        def mapping() -> dict[Any, Any]:
+            value.clear()
+            value.update((key, undo()) for key, undo in inner)
+            return value
+
+        return mapping
+    if isinstance(value, list | deque):
+        items = [_value(each, known) for each in value]
+
+        def sequence() -> object:
+            content = [undo() for undo in items]
+            value.clear()
+            value.extend(content)
+            return value
+
+        return sequence
+    return lambda: value
+
+
+def _object(value: Any) -> Undo:
+    if hasattr(value, "get_state") and hasattr(value, "set_state"):  # a random generator
+        state = value.get_state()
+        return lambda: value.set_state(state)
+    if hasattr(value, "bit_generator"):  # numpy.random.Generator
+        state = value.bit_generator.state
+        return lambda: setattr(value.bit_generator, "state", state)
+    if hasattr(value, "state_dict") and hasattr(value, "load_state_dict"):
+        unchanged = _value(value.state_dict())
+        if not isinstance(value, nn.Module):
+            return lambda: value.load_state_dict(unchanged())
+        attributes = _attributes(value)  # a module's counters are not in its state
+
+        def module() -> None:
+            unchanged()
+            attributes()
+
+        return module
+    if not hasattr(value, "__dict__"):
+        raise ContractError(
+            f"restores holds a {type(value).__name__}: it takes objects with state_dict and "
+            "load_state_dict, random generators, and objects with attributes"
+        )
+    return _attributes(value)
+
+
+def _attributes(value: Any) -> Undo:
+    attributes = dict(vars(value))
+    contents = [_shallow(each) for each in attributes.values()]
+
+    def undo() -> None:
+        vars(value).clear()
+        vars(value).update(attributes)
+        for content in contents:
+            content()
+
+    return undo
+
+
+def _shallow(value: Any) -> Undo:
+    """Containers as they are, not what lies in them: an attribute may be a whole replay buffer."""
+    if isinstance(value, Tensor):
+        return _value(value)
+    if isinstance(value, dict | set):
+        content = value.copy()
+
+        def keyed() -> None:
+            value.clear()
+            value.update(content)
+
+        return keyed
+    if isinstance(value, list | deque):
+        items = list(value)
+
+        def listed() -> None:
+            value.clear()
+            value.extend(items)
+
+        return listed
+    return lambda: None
+
+
+def _random_states() -> Undo:
+    python, cpu = random.getstate(), torch.get_rng_state()
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None
+    numpy = sys.modules.get("numpy")
+    state = numpy.random.get_state() if numpy else None
+
+    def undo() -> None:
+        random.setstate(python)
+        torch.set_rng_state(cpu)
+        if cuda is not None:
+            torch.cuda.set_rng_state_all(cuda)
+        if numpy and state is not None:
+            numpy.random.set_state(state)
+
+    return undo

@@ -1,0 +1,103 @@
+"""The report as a picture: the matrix, and the graphs, laid out by Graphviz."""
+
+from html import escape
+from typing import Any
+
+import pygraphviz
+
+from ddpg.isolation.render.folding import ELSEWHERE, LOSS, Folded, folded_graphs
+from ddpg.isolation.render.table import words
+from ddpg.isolation.report import Cell, Report
+
+FILLS = {
+    "kept": "#e6f4ea",
+    "leaked": "#f8c9c4",
+    "starved": "#fdecc0",
+    "moved_by_other": "#e9d5f5",
+}
+_RED, _GREY, _TRAINED, _OTHER = "#c5221f", "#80868b", "#a8dab5", "#e8eaed"
+_FONT: dict[str, Any] = {"fontname": "Helvetica", "fontsize": "11"}
+
+
+def to_svg(report: Report, matrix: bool = True) -> str:
+    """One SVG document, without what stands before its root element."""
+    drawn = pygraphviz.AGraph(directed=True, rankdir="LR", compound="true", newrank="true", **_FONT)
+    drawn.node_attr.update(**_FONT)
+    drawn.edge_attr.update(color=_GREY, arrowsize="0.7")
+    for index, folded in enumerate(folded_graphs(report)):
+        _draw(drawn, folded, report, index)
+    if matrix:
+        drawn.add_node("matrix", shape="plain", label=_matrix(report))
+    svg = drawn.draw(format="svg", prog="dot")
+    text = svg.decode() if isinstance(svg, bytes) else str(svg)
+    return text[text.index("<svg") :]
+
+
+def _draw(drawn: pygraphviz.AGraph, folded: Folded, report: Report, index: int) -> None:
+    row = folded.seen.row
+    permission = report.contract.permission(row)
+    leaked = {f.module for f in report.findings if f.update == row and f.verdict == "leaked"}
+    red = {edge for module in leaked for edge in folded.ways.get(module, ())}
+    names: dict[str, str] = {}
+
+    def add(group: str, **style: str) -> None:
+        names[group] = f"{index} {group}"
+        drawn.add_node(names[group], **style)
+
+    add(LOSS, label=LOSS, shape="circle")
+    for group, operations in folded.operations.items():
+        add(group, label=_plain(_shortened(operations)), shape="plaintext", fontcolor=_GREY)
+    for module in folded.modules:
+        fill = _OTHER if module == ELSEWHERE else "#ffffff"
+        fill = _TRAINED if permission.may_train(module) else fill
+        edge = _RED if module in leaked else _GREY
+        width = "2.5" if module in leaked else "1"
+        add(
+            module, label=_plain(module), shape="box", style="filled,rounded",
+            fillcolor=fill, color=edge, penwidth=width,
+        )  # fmt: skip
+    for one, two in sorted(folded.edges):
+        style = {"color": _RED, "penwidth": "2.5"} if (one, two) in red else {}
+        drawn.add_edge(names[one], names[two], **style)
+    drawn.add_subgraph(
+        list(names.values()), name=f"cluster_{index}", label=_plain(row), color="#dadce0"
+    )
+
+
+def _matrix(report: Report) -> str:
+    """An HTML-like label of Graphviz: a table."""
+    modules = list(dict.fromkeys(cell.module for cell in report.cells))
+    rows: dict[str, dict[str, Cell]] = {}
+    for cell in report.cells:
+        rows.setdefault(cell.update, {})[cell.module] = cell
+    head = "".join(f"<td><b>{_html(module)}</b></td>" for module in modules)
+    body = ""
+    for update, cells in rows.items():
+        body += f"<tr><td align='left'><b>{_html(update)}</b></td>"
+        for module in modules:
+            cell = cells[module]
+            said = "<br/>".join(
+                _html(line) for line in [cell.verdict.replace("_", " "), *words(cell)]
+            )
+            body += f"<td bgcolor='{FILLS[cell.verdict]}'>{said}</td>"
+        body += "</tr>"
+    return (
+        "<<table border='0' cellborder='1' cellspacing='0' cellpadding='5' color='#dadce0'>"
+        f"<tr><td></td>{head}</tr>{body}</table>>"
+    )
+
+
+def _shortened(operations: list[str], most: int = 4) -> str:
+    different = list(dict.fromkeys(operations))
+    more = f" +{len(different) - most}" if len(different) > most else ""
+    return ", ".join(different[:most]) + more
+
+
+def _plain(text: str) -> str:
+    """A label as it is: Graphviz reads backslashes, and a label in angle brackets as HTML."""
+    text = text.replace("\\", "\\\\")
+    return f" {text}" if text.startswith("<") else text
+
+
+def _html(text: str) -> str:
+    return escape(text).replace("\\", "\\\\") or " "

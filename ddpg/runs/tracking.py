@@ -1,0 +1,205 @@
+"""`metrics.csv` and `weights.csv`, and TensorBoard, one run a member."""
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ddpg.config.settings import Config
+from ddpg.errors import writing
+from ddpg.runs.csv_log import RowsFile
+from ddpg.runs.folder import RunFolder
+
+RETURN_EVALUATION = "return/evaluation"
+RETURN_DISCOUNTED = "return/discounted"
+RETURN_TRAINING = "return/training"
+EPISODE_LENGTH = "episode/length"
+LOSS_CRITIC = "loss/critic"
+LOSS_ACTOR = "loss/actor"
+VALUE_Q = "value/q"
+VALUE_TARGET = "value/target"
+VALUE_Q_START = "value/q_start"
+SEPARATION = "separation"
+SPEED = "speed/environment_steps_per_second"
+
+UPDATE_TAGS = {
+    "critic_loss": LOSS_CRITIC,
+    "actor_loss": LOSS_ACTOR,
+    "q": VALUE_Q,
+    "target": VALUE_TARGET,
+}
+"""Field of `agent.Metrics` -> tag."""
+
+_COMPARED = ("stop", "actor_stop", "bootstrap_actor", "manual_scale", "env")
+"""What the hparams tab compares: it shows five settings; the text tab has all of them."""
+
+_TAGS = (
+    RETURN_EVALUATION,
+    RETURN_DISCOUNTED,
+    RETURN_TRAINING,
+    EPISODE_LENGTH,
+    VALUE_Q_START,
+    *UPDATE_TAGS.values(),
+)
+
+
+class Tracker:
+    """Writes every curve of a run; the x axis is environment steps of one member.
+
+    Args:
+        config: the run's settings, shown in the hparams tab.
+        folder: where to write.
+        separation: `<update>/<module>/<quantity>` of everything that the audit measures.
+        resumed_at: environment step of the checkpoint that the run goes on from, or None.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        folder: RunFolder,
+        separation: Sequence[str],
+        resumed_at: int | None,
+    ):
+        separation = [f"{SEPARATION}/{tag}" for tag in separation]
+        metrics = RowsFile(folder.metrics_file, [*_TAGS, *separation], resumed_at)
+        weights = RowsFile(folder.weights_file, ["sha256"], resumed_at)
+        # Both have been looked at before either is touched.
+        self.metrics, self.weights = metrics.open(), weights.open()
+        self.folder = folder
+        self.members = range(config.members)
+        self._thread_hook = threading.excepthook
+        threading.excepthook = self._writer_failed
+        self.writers = [
+            _writer(folder.member(config.seed + member), config, separation, resumed_at)
+            for member in self.members
+            if config.tensorboard
+        ]
+        """One a member; none without `tensorboard`."""
+        self._row: dict[str, NDArray[np.floating]] = {}
+
+    def add(self, tag: str, values: NDArray[np.floating]) -> None:
+        """Keep `values` `[member]` for the coming `write`; NaN stands for no value."""
+        self._row[tag] = values
+
+    def write(self, step: int) -> None:
+        """Write what was added as the points and rows of environment step `step`."""
+        row, self._row = self._row, {}
+        if not row:
+            return
+        for member in self.members:
+            values = {
+                tag: float(value[member])
+                for tag, value in row.items()
+                if not np.isnan(value[member])
+            }
+            if not values:
+                continue
+            with writing(self.folder.path):
+                for writer in self.writers[member : member + 1]:
+                    writer.file_writer.add_summary(_points(values), step)
+            # Timing is no matter of config and seed.
+            exact = {tag: value for tag, value in values.items() if tag != SPEED}
+            if exact:
+                self.metrics.write(step, member, exact)
+
+    def write_weights(self, step: int, hashes: Sequence[str], members: NDArray[np.bool_]) -> None:
+        """Write the hashes of the weights at environment step `step`, of those in `members`."""
+        for member in np.flatnonzero(members).tolist():
+            self.weights.write(step, member, {"sha256": hashes[member]})
+
+    def note(self, step: int, member: int, text: str) -> None:
+        """Put a sentence into the member's text, beside its settings."""
+        for writer in self.writers[member : member + 1]:
+            writer.add_text("note", text, step)
+
+    def sync(self) -> None:
+        """Hand everything to the system, so that a checkpoint has nothing ahead of its curves."""
+        self.metrics.sync()
+        self.weights.sync()
+        with writing(self.folder.path):
+            for writer in self.writers:
+                writer.flush()
+
+    def close(self) -> None:
+        """Hand everything to the system."""
+        try:
+            self.metrics.close()
+            self.weights.close()
+            with writing(self.folder.path):
+                for writer in self.writers:
+                    writer.close()
+        finally:
+            threading.excepthook = self._thread_hook
+
+    def _writer_failed(self, arguments: threading.ExceptHookArgs) -> None:
+        """A writer's thread that cannot write; the writer raises it again where it is called."""
+        if not isinstance(arguments.exc_value, OSError):
+            self._thread_hook(arguments)
+
+
+def _writer(run: Path, config: Config, separation: list[str], resumed_at: int | None) -> Any:
+    """The TensorBoard run of one member, described unless it has been."""
+    # Importing TensorBoard takes as long as importing torch; importing ddpg must not do it.
+    from torch.utils.tensorboard.writer import SummaryWriter
+
+    described = bool(resumed_at) and run.is_dir()
+    _wait_for_a_later_name(run)
+    # What is described at the start is described again, if no step is kept.
+    writer = SummaryWriter(str(run), purge_step=resumed_at + 1 if resumed_at else resumed_at)
+    if not described:
+        _describe(writer, config, separation)
+    return writer
+
+
+def _points(values: Mapping[str, float]) -> Any:
+    """Tag -> value as one event: the thread that writes them is woken once, not for each."""
+    from tensorboard.compat.proto.summary_pb2 import Summary  # pyright: ignore[reportAttributeAccessIssue] (generated)
+
+    return Summary(value=[{"tag": tag, "simple_value": value} for tag, value in values.items()])
+
+
+def _wait_for_a_later_name(run: Path) -> None:
+    """TensorBoard reads the files of a run by their names, and these are in order by the second."""
+    seconds = [int(file.name.split(".")[3]) for file in run.glob("events.out.tfevents.*")]
+    time.sleep(min(max(max(seconds, default=0) + 1 - time.time(), 0.0), 1.0))
+
+
+def _describe(writer: Any, config: Config, separation: list[str]) -> None:
+    """The custom-scalars layout, the hparams and the settings of one TensorBoard run."""
+    from torch.utils.tensorboard.summary import hparams
+
+    def charts(update: str) -> dict[str, list[Any]]:
+        tags = [tag for tag in separation if tag.startswith(f"{SEPARATION}/{update}/")]
+        return {
+            "return": ["Multiline", [RETURN_EVALUATION, RETURN_TRAINING]],
+            **{
+                f"{update}: {quantity}": [
+                    "Multiline",
+                    [tag for tag in tags if tag.endswith(f"/{quantity}")],
+                ]
+                for quantity in ("grade", "movement", "gradient_norm")
+            },
+        }
+
+    writer.add_custom_scalars(
+        {
+            "separation in the critic update": charts("critic_update"),
+            "separation in the actor update": charts("actor_update"),
+            "values and losses": {
+                "Q and its target": ["Multiline", [VALUE_Q, VALUE_TARGET]],
+                "Q at the start, and what was earned": [
+                    "Multiline",
+                    [VALUE_Q_START, RETURN_DISCOUNTED],
+                ],
+                "losses": ["Multiline", [LOSS_CRITIC, LOSS_ACTOR]],
+            },
+        }
+    )
+    writer.add_text("config", f"```\n{config.to_yaml()}```")
+    settings = {name: str(value) for name, value in config.to_dict().items() if name in _COMPARED}
+    for summary in hparams(settings, {RETURN_EVALUATION: 0.0}):
+        writer.file_writer.add_summary(summary)

@@ -1,0 +1,73 @@
+"""The limit holds the products that the agent's update does, and no other."""
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from benchmarks.limit import FASTEST, TORCH, measure, products, ways
+from benchmarks.work import Work
+from ddpg.agent import DDPG
+from ddpg.config.settings import Config
+from ddpg.replay import Batch
+
+WORK = Work(hidden=8, batch=5, members=2, seconds=0.05)
+
+
+class Products(TorchDispatchMode):
+    """Counts the matrix products by `(rows, inner, columns)`."""
+
+    def __init__(self):
+        super().__init__()
+        self.shapes: Counter[tuple[int, int, int]] = Counter()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        if func.overloadpacket in (torch.ops.aten.bmm, torch.ops.aten.baddbmm):
+            left, right = args[-2:]
+            self.shapes[left.shape[1], left.shape[2], right.shape[2]] += 1
+        return func(*args, **(kwargs or {}))
+
+
+def test_the_products_are_those_of_acting_and_one_update_with_the_default_stops():
+    config = Config(hidden=(WORK.hidden, WORK.hidden), batch_size=WORK.batch, members=WORK.members)
+    generators = [torch.Generator().manual_seed(seed) for seed in range(WORK.members)]
+    agent = DDPG(config, 3, 1, generators, torch.device("cpu"))
+    widths = (3, 1, 1, 3, 1)
+    batch = Batch(*(torch.randn(WORK.members, WORK.batch, width) for width in widths))
+    with Products() as counted:
+        agent.act(batch.observation[:, :1])
+        agent.update(batch)
+    limit = Counter(
+        (left.shape[1], left.shape[2], right.shape[2]) for left, right, _ in products(WORK)
+    )
+    # The agent's backward pass also computes what its actor's loss does with the observation.
+    extra = (WORK.batch, WORK.hidden, 4), (WORK.batch, WORK.hidden, 1)
+    assert counted.shapes - limit == Counter({extra[0]: 1})
+    assert limit - counted.shapes == Counter({extra[1]: 1})
+
+
+@pytest.mark.parametrize("members", [1, 2])
+def test_every_way_computes_the_same_product(members):
+    torch.manual_seed(0)
+    for product in products(replace(WORK, members=members)):
+        expected = product.left @ product.right
+        for name, run in ways(product).items():
+            product.result.fill_(float("nan"))
+            returned = run()
+            if name != "oneDNN":
+                torch.testing.assert_close(product.result, expected)
+            elif members == 1:
+                # It has no place to write to, and returns the product of its one member.
+                torch.testing.assert_close(returned, expected[0])
+
+
+def test_the_speed_is_of_the_fastest_ways():
+    limit = measure(WORK)
+    parts = limit.parts
+    assert parts
+    assert {TORCH, "torch.mm", "numpy.dot", FASTEST} < parts.keys()
+    stepping = min(parts["bare environment steps"], parts["vector environment's steps"])
+    assert limit.speed == pytest.approx(2e6 / (parts[FASTEST] + stepping))
+    assert all(time > 0 for time in parts.values())

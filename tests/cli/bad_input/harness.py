@@ -1,0 +1,47 @@
+"""Runs a script's `main` in this process, and says what it printed, returned and wrote."""
+
+import contextlib
+import io
+import runpy
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from unittest.mock import patch
+
+SCRIPTS = Path(__file__).parents[3] / "scripts"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a script did."""
+
+    status: int
+    output: str
+    errors: str
+
+
+def call(script: str, arguments: Sequence[str]) -> Outcome:
+    """`python scripts/<script> <arguments>` in this process and the current folder."""
+    path = str(SCRIPTS / script)
+    output, errors = io.StringIO(), io.StringIO()
+    with (
+        patch.object(sys, "argv", [path, *arguments]),
+        contextlib.redirect_stdout(output),
+        contextlib.redirect_stderr(errors),
+    ):
+        try:
+            runpy.run_path(path, run_name="__main__")
+        except SystemExit as left:
+            status = int(left.code or 0)
+        else:
+            raise AssertionError(f"{script} did not leave with a status")
+    return Outcome(status, output.getvalue(), errors.getvalue())
+
+
+def contents(folder: Path) -> dict[str, tuple[int, int]]:
+    """Every path below `folder`, with its size and time of its last change."""
+    return {
+        str(path.relative_to(folder)): (path.stat().st_size, path.stat().st_mtime_ns)
+        for path in sorted(folder.rglob("*"))
+    }

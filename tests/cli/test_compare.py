@@ -1,0 +1,93 @@
+"""`scripts/compare.py` as a user runs it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from ddpg.cli.compare import main
+from tests.comparison.running.test_schedule import metrics
+
+ROOT = Path(__file__).parent.parent.parent
+PLAN = ROOT / "configs" / "comparison.yaml"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--stops", "detatch"], "stop is 'detatch', did you mean 'detach'?"),
+        (["--stops", "none,none"], "axis 'stop' has 'none' twice"),
+        (["--stops", "chain_rule"], "stop 'chain_rule' is not defined upstream"),
+        (["--actor-stops", "no_grad"], "leaves the backward pass nothing to differentiate"),
+        (["--envs", "Pendulun-v1"], "Did you mean: `Pendulum`"),
+        (["--envs", "["], "envs is '[', which cannot be read as YAML"),
+        (["--bootstrap-actors", "both"], "bootstrap_actor is 'both'; allowed: target or live"),
+        (["--members", "0"], "members is 0; allowed: a whole number ≥ 1"),
+        (["--steps", "many"], "steps is 'many'; allowed: a whole number ≥ 1"),
+        (["--workers", "0"], "workers is 0; allowed: a whole number ≥ 1"),
+        (["--axis", "gama=1,2"], "there is no axis 'gama', did you mean 'gamma'?"),
+        (["--axis", "gamma"], "'gamma' sets nothing; allowed: NAME=VALUE"),
+        (["--set", "gama=1"], "there is no setting 'gama', did you mean 'gamma'?"),
+        (["--name", "a/b"], "name is 'a/b'; allowed: the name of one folder"),
+        (["--config", "none.yaml"], "none.yaml"),
+        (["--config", "module.yaml"], "'tests.x:Y-v0', which imports a module"),
+        (["--report-only", "none"], "'none', which does not exist"),
+        (["--ray-address", "nowhere"], "ray_address is 'nowhere', where no cluster can be"),
+    ],
+)
+def test_a_wrong_command_line_gets_one_sentence_and_writes_nothing(
+    tmp_path, monkeypatch, capsys, arguments, sentence
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "module.yaml").write_text("axes: {env: ['tests.x:Y-v0']}")
+    with pytest.raises(SystemExit) as error:
+        main(PLAN, arguments)
+    assert error.value.code == 2
+    output, errors = capsys.readouterr()
+    assert output == ""
+    assert errors.startswith("compare.py: error: ")
+    assert sentence in errors
+    assert len(errors.splitlines()) == 1
+    assert [file.name for file in tmp_path.iterdir()] == ["module.yaml"]
+
+
+@pytest.mark.slow
+def test_ctrl_c_stops_every_worker_and_the_same_command_goes_on_to_the_report(tmp_path):
+    command = [sys.executable, str(ROOT / "scripts" / "compare.py"), "--stops", "none,detach"]
+    command += ["--members", "2", "--steps", "1500", "--set", "hidden=[8]", "--set", "log_every=20"]
+    command += ["--set", "evaluation_every=500", "--set", "random_steps=50", "--workers", "2"]
+    command += ["--name", "mine", "--runs", str(tmp_path)]
+    process = subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    begun = [tmp_path / "mine" / f"stop={stop}" / "metrics.csv" for stop in ("none", "detach")]
+    deadline = time.monotonic() + 300
+    while not all(file.exists() and file.read_text().count("\n") > 5 for file in begun):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=300)
+    assert process.returncode == 130, errors
+    assert "Traceback" not in errors
+    assert "The same command goes on with it." in output
+    before = [file.read_bytes() for file in begun]
+    assert all(len(text.splitlines()) < 2 * 75 for text in before)
+    ended = subprocess.run(
+        command,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "COLUMNS": "100"},
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert "runs 2/2" in ended.stderr
+    for file, text in zip(begun, before, strict=True):
+        assert file.read_bytes().startswith(text)
+        assert metrics(tmp_path, file.parent.name).splitlines()[-1].startswith(b"1500,")
+    assert f"Report: {tmp_path / 'mine' / 'report.html'}" in ended.stdout
+    assert (tmp_path / "mine" / "report.html").stat().st_size > 10_000

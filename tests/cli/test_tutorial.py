@@ -1,0 +1,137 @@
+"""`scripts/tutorial.py`, as a user runs it."""
+
+from html.parser import HTMLParser
+
+import pytest
+
+from ddpg.cli import tutorial as command_line
+from ddpg.tutorial import page
+from ddpg.tutorial.blocks import Code, Section, Table, Words
+from ddpg.tutorial.claims import table, timing
+from ddpg.tutorial.claims.registry import CLAIMS
+from ddpg.tutorial.exercises import checker
+
+
+class Links(HTMLParser):
+    """Collects what a page would load, its ids, and its links into itself."""
+
+    def __init__(self):
+        super().__init__()
+        self.loads, self.ids, self.links = [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        found = dict(attrs)
+        if tag in ("script", "link", "img", "iframe") or "src" in found:
+            self.loads.append((tag, found))
+        if "id" in found:
+            self.ids.append(found["id"])
+        if tag == "a":
+            self.links.append(found["href"])
+
+
+def test_without_options_it_prints_the_lesson(capsys):
+    assert command_line.main([]) == 0
+    printed = capsys.readouterr().out
+    for words in ("L1 → L2", "detach", "RuntimeError", "critic update under none", "Exercises"):
+        assert words in printed
+    assert "(L2(x) - target) ** 2" in printed
+    assert "`" not in printed
+
+
+def test_graphs_and_page(tmp_path, capsys):
+    folder, file = tmp_path / "new" / "graphs", tmp_path / "lesson.html"
+    assert command_line.main(["--graphs", str(folder), "--html", str(file)]) == 0
+    drawn = sorted(path.name for path in folder.iterdir())
+    assert "layers-detach.svg" in drawn
+    assert "actor-update-freeze.png" in drawn
+    assert not list(tmp_path.rglob("*.part"))
+    assert f"{len(drawn) // 2} graphs" in capsys.readouterr().out
+
+    text = file.read_text(encoding="utf-8")
+    links = Links()
+    links.feed(text)
+    assert links.loads == []
+    assert len(set(links.ids)) == len(links.ids)
+    assert {link.removeprefix("#") for link in links.links} <= set(links.ids)
+    assert "prefers-color-scheme: dark" in text
+    assert "url(" not in text
+    assert text.count("<svg") > len(drawn) // 2
+
+
+def test_a_page_shows_words_as_they_are():
+    text = page.page(
+        [Section("a <b>", (Words("`c<d>` **e**"), Code("f < g"), Table(("h",), (("leaked",),))))]
+    )
+    assert "a &lt;b&gt;" in text
+    assert "<code>c&lt;d&gt;</code> <strong>e</strong>" in text
+    assert "f &lt; g" in text
+    assert "<td class='bad'>leaked</td>" in text
+
+
+def test_an_exercise_is_checked(capsys):
+    assert command_line.main(["--exercise", "3"]) == 1
+    assert "Not yet" in capsys.readouterr().out
+    assert command_line.main(["--exercise", "3", "--hint"]) == 1
+    assert "share storage" in capsys.readouterr().out
+    solved = str(checker.solution_file(3))
+    assert command_line.main(["--exercise", "3", "--file", solved]) == 0
+    assert "Solved" in capsys.readouterr().out
+    assert command_line.main(["--exercise", "3", "--solution"]) == 0
+    assert "+        self.target = deepcopy(network).to(device)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--exercise", "9"], "exercise is 9; allowed: 1 to 5"),
+        (["--exercise", "1", "--file", "nowhere.py"], "allowed: a Python file"),
+        (["--hint"], "need --exercise N"),
+        (["--exercise", "1", "--html", "page.html"], "--exercise goes alone"),
+        (["--bogus"], "unrecognized arguments: --bogus"),
+        (["--graphs", "{file}/under"], "cannot be written"),
+        (["--html", "{file}/page.html"], "cannot be written"),
+    ],
+)
+def test_bad_input_is_one_sentence(arguments, sentence, tmp_path, capsys):
+    file = tmp_path / "file"
+    file.write_text("")
+    with pytest.raises(SystemExit) as left:
+        command_line.main([argument.format(file=file) for argument in arguments])
+    assert left.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith("tutorial.py: error: ")
+    assert sentence in error
+    assert len(error.splitlines()) == 1
+
+
+def test_claims_are_written_with_timings(tmp_path, monkeypatch):
+    monkeypatch.setattr(timing, "WIDTHS", (16,))
+    monkeypatch.setattr(timing, "BATCHES", (1,))
+    monkeypatch.setattr(timing, "ROUNDS", 3)
+    file = tmp_path / "claims.md"
+    assert command_line.main(["--claims", str(file)]) == 0
+    text = file.read_text(encoding="utf-8")
+    assert text.count("| `test_") == len(CLAIMS)
+    assert "crossing: faster at more than half of 1 sizes" in text
+    timed = [line for line in text.splitlines() if line.startswith(("| crossing", "| update"))]
+    assert len(timed) == 4
+    assert all(
+        line.split(" | ")[-1].rstrip(" |") in ("faster", "slower", "can't be told")
+        for line in timed
+    )
+
+
+def test_a_ratio_within_the_noise_cannot_be_told():
+    def verdict(ratio, low, high, noise):
+        return timing.Comparison(
+            "crossing", 1, 1, ratio, low, high, (low, high), noise, (1, 1), (0, 0)
+        ).verdict
+
+    assert verdict(0.9, 0.8, 0.95, 0.01) == "faster"
+    assert verdict(1.1, 1.05, 1.2, 0.01) == "slower"
+    assert verdict(0.9, 0.8, 1.01, 0.01) == "can't be told"
+    assert verdict(0.9, 0.8, 0.95, 0.2) == "can't be told"
+
+
+def test_the_table_says_where_a_claim_is_pinned():
+    assert table.COLUMNS[-1] == "pinned by"

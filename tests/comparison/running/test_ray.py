@@ -1,0 +1,124 @@
+"""A comparison on a real Ray of two workers, one of which is killed in the middle."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ddpg.comparison.plan import Plan
+from ddpg.comparison.running.schedule import run
+from ddpg.comparison.running.transfer import contents, pack, unpack
+from ddpg.config.settings import Config, ConfigError
+from ddpg.config.yaml_file import read_settings
+from ddpg.training.loop import train
+from tests.comparison.running import failing
+from tests.comparison.running.test_schedule import SMALL, failing_variant, metrics
+
+ROOT = Path(__file__).parents[3]
+
+# A process of its own, since Ray warns where warnings are errors.
+PROGRAM = """
+import json, sys
+from ray.cluster_utils import Cluster
+from ddpg.comparison.plan import Plan
+from ddpg.comparison.running.schedule import run
+
+cluster = Cluster(True, head_node_args={"num_cpus": 2, "include_dashboard": False})
+try:
+    result = run(Plan.from_dict(json.loads(sys.argv[1])), ray_address=cluster.address)
+finally:
+    cluster.shutdown()
+print(json.dumps([result.failed, result.finished]))
+"""
+
+
+def on_ray(plan: dict[str, Any]) -> tuple[dict[str, str], bool]:
+    """What `run` tells of `plan` on a cluster of two workers: what failed, whether it finished."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    ended = subprocess.run(
+        [sys.executable, "-c", PROGRAM, json.dumps(plan)],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert ended.returncode == 0, ended.stderr
+    failed, finished = json.loads(ended.stdout.splitlines()[-1])
+    return failed, finished
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_killed_is_replaced_and_the_runs_come_home_whole(tmp_path):
+    marker = tmp_path / "died"
+    sound = f"{failing.MODULE}:Sound-v0"
+    plan = {
+        "runs": str(tmp_path),
+        "name": "mine",
+        "settings": SMALL,
+        "variants": [
+            failing_variant("kill", marker=str(marker)),
+            {"label": "sound", "env": sound},
+            failing_variant("raise", at=5),
+        ],
+    }
+    failed, finished = on_ray(plan)
+    assert marker.exists()
+    assert finished
+    assert list(failed) == ["raise"]
+    assert "RuntimeError: the motor burnt at environment step 5" in failed["raise"]
+    for name in ("kill", "sound"):
+        steps = [int(line.split(b",")[0]) for line in metrics(tmp_path, name).splitlines()[1:]]
+        assert steps == sorted(steps)
+        assert steps[-1] == 60
+        run = tmp_path / "mine" / name
+        assert read_settings(run / "config.yaml")["runs"] == str(tmp_path / "mine")
+        assert len(list((run / "checkpoints").glob("manifest-*.json"))) == 2
+        assert list((run / "seed-1").glob("events*"))
+    alone = train(Config(runs=str(tmp_path), name="alone", env=sound, **SMALL))
+    assert metrics(tmp_path, "sound") == (alone.folder / "metrics.csv").read_bytes()
+
+
+def test_a_folder_comes_over_in_parts_and_what_was_dropped_goes(tmp_path):
+    here, there = tmp_path / "here", tmp_path / "there"
+    (here / "checkpoints").mkdir(parents=True)
+    (here / "metrics.csv").write_text("a")
+    (here / "checkpoints" / "manifest-1.json").write_text("1")
+    unpack(pack(here, {}), there)
+    known = contents(here)
+    (here / "metrics.csv").write_text("ab")
+    (here / "checkpoints" / "manifest-1.json").unlink()
+    (here / "checkpoints" / "state-2.pt").write_bytes(b"2" * 10_000)
+    packed = pack(here, known)
+    unpack(packed, there)
+    assert {name: (there / name).read_bytes() for name in contents(there)} == {
+        "metrics.csv": b"ab",
+        "checkpoints/state-2.pt": b"2" * 10_000,
+    }
+    # What had not changed was not sent again.
+    assert len(pack(here, contents(here))) < len(packed)
+
+
+def test_nothing_is_written_outside_of_the_folder(tmp_path):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("listing.json", "[]")
+        archive.writestr("../outside", "x")
+    with pytest.raises(ValueError, match=r"'../outside', which lies outside"):
+        unpack(buffer.getvalue(), tmp_path / "run")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "nowhere", "ray://127.0.0.1:1"])
+def test_a_cluster_that_does_not_answer_is_refused_before_anything_is_written(tmp_path, address):
+    plan = Plan(runs=str(tmp_path), settings=SMALL)
+    with pytest.raises(ConfigError, match="where no cluster can be reached: "):
+        run(plan, ray_address=address)
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,153 @@
+"""Round trips, and one sentence for every setting that is not allowed."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from ddpg.config.settings import Config, ConfigError, help_text
+
+CONFIGS = {
+    file.stem: file
+    for file in (Path(__file__).parents[2] / "configs").glob("*.yaml")
+    if file.stem != "comparison" and not file.stem.startswith("study-")
+}
+
+
+# A busy machine is no failure of the code.
+@hypothesis_settings(deadline=None)
+@given(
+    gamma=st.floats(0, 1),
+    tau=st.floats(0, 1, exclude_min=True),
+    members=st.integers(1, 64),
+    hidden=st.lists(st.integers(1, 512), min_size=1, max_size=4),
+    name=st.none() | st.from_regex(r"[A-Za-z0-9_.+ -]*[A-Za-z0-9]", fullmatch=True),
+    env_options=st.dictionaries(st.text(min_size=1), st.booleans() | st.integers() | st.text()),
+)
+def test_a_config_survives_yaml(tmp_path_factory, **settings):
+    config = Config(**settings)
+    file = tmp_path_factory.mktemp("config") / "config.yaml"
+    file.write_text(config.to_yaml(), encoding="utf-8")
+    assert Config.load(file) == config
+
+
+@pytest.mark.parametrize("name", sorted(CONFIGS))
+def test_every_shipped_config_loads(name):
+    assert isinstance(Config.load(CONFIGS[name]), Config)
+
+
+def test_the_shipped_configs_are_the_ones_that_the_readme_names():
+    assert set(CONFIGS) == {
+        "half-cheetah",
+        "inverted-pendulum",
+        "lunar-lander",
+        "mountain-car",
+        "paper",
+        "pendulum",
+        "pendulum-live-actor",
+    }
+
+
+def test_pendulum_is_the_default():
+    assert Config.load(CONFIGS["pendulum"]) == Config()
+
+
+def test_every_setting_has_a_help_text_with_its_range():
+    for field in dataclasses.fields(Config):
+        assert "; allowed: " in help_text(field.name)
+
+
+WRONG = [
+    ({"gamma": 1.5}, "gamma is 1.5; allowed: a number ≥ 0 and ≤ 1"),
+    ({"gamma": "high"}, "gamma is 'high'; allowed: a number"),
+    ({"gamma": float("nan")}, "gamma is nan; allowed: a number"),
+    ({"tau": 0}, "tau is 0; allowed: a number > 0 and ≤ 1"),
+    ({"members": 0}, "members is 0; allowed: a whole number ≥ 1"),
+    ({"members": 2.5}, "members is 2.5; allowed: a whole number"),
+    ({"seed": -1}, "seed is -1; allowed: a whole number ≥ 0"),
+    ({"seed": 2**31 - 1, "members": 2}, "seed is 2147483647 with 2 members"),
+    ({"steps": 0}, "steps is 0"),
+    ({"batch_size": 0}, "batch_size is 0"),
+    ({"hidden": []}, "hidden is (); allowed: at least one layer"),
+    ({"hidden": [64, 0]}, "hidden is [64, 0]; allowed: a list of whole numbers ≥ 1"),
+    ({"hidden": 64}, "hidden is 64; allowed: a list"),
+    ({"action_layer": 3}, "action_layer is 3; allowed: 0 to 2"),
+    ({"final_bound": 0.0}, "final_bound is 0.0; allowed: null, or a number > 0"),
+    ({"optimizer": "rmsprop"}, "optimizer is 'rmsprop'; allowed: adam or sgd"),
+    ({"actor_learning_rate": 0}, "actor_learning_rate is 0"),
+    ({"critic_learning_rate": 2}, "critic_learning_rate is 2"),
+    ({"critic_weight_decay": -1}, "critic_weight_decay is -1"),
+    ({"replay_capacity": 0}, "replay_capacity is 0"),
+    ({"random_steps": 0}, "random_steps is 0"),
+    ({"noise": "pink"}, "noise is 'pink'; allowed: gaussian or ornstein_uhlenbeck"),
+    ({"noise_sigma": -0.1}, "noise_sigma is -0.1"),
+    ({"noise_theta": 2}, "noise_theta is 2"),
+    ({"bootstrap_actor": "online"}, "bootstrap_actor is 'online'; allowed: target or live"),
+    ({"threads": 0}, "threads is 0"),
+    ({"env_options": 3}, "env_options is 3"),
+    ({"stop": "detatch"}, "stop: stop is 'detatch', did you mean 'detach'?"),
+    ({"stop": "chain_rule"}, "stop: stop 'chain_rule' is not defined upstream"),
+    ({"stop": "none+detach"}, "allowed: 'none' alone"),
+    ({"actor_stop": "inference"}, "actor_stop: stop 'inference' leaves the backward pass nothing"),
+    ({"stop": "manual", "manual_scale": {"critic": 1}}, "['actor_target', 'critic_target']"),
+    ({"manual_scale": {"critic": 1}}, "manual_scale names ['critic']"),
+    ({"manual_every": 0}, "manual_every is 0; allowed: a whole number ≥ 1, or {module"),
+    ({"manual_every": 2.5}, "manual_every is 2.5; allowed: a whole number ≥ 1"),
+    ({"stop": "manual", "manual_every": {"actor": 2}}, "['actor_target', 'critic_target']"),
+    (
+        {"stop": "manual", "manual_every": {"actor_target": 0, "critic_target": 1}},
+        "manual_every is {'actor_target': 0, 'critic_target': 1}; allowed: a whole number ≥ 1",
+    ),
+    ({"resume": True}, "resume is true without a name"),
+    ({"name": "a/b"}, "name is 'a/b'; allowed: the name of one folder"),
+    ({"name": ".."}, "name is '..'; allowed: the name of one folder"),
+    ({"name": ""}, "name is ''; allowed: the name of one folder"),
+]
+
+
+@pytest.mark.parametrize(("settings", "sentence"), WRONG, ids=lambda value: str(value)[:40])
+def test_wrong_settings_get_one_sentence(settings, sentence):
+    with pytest.raises(ConfigError) as error:
+        Config(**settings)
+    assert sentence in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_scale_for_each_protected_module_is_taken():
+    live = {"actor": 0.1, "critic_target": 0.0}
+    assert Config(stop="manual", bootstrap_actor="live", manual_scale=live).manual_scale == live
+    both = {"actor_target": 0.1, "critic_target": 0.0, "critic": 1.0}
+    assert Config(stop="manual", actor_stop="manual", manual_scale=both).manual_scale == both
+
+
+def test_a_period_for_each_protected_module_is_taken():
+    live = {"actor": 10, "critic_target": 1}
+    assert Config(stop="manual", bootstrap_actor="live", manual_every=live).manual_every == live
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"gama: 0.9", "there is no setting 'gama', did you mean 'gamma'?"),
+        (b"", "holds no settings"),
+        (b"- 1", "holds no settings"),
+        (b"a: [", "cannot be read as YAML"),
+        (b"\xff\xfe\x00", "cannot be read as YAML"),
+        (b"gamma: !!python/object/apply:os.system ['true']", "cannot be read as YAML"),
+    ],
+)
+def test_files_that_are_no_config(tmp_path, content, sentence):
+    file = tmp_path / "config.yaml"
+    file.write_bytes(content)
+    with pytest.raises(ConfigError) as error:
+        Config.load(file)
+    assert sentence in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(ConfigError, match="cannot be read"):
+        Config.load(tmp_path / "none.yaml")

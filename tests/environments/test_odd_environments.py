@@ -1,0 +1,158 @@
+"""Environments of every shape: what replay holds is what they gave, and values come out right."""
+
+from pathlib import Path
+
+import gymnasium
+import numpy as np
+import pytest
+import torch
+from gymnasium.spaces import Box
+from gymnasium.utils.env_checker import check_env
+from numpy.typing import NDArray
+
+from ddpg import TrainingResult, evaluate, train
+from ddpg.config.settings import Config, ConfigError
+from ddpg.environments.vector import Environments, make
+from ddpg.replay import Batch
+from ddpg.training.loop import Trainer
+from tests.environments.odd import LONG_EPISODE, REFUSED, SHAPES, identifier
+
+SMALL = {"hidden": (8,), "random_steps": 6, "log_every": 10, "evaluation_episodes": 1}
+STEPS = 20
+
+
+@pytest.mark.filterwarnings("ignore:.*:UserWarning")
+@pytest.mark.parametrize("name", [*SHAPES, "Long"])
+def test_gymnasiums_checker_finds_no_error(name):
+    # It warns of what is unusual, which these are on purpose, and raises at what is wrong.
+    check_env(gymnasium.make(identifier(name)).unwrapped, skip_render_check=True)
+
+
+def trained(tmp_path: Path, name: str, **settings) -> Trainer:
+    options = {**SMALL, "steps": STEPS, "evaluation_every": STEPS, "members": 2, **settings}
+    options.setdefault("replay_capacity", 100)
+    config = Config(env=identifier(name), runs=str(tmp_path), **options)
+    trainer = Trainer(config, lambda _: None)
+    trainer.run()
+    trainer.close()
+    return trainer
+
+
+def given(name: str, step: int) -> NDArray[np.float32]:
+    """What the environment observes at `step`, flat, as float32 rounds it."""
+    space = gymnasium.make(identifier(name)).observation_space
+    assert isinstance(space, Box)
+    value = np.clip(np.full(space.shape, step), space.low, space.high)
+    return value.astype(space.dtype).astype(np.float32).ravel()
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("name", SHAPES)
+def test_replay_holds_what_the_environment_gave(tmp_path, name):
+    trainer = trained(tmp_path, name)
+    shape = {"length": 4, "reward": 1.0, **SHAPES[name]}
+    length = shape["length"]
+    rows = trainer.replay.rows[:, :STEPS]
+    batch = Batch(*rows.split(trainer.replay.widths, dim=-1))
+    observed = np.stack([given(name, t % length) for t in range(STEPS)])
+    followed = np.stack([given(name, t % length + 1) for t in range(STEPS)])
+    ends = np.array([float(t % length == length - 1) for t in range(STEPS)])
+    for member in range(2):
+        assert np.array_equal(batch.observation[member], observed)
+        assert np.array_equal(batch.next_observation[member], followed)
+        assert np.array_equal(batch.terminated[member, :, 0], ends)
+        assert np.array_equal(batch.reward[member, :, 0], np.full(STEPS, shape["reward"], "f4"))
+    assert batch.action.abs().max() <= 1
+    for module in trainer.agent.modules.values():
+        assert all(bool(value.isfinite().all()) for value in module.state_dict().values())
+    assert trainer.returns is not None
+    assert trainer.returns == pytest.approx(shape["reward"] * length)
+    # The evaluation of a finished run makes the environment anew.
+    assert evaluate(trainer.folder.path, episodes=2).mean == pytest.approx(shape["reward"] * length)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_trained_on_is_refused(name):
+    for maker in (
+        lambda: Environments(identifier(name), 1, {}),
+        lambda: make(identifier(name), {}),
+    ):
+        with pytest.raises(ConfigError, match="allowed: "):
+            maker()
+
+
+def test_an_episode_of_ten_thousand_steps_ends_by_its_time_limit_alone(tmp_path):
+    trainer = trained(
+        tmp_path,
+        "Long",
+        members=1,
+        steps=LONG_EPISODE + 5,
+        random_steps=LONG_EPISODE + 5,
+        evaluation_every=0,
+        replay_capacity=LONG_EPISODE + 5,
+    )
+    batch = Batch(*trainer.replay.rows[0].split(trainer.replay.widths, dim=-1))
+    assert batch.terminated.max() == 0
+    last = LONG_EPISODE - 1
+    assert batch.next_observation[last, 0] == LONG_EPISODE
+    assert batch.observation[LONG_EPISODE, 0] == 0
+    assert trainer.episode_length.tolist() == [5]
+    metrics = (trainer.folder.path / "metrics.csv").read_text().splitlines()
+    columns = metrics[0].split(",")
+    (row,) = [dict(zip(columns, line.split(","), strict=True)) for line in metrics[1:]]
+    assert (row["step"], row["episode/length"]) == (str(LONG_EPISODE), f"{LONG_EPISODE}.0")
+    # The time limit cuts, so the last step's value is that of what would have come.
+    agent = trainer.agent
+    cut = Batch(*(field[None, last : last + 1] for field in batch))
+    target = agent.critic_loss(cut)[2].item()
+    bootstrap = agent.bootstrap(cut.next_observation).item()
+    assert bootstrap != 0
+    assert target == pytest.approx(1 + agent.config.gamma * bootstrap)
+
+
+def q_of(result: TrainingResult, observation: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Q(s, 0) of each member."""
+    agent = result.agent
+    members = agent.config.members
+    state = torch.from_numpy(np.tile(observation, (members, 1, 1)))
+    with torch.no_grad():
+        return agent.critic(state, torch.zeros(members, 1, 2)).numpy().ravel()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["OneStep", "TerminatedAndTruncated"])
+def test_values_converge_to_the_returns_told_by_hand(tmp_path, name):
+    result = train(
+        Config(
+            env=identifier(name),
+            runs=str(tmp_path),
+            steps=2_000,
+            hidden=(32, 32),
+            gamma=0.5,
+            tau=0.05,
+            evaluation_every=0,
+            random_steps=100,
+            members=2,
+        )
+    )
+    # A reward of 1 at each step, and nothing after the last: 1, or 1 + 0.5 + 0.25 + 0.125.
+    length = SHAPES[name].get("length", 4)
+    for step in range(length):
+        expected = sum(0.5**k for k in range(length - step))
+        assert q_of(result, given(name, step)) == pytest.approx(expected, abs=0.05), step
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "reward"), [("RewardsTimesMillion", 1e6), ("RewardsByMillion", 1e-6)]
+)
+def test_values_of_any_scale_stay_finite_and_do_not_outgrow_the_return(tmp_path, name, reward):
+    result = train(
+        Config(env=identifier(name), runs=str(tmp_path), steps=2_000, hidden=(16,), gamma=0.9)
+    )
+    values = np.concatenate([q_of(result, given(name, step)) for step in range(4)])
+    assert np.isfinite(values).all()
+    # Four steps of it; the networks begin near 0, and below 1 they need not have got there yet.
+    assert np.abs(values).max() < max(4 * reward, 1)
+    assert result.returns == pytest.approx(4 * reward)

@@ -1,0 +1,269 @@
+"""Compiled updates: every stop in the graph, equal to the bit, and what surrounds them."""
+
+import os
+import subprocess
+import sys
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+import torch
+
+from ddpg.agent import DDPG, Values
+from ddpg.config.settings import Config, ConfigError
+from ddpg.fast.compiled import CompileError
+from ddpg.replay import ReplayBuffer
+from ddpg.stops import STOPS, Crossing, Effect, StopWarning, legal
+from ddpg.stream import Stream
+from ddpg.training import separation
+from tests.parts import (
+    ACTION_DIM,
+    OBSERVATION_DIM,
+    gradient_kind,
+    make_agent,
+    random_batch,
+    same_bits,
+    snapshot,
+)
+
+pytestmark = [
+    pytest.mark.slow,
+    # The compiler still uses what newer PyTorch deprecates.
+    pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated:DeprecationWarning"),
+]
+
+UPSTREAM = legal(Crossing.UPSTREAM, Effect.PROTECTS)
+DOWNSTREAM = legal(Crossing.DOWNSTREAM, Effect.PROTECTS)
+# Each stop once at each crossing where it protects; a compilation takes seconds.
+CORRECT = [
+    (UPSTREAM[index], DOWNSTREAM[index % len(DOWNSTREAM)]) for index in range(len(UPSTREAM))
+] + [("detach+inputs", "freeze+optimizer+manual")]
+LEAKING = [("none", "none"), ("eval", "eval")]
+STARVING = [("no_grad", stop) for stop in legal(Crossing.DOWNSTREAM, Effect.STARVES)]
+UPDATES = 5
+
+
+class Outcome(NamedTuple):
+    """What some updates made of an agent."""
+
+    weights: dict[str, dict[str, torch.Tensor]]
+    gradients: dict[str, str]
+    """Module -> `none`, `zero` or `nonzero`."""
+    terms: list[torch.Tensor]
+
+
+def small(**settings: Any) -> DDPG:
+    """An agent that compiles quickly."""
+    return make_agent(**{"members": 2, "hidden": (8,), **settings})
+
+
+def learn(agent: DDPG, first: int = 0, last: int = UPDATES) -> Outcome:
+    """Updates on the batches from `first` up to `last`."""
+    return told(agent, [agent.update(random_batch(2, seed)) for seed in range(first, last)])
+
+
+def told(agent: DDPG, seen: list[Values]) -> Outcome:
+    """What `agent` is now, after updates that saw `seen`."""
+    return Outcome(
+        {name: snapshot(module) for name, module in agent.modules.items()},
+        {name: gradient_kind(module.parameters()) for name, module in agent.modules.items()},
+        [value.clone() for value in seen[-1]],
+    )
+
+
+@cache
+def outcome(stop: str, actor_stop: str, compile: bool) -> Outcome:  # noqa: A002 (the setting)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("warnings.warn", lambda *_, **__: None)
+        return learn(small(stop=stop, actor_stop=actor_stop, compile=compile))
+
+
+def assert_same(left: Outcome, right: Outcome) -> None:
+    for name, weights in left.weights.items():
+        assert same_bits(weights, right.weights[name]), name
+    for ours, theirs in zip(left.terms, right.terms, strict=True):
+        assert torch.equal(ours, theirs)
+
+
+def test_every_stop_is_tried_at_every_crossing_where_it_is_legal():
+    for crossing, position in ((Crossing.UPSTREAM, 0), (Crossing.DOWNSTREAM, 1)):
+        tried = {pair[position] for pair in CORRECT + LEAKING + STARVING}
+        runs = {
+            name
+            for name, stop in STOPS.items()
+            if stop.effect[crossing] not in (Effect.ILLEGAL, Effect.IMPOSSIBLE)
+        }
+        assert runs <= tried
+
+
+@pytest.mark.parametrize("stops", CORRECT, ids=" / ".join)
+def test_correct_stops_are_equal_to_the_bit(stops):
+    assert_same(outcome(*stops, compile=True), outcome(*CORRECT[0], compile=True))
+
+
+class Size(NamedTuple):
+    members: int
+    hidden: tuple[int, ...]
+    batch: int
+
+
+@cache
+def outcome_of_training(stops: tuple[str, str], size: Size) -> Outcome:
+    """A compiled agent after some batches as replay gives them.
+
+    What the compiler fuses, and so the order in which it sums, depends on shapes and strides.
+    """
+    dims = (OBSERVATION_DIM, ACTION_DIM)
+    stream = Stream([np.random.default_rng(member) for member in range(size.members)])
+    replay = ReplayBuffer(stream, 500, *dims, torch.device("cpu"))
+    replay.rows.copy_(torch.cat(random_batch(size.members, 0, batch=500), dim=-1))
+    replay.added = 500
+    agent = make_agent(
+        members=size.members,
+        hidden=size.hidden,
+        stop=stops[0],
+        actor_stop=stops[1],
+        compile=True,
+    )
+    return told(agent, [agent.update(replay.sample(size.batch)) for _ in range(UPDATES)])
+
+
+@pytest.mark.parametrize("size", [Size(8, (64, 64), 64), Size(3, (4, 4), 100)], ids=str)
+@pytest.mark.parametrize("stops", CORRECT[1:], ids=" / ".join)
+def test_correct_stops_are_equal_to_the_bit_in_training(stops, size):
+    assert_same(outcome_of_training(stops, size), outcome_of_training(CORRECT[0], size))
+
+
+@pytest.mark.parametrize("stops", CORRECT + LEAKING + STARVING, ids=" / ".join)
+def test_a_compiled_update_is_the_uncompiled_one_up_to_rounding(stops):
+    ours, eager = outcome(*stops, compile=True), outcome(*stops, compile=False)
+    assert ours.gradients == eager.gradients
+    start = small()
+    for name, weights in eager.weights.items():
+        for key, value in weights.items():
+            assert (ours.weights[name][key] - value).abs().max() < 1e-6, (name, key)
+        moved = not same_bits(weights, snapshot(start.modules[name]))
+        assert moved == (not same_bits(ours.weights[name], snapshot(start.modules[name])))
+    for term, value in zip(ours.terms, eager.terms, strict=True):
+        assert torch.allclose(term, value, atol=1e-6)
+
+
+@pytest.mark.parametrize("stops", LEAKING, ids=" / ".join)
+def test_controls_leak(stops):
+    leaking, correct = outcome(*stops, compile=True), outcome(*CORRECT[0], compile=True)
+    assert_same(leaking, outcome(*LEAKING[0], compile=True))
+    for module in leaking.weights:
+        assert not same_bits(leaking.weights[module], correct.weights[module])
+    assert leaking.gradients["critic_target"] == "nonzero"
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"critic_weight_decay": 0.01, "critic_learning_rate": 0.01},
+        {"hidden": (24, 20), "action_layer": 1},
+    ],
+    ids=["weight decay", "wider than what is spelled out"],
+)
+def test_other_settings_compile_to_the_same_too(settings):
+    ours, eager = learn(small(**settings, compile=True)), learn(small(**settings))
+    for name, weights in eager.weights.items():
+        for key, value in weights.items():
+            assert (ours.weights[name][key] - value).abs().max() < 2e-6, (name, key)
+
+
+def test_what_is_watched_does_not_change_what_is_learned():
+    watched = small(stop="manual", actor_stop="freeze+optimizer", compile=True)
+    contract = separation.contract(watched)
+    for seed in range(UPDATES):
+        found = separation.measure(watched, contract, random_batch(2, seed))
+        assert found.verdict == "separation kept"
+        assert (found.values["critic_update/critic/grade"] == 3).all()
+        assert (found.values["actor_update/actor/grade"] == 3).all()
+        watched.update(random_batch(2, seed))
+    plain = learn(small(stop="manual", actor_stop="freeze+optimizer", compile=True))
+    again = {name: snapshot(module) for name, module in watched.modules.items()}
+    for name, weights in plain.weights.items():
+        assert same_bits(weights, again[name]), name
+
+
+def test_a_state_goes_on_to_the_bit_and_periods_are_kept_across_it():
+    settings = {"stop": "manual", "manual_every": 3, "compile": True}
+    whole = learn(small(**settings), last=8)
+    first, second = small(**settings), small(**settings)
+    learn(first, last=4)
+    state = first.state_dict()
+    second.load_state_dict(state)
+    assert_same(learn(second, 4, 8), whole)
+    # Into an agent whose graphs are there already.
+    second.load_state_dict(small(**settings).state_dict())
+    assert_same(learn(second, last=8), whole)
+    # Into an uncompiled one, and back.
+    eager = small(**{**settings, "compile": False})
+    learn(eager, last=4)
+    second.load_state_dict(eager.state_dict())
+    for name, weights in learn(second, 4, 8).weights.items():
+        for key, value in weights.items():
+            assert (whole.weights[name][key] - value).abs().max() < 1e-6, (name, key)
+    # Every third update lets the gradient through, so that the targets are moved by it.
+    assert not same_bits(
+        whole.weights["critic_target"],
+        learn(small(stop="no_grad"), last=8).weights["critic_target"],
+    )
+
+
+def test_a_batch_of_another_shape_is_refused():
+    agent = small(compile=True)
+    learn(agent, last=1)
+    with pytest.raises(
+        CompileError, match=r"\[2, 9, 3\].*allowed: those of the first.*\[2, 8, 3\]"
+    ):
+        agent.update(random_batch(2, 0, batch=9))
+
+
+def test_a_batch_of_other_strides_is_refused():
+    agent, batch = small(compile=True), random_batch(2, 0)
+    agent.update(batch)
+    wider = torch.cat([batch.observation, batch.observation], dim=-1)[..., :3]
+    assert torch.equal(wider, batch.observation)
+    with pytest.raises(CompileError, match=r"strides \[48, 6, 1\].*allowed: .*\[24, 3, 1\]"):
+        agent.update(batch._replace(observation=wider))
+
+
+def test_a_compiler_that_fails_is_told(tmp_path):
+    compiler = tmp_path / "broken-compiler"
+    compiler.write_text('#!/bin/sh\n[ "$1" = --version ] && echo g++ 13.2.0\n')
+    compiler.chmod(0o755)
+    code = (
+        "from tests.parts import make_agent, random_batch\n"
+        "make_agent(compile=True, hidden=(8,)).update(random_batch(1, 0))"
+    )
+    environment = {
+        **os.environ,
+        **{"CXX": str(compiler), "TORCHINDUCTOR_CACHE_DIR": str(tmp_path / "cache")},
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+    )
+    assert "CompileError: the update could not be compiled: " in done.stderr
+
+
+def test_without_a_compiler_one_sentence_says_so():
+    code = "from tests.parts import make_agent; make_agent(compile=True)"
+    environment = {**os.environ, "CXX": "no-such-compiler"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "ConfigError: compile is True, and PyTorch finds no C++ compiler" in done.stderr
+
+
+def test_an_optimizer_that_cannot_be_compiled_is_refused():
+    with pytest.raises(ConfigError, match="compile is True with optimizer 'sgd'; allowed: "):
+        Config(compile=True, optimizer="sgd")
+
+
+def test_a_stop_that_cannot_train_warns_as_ever():
+    with pytest.warns(StopWarning, match="cannot train"):
+        small(actor_stop="detach", compile=True)

@@ -1,0 +1,122 @@
+"""The report as text, table, JSON, page and picture."""
+
+import io
+import json
+from xml.etree import ElementTree
+
+import pytest
+from rich.console import Console
+from torch import nn
+
+from ddpg.isolation import Contract, Report, audit, trains, watch
+from ddpg.isolation.render.folding import folded_graphs
+from tests.isolation.agents import ActorCritic
+
+HOSTILE = '<b>&"actor"\\N</b>'
+
+
+@pytest.fixture
+def broken() -> Report:
+    agent = ActorCritic()
+    updates = {"critic_update": trains("critic"), "actor_update": trains("actor")}
+    contract = agent.contract(updates=updates)
+    return audit(
+        contract, {"critic_update": agent.critic_update, "actor_update": agent.actor_update}
+    )
+
+
+def hostile() -> Report:
+    modules = {HOSTILE: nn.Linear(1, 1), "[red]other": nn.Linear(1, 1)}
+    contract = Contract(modules=modules, updates={HOSTILE: trains("[red]other")})
+
+    def update() -> None:
+        sum(p.sum() for m in modules.values() for p in m.parameters()).backward()  # pyright: ignore[reportAttributeAccessIssue]
+
+    return audit(contract, update)
+
+
+def test_the_summary_can_be_acted_on(broken: Report) -> None:
+    text = broken.summary()
+    assert "actor_update × critic: leaked (written, grade 2 nonzero)" in text
+    assert "AddmmBackward0 [critic.2] → parameter critic." in text
+    assert "return critic(torch.cat([states, actions], dim=-1))" in text
+    assert "called at" in text
+    assert "no detach here: actor gets its gradient through critic" in text
+
+
+def test_the_table(broken: Report) -> None:
+    console = Console(file=io.StringIO(), width=150)
+    console.print(broken.table())
+    drawn = console.file.getvalue()  # pyright: ignore[reportAttributeAccessIssue]
+    assert "actor_update" in drawn
+    assert "leaked" in drawn
+    console.print(hostile().table())
+    assert "[red]other" in console.file.getvalue()  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_json(broken: Report) -> None:
+    written = json.loads(broken.to_json())
+    (finding,) = written["findings"]
+    assert (finding["update"], finding["kind"], finding["grade"]) == ("actor_update", "written", 2)
+    assert finding["path"]["steps"][0]["operation"] == "loss"
+    assert {cell["verdict"] for cell in written["cells"]} == {"kept", "leaked"}
+
+
+def test_nan_in_json() -> None:
+    module = nn.Linear(1, 1)
+    contract = Contract(modules={"module": module}, updates={"update": trains("module")})
+    report = audit(contract, lambda: (module.weight.sum() * float("nan")).backward())
+    cell = json.loads(report.to_json())["cells"][0]
+    assert cell["gradient_norm"] == "nan"
+
+
+def test_the_graph_is_folded_to_modules(broken: Report) -> None:
+    critic, actor = folded_graphs(broken)
+    assert (critic.seen.row, critic.modules) == ("critic_update", {"critic"})
+    assert (actor.seen.row, actor.modules) == ("actor_update", {"actor", "critic"})
+    to_critic = {one for one, two in actor.edges if two == "critic"}
+    assert len(to_critic) == 1
+    assert ("actor", next(iter(to_critic))) in actor.edges
+    assert all("actor" not in edge for edge in actor.ways["critic"])
+    assert any("critic" in edge for edge in actor.ways["actor"])
+
+
+def test_svg_and_html_are_whole_and_alone(broken: Report) -> None:
+    svg, page = broken.to_svg(), broken.to_html()
+    labels = {text.text for text in ElementTree.fromstring(svg).iter() if text.text}
+    assert {"actor", "critic", "loss", "actor_update", "leaked"} <= labels
+    assert "#c5221f" in svg
+    assert page.startswith("<!DOCTYPE html>")
+    for outside in ("http://", "https://", "src=", "<link", "<script"):
+        assert outside not in page.replace("http://www.w3.org/", "")
+
+
+def test_names_are_escaped() -> None:
+    report = hostile()
+    svg, page = report.to_svg(), report.to_html()
+    labels = {text.text for text in ElementTree.fromstring(svg).iter() if text.text}
+    assert HOSTILE in {label.strip() for label in labels}
+    assert HOSTILE not in page
+    assert "&lt;b&gt;&amp;" in page
+
+
+def test_names_in_the_matrix_of_a_picture_are_escaped() -> None:
+    contract = Contract(modules={HOSTILE: nn.Linear(1, 1)}, updates={"update": trains()})
+    with watch(contract) as watching, watching.update("update"):
+        pass
+    svg = ElementTree.fromstring(watching.report.to_svg())
+    assert HOSTILE in {text.text for text in svg.iter()}
+
+
+def test_a_watched_report_has_a_matrix_and_no_graph() -> None:
+    agent = ActorCritic()
+    with watch(agent.contract()) as watching, watching.update("acting"):
+        agent.act()
+    assert folded_graphs(watching.report) == []
+    assert "acting" in watching.report.to_svg()
+
+
+def test_cells_are_found_by_name_or_not_at_all(broken: Report) -> None:
+    assert broken["actor_update", "critic"].verdict == "leaked"
+    with pytest.raises(KeyError, match="the audit ran no update and module"):
+        _ = broken["sync", "critic"]

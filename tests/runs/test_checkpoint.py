@@ -1,0 +1,148 @@
+"""What is saved comes back to the bit, the newest two are whole, and replay is never rewritten."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from ddpg.runs.checkpoint import CheckpointError, Checkpoints, DamagedCheckpointError
+from ddpg.random_streams import RandomStreams
+from ddpg.replay import ReplayBuffer
+
+
+def make_replay(capacity: int = 10) -> ReplayBuffer:
+    streams = RandomStreams.from_seeds([0, 1])
+    return ReplayBuffer(streams.replay, capacity, 2, 1, torch.device("cpu"))
+
+
+def add(replay: ReplayBuffer, count: int) -> None:
+    for _ in range(count):
+        value = np.float32(replay.added)
+        replay.add(
+            np.full((2, 2), value),
+            np.full((2, 1), value),
+            np.full(2, value),
+            np.full((2, 2), value),
+            np.zeros(2, bool),
+        )
+
+
+@pytest.mark.parametrize("growth", [3, 7, 10, 25])
+def test_replay_and_state_come_back_at_every_wrap(tmp_path, growth):
+    checkpoints, replay = Checkpoints(tmp_path), make_replay()
+    for number in range(1, 6):
+        add(replay, growth)
+        checkpoints.save(number, {"number": number, "weight": torch.randn(3)}, replay)
+        loaded = make_replay()
+        state = checkpoints.load(loaded)
+        assert state["number"] == number
+        assert loaded.added == replay.added
+        assert torch.equal(loaded.rows, replay.rows)
+
+
+def test_the_two_newest_are_kept_whole_and_pieces_are_written_once(tmp_path):
+    checkpoints, replay = Checkpoints(tmp_path), make_replay(capacity=100)
+    written = {}
+    for number in range(1, 6):
+        add(replay, 5)
+        checkpoints.save(number, {"number": number}, replay)
+        for piece in tmp_path.glob("replay-*.pt"):
+            stamp = (piece.stat().st_mtime_ns, piece.stat().st_ino)
+            assert written.setdefault(piece.name, stamp) == stamp
+    assert sorted(path.name for path in tmp_path.glob("[ms]*")) == [
+        "manifest-000000000004.json",
+        "manifest-000000000005.json",
+        "state-000000000004.pt",
+        "state-000000000005.pt",
+    ]
+    assert len(written) == 5
+    (tmp_path / "manifest-000000000005.json").unlink()
+    loaded = make_replay(capacity=100)
+    assert checkpoints.load(loaded)["number"] == 4
+    assert loaded.added == 20
+
+
+def test_pieces_that_no_checkpoint_needs_are_dropped(tmp_path):
+    checkpoints, replay = Checkpoints(tmp_path), make_replay(capacity=10)
+    for number in range(1, 8):
+        add(replay, 5)
+        checkpoints.save(number, {}, replay)
+    assert len(list(tmp_path.glob("replay-*.pt"))) == 3
+
+
+def test_a_write_that_fails_leaves_the_last_checkpoint_whole(tmp_path):
+    checkpoints, replay = Checkpoints(tmp_path), make_replay()
+    add(replay, 4)
+    checkpoints.save(1, {"number": 1}, replay)
+    add(replay, 4)
+    with pytest.raises(AttributeError, match="local"):
+        checkpoints.save(2, {"number": lambda: None}, replay)
+    assert not list(tmp_path.glob("*.unfinished"))
+    loaded = make_replay()
+    assert checkpoints.load(loaded)["number"] == 1
+    assert loaded.added == 4
+
+
+def test_no_checkpoint_and_broken_ones_are_said(tmp_path):
+    checkpoints, replay = Checkpoints(tmp_path), make_replay()
+    with pytest.raises(CheckpointError, match="holds no checkpoint"):
+        checkpoints.load(replay)
+    with pytest.raises(CheckpointError, match="holds no checkpoint"):
+        checkpoints.load_state()
+    add(replay, 2)
+    checkpoints.save(1, {"number": 1}, replay)
+    state = tmp_path / "state-000000000001.pt"
+    state.write_bytes(state.read_bytes()[:100])
+    with pytest.raises(DamagedCheckpointError, match=r"state-000000000001\.pt is damaged"):
+        checkpoints.load(replay)
+    state.unlink()
+    with pytest.raises(DamagedCheckpointError, match=r"state-000000000001\.pt cannot be read"):
+        checkpoints.load(replay)
+    (tmp_path / "manifest-000000000001.json").write_text("{")
+    with pytest.raises(DamagedCheckpointError, match=r"manifest-000000000001\.json is damaged"):
+        checkpoints.load_state()
+
+
+def test_loading_runs_no_code(tmp_path):
+    checkpoints, replay = Checkpoints(tmp_path), make_replay()
+
+    class Hostile:
+        def __reduce__(self):
+            return (print, ("this must not run",))
+
+    add(replay, 1)
+    checkpoints.save(1, {}, replay)
+    checkpoints.save(2, {"number": Hostile()}, replay)
+    with pytest.raises(CheckpointError, match="cannot be read"):
+        checkpoints.load_state()
+
+
+def test_a_file_is_on_the_disk_before_it_gets_its_name_and_the_manifest_is_the_last(
+    tmp_path, monkeypatch
+):
+    done: list[str] = []
+    flush, rename = os.fsync, Path.replace
+
+    def noted_flush(descriptor: int) -> None:
+        done.append(f"flushed {Path(f'/proc/self/fd/{descriptor}').readlink().name}")
+        flush(descriptor)
+
+    def noted_rename(path: Path, target: Path) -> Path:
+        done.append(f"named {target.name}")
+        return rename(path, target)
+
+    monkeypatch.setattr(os, "fsync", noted_flush)
+    monkeypatch.setattr(Path, "replace", noted_rename)
+    checkpoints, replay = Checkpoints(tmp_path), make_replay()
+    add(replay, 3)
+    checkpoints.save(1, {"number": 1}, replay)
+    files = [
+        "replay-000000000000-000000000003.pt",
+        "state-000000000001.pt",
+        "manifest-000000000001.json",
+    ]
+    assert done == [
+        each for file in files for each in (f"flushed {file}.unfinished", f"named {file}")
+    ]

@@ -1,0 +1,197 @@
+"""TensorBoard is read back: the tags, the layout, the settings, one unbroken curve."""
+
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from google.protobuf.json_format import MessageToDict
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.custom_scalar.layout_pb2 import Layout  # pyright: ignore[reportAttributeAccessIssue] (generated)
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData  # pyright: ignore[reportAttributeAccessIssue] (generated)
+
+from ddpg.config.settings import Config
+from ddpg.errors import RunWarning
+from ddpg.training.loop import Trainer, TrainingResult, train
+
+SETTINGS = {
+    "hidden": (16, 16),
+    "random_steps": 20,
+    "log_every": 10,
+    "evaluation_every": 20,
+    "evaluation_episodes": 1,
+    "separation_every": 10,
+    "members": 2,
+    "env": "ddpg-tests/Truncates-v0",
+}
+
+
+def run(tmp_path: Path, steps: int = 60, **settings: Any) -> TrainingResult:
+    return train(Config(**{"runs": str(tmp_path), "steps": steps, **SETTINGS, **settings}))
+
+
+def events(folder: Path) -> EventAccumulator:
+    accumulator = EventAccumulator(str(folder), size_guidance={"scalars": 0, "tensors": 0})
+    accumulator.Reload()
+    return accumulator
+
+
+def test_every_member_has_a_run_with_every_tag(tmp_path):
+    result = run(tmp_path, seed=3, stop="optimizer")
+    separation = [
+        f"separation/{update}/{module}/{quantity}"
+        for update in ("critic_update", "actor_update")
+        for module in ("actor", "critic", "actor_target", "critic_target")
+        for quantity in ("grade", "movement")
+    ]
+    written = [
+        "separation/critic_update/critic/gradient_norm",
+        "separation/critic_update/critic_target/gradient_norm",
+        "separation/critic_update/actor_target/gradient_norm",
+        "separation/actor_update/actor/gradient_norm",
+    ]
+    for seed in (3, 4):
+        assert sorted(events(result.folder / f"seed-{seed}").Tags()["scalars"]) == sorted(
+            [
+                "return/evaluation",
+                "return/discounted",
+                "return/training",
+                "episode/length",
+                "loss/critic",
+                "loss/actor",
+                "value/q",
+                "value/q_start",
+                "value/target",
+                "speed/environment_steps_per_second",
+                *separation,
+                *written,
+            ]
+        )
+
+
+def test_the_points_are_the_ones_of_the_csv_at_environment_steps(tmp_path):
+    import csv
+
+    result = run(tmp_path)
+    with (result.folder / "metrics.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["member"] == "1"]
+    scalars = events(result.folder / "seed-1")
+    for tag in ("return/evaluation", "loss/critic", "separation/critic_update/critic/movement"):
+        points = [(point.step, point.value) for point in scalars.Scalars(tag)]
+        expected = [(int(row["step"]), float(row[tag])) for row in rows if row[tag]]
+        assert len(points) == len(expected) > 1
+        for (step, value), (expected_step, expected_value) in zip(points, expected, strict=True):
+            assert step == expected_step
+            assert value == pytest.approx(expected_value, rel=1e-6)
+
+
+def test_a_resumed_curve_has_no_doubled_point(tmp_path):
+    """These environments count their episodes, and so do not come back equal, which is said."""
+
+    def interrupt(progress):
+        if progress.step == 50:
+            signal.raise_signal(signal.SIGINT)
+
+    config = Config(runs=str(tmp_path), steps=80, name="mine", checkpoint_every=20, **SETTINGS)
+    train(config, interrupt)
+    # The run died after step 50 without its last checkpoint, so it goes on from step 40.
+    for file in (tmp_path / "mine" / "checkpoints").glob("*50.*"):
+        file.unlink()
+    with pytest.warns(RunWarning, match="did not come back equal at environment step 40") as said:
+        result = run(tmp_path, steps=80, name="mine", checkpoint_every=20, resume=True)
+    assert len(said) == 2
+    note = events(result.folder / "seed-1").Tensors("note/text_summary")[0]
+    assert note.step == 40
+    assert b"member 1 (seed 1)" in note.tensor_proto.string_val[0]
+    points = [p.step for p in events(result.folder / "seed-0").Scalars("loss/critic")]
+    assert points == [30, 40, 50, 60, 70, 80]
+    # TensorBoard orders event files by the second in which they were made.
+    files = (result.folder / "seed-0").glob("events*")
+    first, second = sorted(int(file.name.split(".")[3]) for file in files)
+    assert first < second
+
+
+def test_the_layout_puts_separation_beside_the_return(tmp_path):
+    result = run(tmp_path)
+    content = events(result.folder / "seed-0").Tensors("custom_scalars__config__")[0]
+    layout = MessageToDict(Layout.FromString(content.tensor_proto.string_val[0]))
+    charts = {
+        category["title"]: {
+            chart["title"]: chart["multiline"]["tag"] for chart in category["chart"]
+        }
+        for category in layout["category"]
+    }
+    for update in ("critic_update", "actor_update"):
+        category = charts[f"separation in the {update.replace('_', ' ')}"]
+        assert category["return"] == ["return/evaluation", "return/training"]
+        assert category[f"{update}: grade"] == [
+            f"separation/{update}/{module}/grade"
+            for module in ("actor", "critic", "actor_target", "critic_target")
+        ]
+    shown = {tag for category in charts.values() for tags in category.values() for tag in tags}
+    assert set(events(result.folder / "seed-0").Tags()["scalars"]) - shown == {
+        "episode/length",
+        "speed/environment_steps_per_second",
+    }
+
+
+def test_the_hparams_tab_compares_stops(tmp_path):
+    result = run(tmp_path, stop="detach")
+    metadata = events(result.folder / "seed-1").summary_metadata["_hparams_/session_start_info"]
+    data = MessageToDict(HParamsPluginData.FromString(metadata.plugin_data.content))
+    settings = data["sessionStartInfo"]["hparams"]
+    assert settings == {
+        "stop": "detach",
+        "actor_stop": "freeze+optimizer",
+        "bootstrap_actor": "target",
+        "manual_scale": "0.0",
+        "env": "ddpg-tests/Truncates-v0",
+    }
+    text = events(result.folder / "seed-1").Tensors("config/text_summary")[0]
+    assert b"gamma: 0.98" in text.tensor_proto.string_val[0]
+
+
+def test_without_tensorboard_the_files_are_the_same_and_no_event_is_written(tmp_path):
+    with_it, without = run(tmp_path, name="with"), run(tmp_path, name="without", tensorboard=False)
+    for file in ("metrics.csv", "weights.csv"):
+        content = (with_it.folder / file).read_bytes()
+        assert content.count(b"\n") > 4
+        assert (without.folder / file).read_bytes() == content
+    assert len(list(with_it.folder.rglob("events.*"))) == 2
+    assert list(without.folder.rglob("events.*")) == []
+    assert sorted(path.name for path in without.folder.iterdir()) == [
+        "checkpoints",
+        "config.yaml",
+        "metrics.csv",
+        "weights.csv",
+    ]
+
+
+def test_tensorboard_can_be_begun_and_left_on_resume(tmp_path):
+    settings: dict[str, Any] = {"name": "mine", "env": "MountainCarContinuous-v0"}
+    run(tmp_path, **settings, tensorboard=False)
+    begun = run(tmp_path, **settings, steps=80, resume=True, tensorboard=True)
+    shown = events(begun.folder / "seed-1")
+    assert [point.step for point in shown.Scalars("loss/critic")] == [70, 80]
+    assert shown.Tensors("custom_scalars__config__")
+    before = {file: file.read_bytes() for file in begun.folder.rglob("events.*")}
+    run(tmp_path, **settings, steps=100, resume=True, tensorboard=False)
+    assert {file: file.read_bytes() for file in begun.folder.rglob("events.*")} == before
+    whole = run(tmp_path, **{**settings, "name": "whole"}, steps=100)
+    for file in ("metrics.csv", "weights.csv"):
+        assert (whole.folder / file).read_bytes() == (begun.folder / file).read_bytes()
+
+
+@pytest.mark.filterwarnings("ignore::ddpg.errors.RunWarning")
+def test_a_member_is_dropped_without_tensorboard_too(tmp_path):
+    settings = {"on_divergence": "drop_member", "tensorboard": False, "name": "mine"}
+    config = Config(runs=str(tmp_path), steps=60, **{**SETTINGS, **settings})
+    trainer = Trainer(config, lambda _: None)
+    trainer.begin()
+    trainer.advance(40)
+    with torch.no_grad():
+        next(trainer.agent.actor.parameters())[1] = torch.nan
+    trainer.advance(60)
+    trainer.close()
+    assert trainer.watch.alive.tolist() == [True, False]

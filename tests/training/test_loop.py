@@ -1,0 +1,270 @@
+"""Runs from start to end: curves, stops, resumption, divergence."""
+
+import csv
+import dataclasses
+import signal
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from ddpg import ConfigError, DivergenceError, TrainingResult, train
+from ddpg.config.settings import Config
+from ddpg.evaluation.episodes import Evaluator
+from ddpg.runs.checkpoint import Checkpoints
+from ddpg.stops import Crossing, Effect, legal
+from ddpg.training.device import resolve_device
+from ddpg.training.interrupt import InterruptFlag
+from ddpg.training.loop import Progress
+
+CORRECT = [
+    *((stop, Config().actor_stop) for stop in legal(Crossing.UPSTREAM, Effect.PROTECTS)),
+    *((Config().stop, stop) for stop in legal(Crossing.DOWNSTREAM, Effect.PROTECTS)),
+]
+SMALL = {"hidden": (16, 16), "random_steps": 20, "log_every": 10, "evaluation_episodes": 1}
+
+
+def run(tmp_path: Path, **settings) -> TrainingResult:
+    return train(Config(**{"runs": str(tmp_path), **SMALL, "steps": 60, **settings}))
+
+
+def rows(result: TrainingResult) -> list[dict[str, str]]:
+    with (result.folder / "metrics.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def weights(result: TrainingResult) -> dict[str, torch.Tensor]:
+    return {
+        f"{name}.{key}": value
+        for name, module in result.agent.modules.items()
+        for key, value in module.state_dict().items()
+    }
+
+
+def assert_same_weights(left: TrainingResult, right: TrainingResult, said: str) -> None:
+    for key, value in weights(left).items():
+        assert torch.equal(value, weights(right)[key]), f"{said}: {key}"
+
+
+def curves(result: TrainingResult) -> list[tuple[str | None, ...]]:
+    """Everything that a stop must not change: all but the separation itself."""
+    return [
+        tuple(value for tag, value in row.items() if not tag.startswith("separation/"))
+        for row in rows(result)
+    ]
+
+
+@pytest.mark.slow
+def test_correct_stops_learn_the_same_curve_to_the_bit(tmp_path):
+    """200 updates at 220 steps and evaluations up to 3,000, on Pendulum itself."""
+    settings = {"random_steps": 20, "evaluation_every": 750, "evaluation_episodes": 2}
+    reference: dict[int, TrainingResult] = {}
+    for steps in (220, 3000):
+        for stop, actor_stop in CORRECT:
+            result = run(
+                tmp_path,
+                **{**settings, "steps": steps, "hidden": (64, 64), "log_every": 100},
+                stop=stop,
+                actor_stop=actor_stop,
+            )
+            first = reference.setdefault(steps, result)
+            said = f"stop {stop}, actor_stop {actor_stop} parts from {CORRECT[0]} at {steps} steps"
+            assert_same_weights(result, first, said)
+            assert curves(result) == curves(first), said
+    # 30 points of losses, with episodes and evaluations among them, and the first audit.
+    assert len(curves(reference[3000])) > 30
+    # The control parts, so that what is compared can part at all.
+    leaky = run(tmp_path, **{**settings, "steps": 220, "hidden": (64, 64)}, stop="none")
+    with pytest.raises(AssertionError, match="the control parts"):
+        assert_same_weights(leaky, reference[220], "the control parts")
+
+
+def test_two_equal_runs_are_equal_and_another_seed_is_not(tmp_path):
+    first, second, other = (run(tmp_path, seed=seed) for seed in (0, 0, 1))
+    assert_same_weights(first, second, "two equal runs")
+    assert (first.folder / "metrics.csv").read_bytes() == (
+        second.folder / "metrics.csv"
+    ).read_bytes()
+    with pytest.raises(AssertionError):
+        assert_same_weights(first, other, "another seed")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"separation_every": 0},
+        {"separation_every": 1},
+        {"evaluation_every": 0},
+        {"evaluation_every": 7},
+        {"checkpoint_every": 13},
+        {"log_every": 3},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("stop", ["none", "manual", "no_grad+optimizer"])
+def test_what_is_watched_does_not_change_what_is_learned(tmp_path, settings, stop):
+    plain = run(tmp_path, stop=stop, manual_every=4)
+    watched = run(tmp_path, stop=stop, manual_every=4, **settings)
+    assert_same_weights(plain, watched, str(settings))
+
+
+@pytest.mark.parametrize("member", [0, 2])
+def test_a_member_of_three_is_the_run_with_its_one_seed(tmp_path, member):
+    together = run(tmp_path, members=3, seed=4, steps=40)
+    alone = run(tmp_path, seed=4 + member, steps=40)
+    for key, value in weights(alone).items():
+        assert torch.allclose(weights(together)[key][member], value[0], atol=1e-4), key
+
+
+def test_the_separation_is_written_for_both_directions(tmp_path):
+    result = run(tmp_path, members=2, separation_every=10, stop="optimizer", actor_stop="none")
+    audited = [row for row in rows(result) if row["separation/critic_update/critic/grade"]]
+    assert len(audited) == 2 * 4
+    for row in audited:
+        assert row["separation/critic_update/critic/grade"] == "3.0"
+        assert float(row["separation/critic_update/critic/movement"]) > 0
+        assert row["separation/critic_update/critic_target/grade"] == "2.0"
+        assert float(row["separation/critic_update/critic_target/gradient_norm"]) > 0
+        assert float(row["separation/critic_update/critic_target/movement"]) == 0
+        assert row["separation/critic_update/actor/grade"] == "0.0"
+        assert row["separation/critic_update/actor/gradient_norm"] == ""
+        assert row["separation/actor_update/actor/grade"] == "3.0"
+        assert row["separation/actor_update/critic/grade"] == "3.0"
+        assert float(row["separation/actor_update/critic/movement"]) > 0
+
+
+def test_the_progress_tells_the_separation(tmp_path):
+    told: list[Progress] = []
+    config = Config(runs=str(tmp_path), **SMALL, steps=60, stop="none", evaluation_every=20)
+    train(config, told.append)
+    assert told[0].step == 0
+    assert told[0].separation == ""
+    assert told[0].returns is None
+    assert told[-1].step == 60
+    assert told[-1].returns is not None
+    assert "critic_update leaked: actor_target, critic_target" in told[-1].separation
+    train(dataclasses.replace(config, stop="detach"), told.append)
+    assert told[-1].separation == "separation kept"
+
+
+def test_resuming_continues_counters_and_curves(tmp_path):
+    half = run(tmp_path, name="mine", steps=40, evaluation_every=10)
+    before = rows(half)
+    whole = run(tmp_path, name="mine", steps=80, evaluation_every=10, resume=True)
+    assert whole.folder == half.folder
+    assert whole.step == 80
+    after = rows(whole)
+    assert after[: len(before)] == before
+    steps = [int(row["step"]) for row in after]
+    assert steps == sorted(set(steps))
+    assert steps[-1] == 80
+    state = Checkpoints(whole.folder / "checkpoints").load_state()
+    assert (state["step"], state["updates"]) == (80, 60)
+    moments = state["agent"]["critic_optimizer"]["state"][0]["step"]
+    assert moments.item() == 60
+
+
+def test_resuming_goes_on_under_sgd_and_never_under_another_optimizer(tmp_path):
+    run(tmp_path, name="mine", steps=40, optimizer="sgd")
+    with pytest.raises(ConfigError, match="optimizer is 'adam', and the run 'mine' has 'sgd'"):
+        run(tmp_path, name="mine", resume=True)
+    whole = run(tmp_path, name="mine", optimizer="sgd", resume=True)
+    assert whole.step == 60
+    assert isinstance(whole.agent.critic_optimizer, torch.optim.SGD)
+
+
+def test_resuming_at_the_end_changes_nothing(tmp_path):
+    first = run(tmp_path, name="mine")
+    before = (first.folder / "metrics.csv").read_bytes()
+    again = run(tmp_path, name="mine", resume=True)
+    assert_same_weights(first, again, "resumed at its end")
+    assert (first.folder / "metrics.csv").read_bytes() == before
+
+
+def test_an_interrupted_run_is_saved_and_goes_on(tmp_path):
+    def interrupt(progress: Progress) -> None:
+        if progress.step == 30:
+            signal.raise_signal(signal.SIGINT)
+
+    config = Config(runs=str(tmp_path), name="mine", **SMALL, steps=60)
+    stopped = train(config, interrupt)
+    assert (stopped.finished, stopped.step) == (False, 30)
+    finished = train(dataclasses.replace(config, resume=True))
+    assert (finished.finished, finished.step) == (True, 60)
+
+
+def test_a_second_interrupt_and_another_thread_are_as_usual(tmp_path):
+    # A shell that starts the tests in the background has them ignore Ctrl-C.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with InterruptFlag() as flag:
+            signal.raise_signal(signal.SIGINT)
+            assert flag.signal == signal.SIGINT
+            with pytest.raises(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGINT)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+    steps = []
+    thread = threading.Thread(target=lambda: steps.append(run(tmp_path).step))
+    thread.start()
+    thread.join()
+    assert steps == [60]
+
+
+def test_a_loss_that_is_infinite_stops_the_run_and_keeps_the_last_checkpoint(tmp_path):
+    with pytest.raises(DivergenceError) as error:
+        run(
+            tmp_path,
+            **{"name": "mine", "env": "ddpg-tests/Faulty-v0", "seed": 7, "checkpoint_every": 20},
+            env_options={"fault": "reward is enormous"},
+        )
+    message = str(error.value)
+    assert "loss/critic of member 0 (seed 7) is inf at environment step 3" in message
+    assert "the last checkpoint is of step 20" in message
+    state = Checkpoints(tmp_path / "mine" / "checkpoints").load_state()
+    assert all(value.isfinite().all() for value in state["agent"]["critic"].values())
+
+
+def test_a_run_that_cannot_begin_writes_nothing(tmp_path):
+    with pytest.raises(ConfigError):
+        run(tmp_path, env="CartPole-v1")
+    with pytest.raises(ConfigError):
+        run(tmp_path, device="cuda:99")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_threads_are_the_ones_that_were_asked_for(tmp_path):
+    before = torch.get_num_threads()
+    try:
+        run(tmp_path, steps=10, threads=before + 1)
+        assert torch.get_num_threads() == before + 1
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_the_device_is_resolved_or_refused():
+    assert resolve_device("cpu") == torch.device("cpu")
+    assert resolve_device("auto").type in ("cpu", "cuda", "mps")
+    with pytest.raises(ConfigError, match="device is 'gpu'; allowed here: auto, cpu"):
+        resolve_device("gpu")
+
+
+@pytest.mark.slow
+def test_pendulum_is_learned(tmp_path):
+    result = run(
+        tmp_path,
+        members=2,
+        steps=8_000,
+        random_steps=1_000,
+        hidden=(64, 64),
+        log_every=500,
+        actor_learning_rate=1e-3,
+    )
+    evaluator = Evaluator("Pendulum-v1", {}, 20, 10_000)
+    returns = evaluator.run(
+        lambda observation: result.agent.act(torch.from_numpy(observation)).numpy(), 2
+    ).returns
+    assert np.median(returns.mean(axis=1)) > -200
