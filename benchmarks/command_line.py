@@ -28,7 +28,7 @@ from benchmarks.tables import Table
 from benchmarks.targets import targets_table
 from benchmarks.work import SIZES
 from ddpg.cli.parser import OneSentenceParser, fail
-from ddpg.runs.files import whole_file
+from ddpg.runs.files import atomic_write
 
 _PROGRAM = "bench.py"
 _WIDTH = 200
@@ -67,7 +67,7 @@ def _run(section: str, given: Any) -> None:
     if given.json:
         kept = _sections(given.json)
         kept[section] = {"machine": where, "results": [asdict(each) for each in found]}
-        with whole_file(given.json) as unfinished:
+        with atomic_write(given.json) as unfinished:
             unfinished.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
     if given.document:
         fill(given.document, where, tables)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from benchmarks import machine
 from benchmarks.tables import Table
-from ddpg.runs.files import whole_file
+from ddpg.runs.files import atomic_write
 
 _PLACE = re.compile(r"(<!-- measured (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -46,5 +46,5 @@ def fill(document: Path, where: dict[str, object], tables: list[Table]) -> None:
         return f"{opening}\n{table}\n\n*{machine.sentence(where)}*\n\n{end}"
 
     text = _PLACE.sub(filled, document.read_text(encoding="utf-8"))
-    with whole_file(document) as unfinished:
+    with atomic_write(document) as unfinished:
         unfinished.write_text(text, encoding="utf-8")

@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks.processes import run_subject
 from benchmarks.tables import Table
 from benchmarks.work import Work
-from ddpg.runs.files import whole_file
+from ddpg.runs.files import atomic_write
 
 MEMBERS = (1, 2, 4, 8, 16, 32, 64)
 WIDTHS = (64, 256)
@@ -118,6 +118,6 @@ def draw(points: list[Point], picture: Path) -> None:
     # There the lines leave a corner free.
     step.legend(fontsize="small", loc="upper left")
     figure.tight_layout()
-    with whole_file(picture) as unfinished:
+    with atomic_write(picture) as unfinished:
         figure.savefig(unfinished, dpi=110)
     plt.close(figure)

@@ -8,20 +8,26 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ddpg.agent import DDPG
-    from ddpg.config.settings import Config, ConfigError
-    from ddpg.errors import DivergenceError, EnvironmentFaultError, RunError, StorageError
+    from ddpg.config.settings import Config
+    from ddpg.errors import (
+        CheckpointError,
+        ConfigError,
+        DivergenceError,
+        EnvironmentFaultError,
+        RunError,
+        StorageError,
+    )
     from ddpg.evaluation.episodes import Evaluation, evaluate
     from ddpg.evaluation.policy import Policy, load_policy
     from ddpg.replay import Batch
-    from ddpg.runs.checkpoint import CheckpointError
     from ddpg.training.loop import Progress, TrainingResult, train
 
 _HOMES = {
     "DDPG": "agent",
     "Batch": "replay",
-    "CheckpointError": "runs.checkpoint",
+    "CheckpointError": "errors",
     "Config": "config.settings",
-    "ConfigError": "config.settings",
+    "ConfigError": "errors",
     "DivergenceError": "errors",
     "EnvironmentFaultError": "errors",
     "Evaluation": "evaluation.episodes",

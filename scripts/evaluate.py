@@ -11,13 +11,11 @@ from rich.console import Console
 
 from ddpg.cli.display import evaluation_table
 from ddpg.cli.parser import OneSentenceParser, fail
-from ddpg.config.settings import ConfigError
-from ddpg.errors import EnvironmentFaultError
+from ddpg.errors import CheckpointError, ConfigError, EnvironmentFaultError
 from ddpg.evaluation.episodes import FIRST_SEED, evaluate
 from ddpg.evaluation.video import record
 from ddpg.evaluation.weights import compare
-from ddpg.runs.checkpoint import CheckpointError
-from ddpg.runs.files import whole_file
+from ddpg.runs.files import atomic_write
 
 
 def main() -> int:
@@ -54,7 +52,7 @@ def main() -> int:
         Console().print(evaluation_table(evaluation))
         if arguments.json:
             text = json.dumps(evaluation.to_dict(), indent=2) + "\n"
-            with whole_file(arguments.json) as unfinished:
+            with atomic_write(arguments.json) as unfinished:
                 unfinished.write_text(text, encoding="utf-8")
     except (ConfigError, CheckpointError) as error:
         fail("evaluate.py", error)

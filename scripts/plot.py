@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ddpg.cli.parser import OneSentenceParser, fail
-from ddpg.config.settings import ConfigError
+from ddpg.errors import ConfigError
 from ddpg.evaluation.curves import draw_runs
 
 

@@ -26,10 +26,13 @@ def command() -> int:
         # Here, since PyTorch takes seconds to load.
         from ddpg.cli.display import progress_display, returns_text, show
         from ddpg.cli.parser import fail, one_sentence_warnings, parse_config
-        from ddpg.config.settings import ConfigError
-        from ddpg.errors import RunError
-        from ddpg.fast.compiled import CompileError
-        from ddpg.runs.checkpoint import CheckpointError, DamagedCheckpointError
+        from ddpg.errors import (
+            CheckpointError,
+            CompileError,
+            ConfigError,
+            DamagedCheckpointError,
+            RunError,
+        )
         from ddpg.training.loop import train
 
     config = None

@@ -14,11 +14,12 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from ddpg.config.settings import Config, ConfigError
+from ddpg.config.settings import Config
 from ddpg.config.yaml_file import read_settings, settings_text
+from ddpg.errors import CheckpointError, ConfigError
 from ddpg.random_streams import RandomStreams
 from ddpg.replay import ReplayBuffer
-from ddpg.runs.checkpoint import CheckpointError, Checkpoints
+from ddpg.runs.checkpoint import Checkpoints
 from ddpg.stops import STOPS, Crossing, Stop, StopError, check
 
 # A busy machine is no failure of the code.

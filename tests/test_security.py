@@ -18,10 +18,11 @@ from torch import nn
 
 from ddpg import ConfigError, evaluate, load_policy, train
 from ddpg.config.settings import Config
+from ddpg.errors import CheckpointError
 from ddpg.isolation import Contract, audit, trains
 from ddpg.random_streams import RandomStreams
 from ddpg.replay import ReplayBuffer
-from ddpg.runs.checkpoint import CheckpointError, Checkpoints
+from ddpg.runs.checkpoint import Checkpoints
 from ddpg.tutorial.blocks import Code, Section, Table, Words
 from ddpg.tutorial.page import page
 from tests.cli.bad_input.harness import call

@@ -10,16 +10,13 @@ from typing import Any, NoReturn
 
 from rich.console import Console
 
+from ddpg.errors import UsageError
 from ddpg.isolation.auditing import audit
 from ddpg.isolation.contract import Contract, ContractError
 from ddpg.isolation.report import Report
 
 KEPT, BROKEN, USAGE = 0, 1, 2
 Subject = tuple[Contract, Mapping[str, Callable[[], Any]]]
-
-
-class UsageError(ValueError):
-    """Something on the command line that cannot be audited: one sentence."""
 
 
 def main(

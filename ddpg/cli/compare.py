@@ -13,7 +13,8 @@ from ddpg.cli.compare_display import comparison_display
 from ddpg.cli.parser import OneSentenceParser, fail, one_sentence_warnings
 from ddpg.comparison.plan import ALL, Plan
 from ddpg.comparison.running.schedule import Result, run
-from ddpg.config.settings import ConfigError, module_in_a_file
+from ddpg.config.settings import module_in_a_file
+from ddpg.errors import ConfigError
 
 _PROGRAM = "compare.py"
 _LISTS = {

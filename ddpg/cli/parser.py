@@ -13,16 +13,9 @@ from typing import Any, NoReturn, get_type_hints
 import yaml
 from jsonargparse import ActionYesNo, ArgumentParser, Namespace
 
-from ddpg.config.settings import (
-    Config,
-    ConfigError,
-    help_text,
-    module_in_a_file,
-    unknown_setting,
-    value_error,
-)
+from ddpg.config.settings import Config, help_text, module_in_a_file, unknown_setting, value_error
 from ddpg.config.yaml_file import read_settings
-from ddpg.errors import RunWarning
+from ddpg.errors import ConfigError, RunWarning
 from ddpg.runs.folder import RunFolder
 from ddpg.stops import StopWarning
 

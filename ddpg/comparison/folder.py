@@ -8,8 +8,8 @@ from typing import Any
 import yaml
 
 from ddpg.comparison.plan import Plan, Task
-from ddpg.config.settings import ConfigError
 from ddpg.config.yaml_file import read_settings, settings_text
+from ddpg.errors import ConfigError
 from ddpg.runs.checkpoint import Checkpoints
 from ddpg.runs.folder import RunFolder
 

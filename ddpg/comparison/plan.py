@@ -5,12 +5,12 @@ import itertools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Self
 
-from ddpg.config.settings import Config, ConfigError, unknown_setting
+from ddpg.config.settings import Config, unknown_setting
 from ddpg.config.yaml_file import read_settings
+from ddpg.errors import ConfigError, did_you_mean
 from ddpg.stops import STOPS, Crossing, StopError, check
 
 CROSSINGS = {"stop": Crossing.UPSTREAM, "actor_stop": Crossing.DOWNSTREAM}
@@ -121,8 +121,7 @@ class Plan:
         known = [each.name for each in dataclasses.fields(cls)]
         for key in content:
             if key not in known:
-                near = get_close_matches(str(key), known, n=1)
-                hint = f", did you mean {near[0]!r}?" if near else ""
+                hint = did_you_mean(str(key), known)
                 raise ConfigError(
                     f"there is no key {key!r} in a comparison{hint}; allowed: {', '.join(known)}"
                 )

@@ -4,14 +4,14 @@ import dataclasses
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
 from pydantic import ConfigDict, Field, ValidationError, create_model
 
 from ddpg.config.types import LARGEST_WHOLE, VALIDATED, WIDEST_LAYER
-from ddpg.config.yaml_file import ConfigError, read_settings, settings_text
+from ddpg.config.yaml_file import read_settings, settings_text
+from ddpg.errors import ConfigError, did_you_mean
 from ddpg.stops import Crossing, StopError, check
 
 
@@ -254,8 +254,7 @@ def value_error(name: str, value: object) -> str:
 
 def unknown_setting(name: str) -> str:
     """The sentence that refuses a setting that does not exist."""
-    near = get_close_matches(name, _FIELDS, n=1)
-    hint = f", did you mean {near[0]!r}?" if near else ""
+    hint = did_you_mean(name, _FIELDS)
     return f"there is no setting {_shortened(name)}{hint}; allowed: {', '.join(_FIELDS)}"
 
 

@@ -13,6 +13,8 @@ from typing import Any
 import yaml
 from yaml.composer import ComposerError
 
+from ddpg.errors import ConfigError
+
 LARGEST = 100_000
 """Bytes of a file of settings; all settings together take about two thousand."""
 _DEEPEST = 10
@@ -20,10 +22,6 @@ _DEEPEST = 10
 _RESOLVED = {f"tag:yaml.org,2002:{name}" for name in ("bool", "int", "float", "null")}
 # YAML 1.2's 1e4 and 1e-3, which PyYAML's YAML 1.1 takes for text.
 _EXPONENT = re.compile(r"^[-+]?[0-9][0-9_]*(?:\.[0-9_]*)?[eE][-+]?[0-9]+$")
-
-
-class ConfigError(ValueError):
-    """A setting is not allowed; the message is one sentence: the setting, its value, the range."""
 
 
 def read_settings(path: Path) -> dict[Any, Any]:

@@ -14,11 +14,10 @@ from gymnasium.spaces import Box
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorEnv
 from numpy.typing import NDArray
 
-from ddpg.config.settings import ConfigError
 from ddpg.environments import pendulum
 from ddpg.environments.replayable import LARGEST, EpisodeRecord, Guarded
 from ddpg.environments.workers import answer, end, ignore_interrupts
-from ddpg.errors import EnvironmentFaultError
+from ddpg.errors import ConfigError, EnvironmentFaultError
 from ddpg.runs.state_check import Tensors, require_finite, require_like
 
 pendulum.register()

@@ -7,12 +7,12 @@ from pathlib import Path
 import torch
 
 from ddpg.agent import DDPG
-from ddpg.cli.audit import Subject, UsageError, factory_subject
-from ddpg.config.settings import ConfigError
+from ddpg.cli.audit import Subject, factory_subject
+from ddpg.errors import CheckpointError, ConfigError, UsageError
 from ddpg.isolation import follows, nothing
 from ddpg.random_streams import RandomStreams
 from ddpg.replay import ReplayBuffer
-from ddpg.runs.checkpoint import CheckpointError, Checkpoints
+from ddpg.runs.checkpoint import Checkpoints
 from ddpg.runs.folder import RunFolder
 from ddpg.runs.state_check import (
     Tensors,

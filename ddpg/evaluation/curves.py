@@ -12,9 +12,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from ddpg.config.settings import ConfigError
+from ddpg.errors import ConfigError
 from ddpg.runs.csv_log import number, read_rows
-from ddpg.runs.files import whole_file
+from ddpg.runs.files import atomic_write
 from ddpg.runs.folder import RunFolder
 from ddpg.runs.tracking import RETURN_EVALUATION, SEPARATION
 
@@ -80,7 +80,7 @@ def draw_runs(runs: list[Path], output: Path) -> None:
             axis.grid(alpha=0.3)
             axis.set_xlabel("environment steps")
     figure.tight_layout()
-    with whole_file(output) as unfinished:
+    with atomic_write(output) as unfinished:
         figure.savefig(unfinished, dpi=110)
     plt.close(figure)
 

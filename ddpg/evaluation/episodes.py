@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ddpg.config.settings import ConfigError
 from ddpg.environments.vector import action_scale, make
 from ddpg.environments.workers import EnvironmentsHere, TimedEnvironments
+from ddpg.errors import ConfigError
 from ddpg.evaluation.confidence import bootstrap
 from ddpg.evaluation.policy import load_actor
 from ddpg.runs.folder import RunFolder

@@ -7,8 +7,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ddpg.config.settings import Config, ConfigError
+from ddpg.config.settings import Config
 from ddpg.environments.vector import ActionScale, action_scale, make, observation_dim
+from ddpg.errors import ConfigError
 from ddpg.networks import Actor
 from ddpg.runs.checkpoint import Checkpoints
 from ddpg.runs.folder import RunFolder

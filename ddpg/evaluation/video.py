@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from ddpg.config.settings import ConfigError
 from ddpg.environments.vector import make
+from ddpg.errors import ConfigError
 from ddpg.evaluation.policy import load_policy
-from ddpg.runs.files import whole_file
+from ddpg.runs.files import atomic_write
 from ddpg.runs.folder import RunFolder
 
 
@@ -47,6 +47,6 @@ def record(run: str | Path, file: Path, member: int, seed: int, env: str | None 
         ended = terminated or truncated
     rate = environment.metadata.get("render_fps", 30)
     environment.close()
-    with whole_file(file) as unfinished:
+    with atomic_write(file) as unfinished:
         imageio.mimsave(unfinished, frames, fps=rate)
     return total

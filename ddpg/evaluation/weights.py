@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ddpg.config.settings import Config, ConfigError
+from ddpg.config.settings import Config
+from ddpg.errors import ConfigError
 from ddpg.runs.csv_log import read_rows
 from ddpg.runs.folder import RunFolder
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ddpg.config.settings import ConfigError
+from ddpg.errors import CompileError, ConfigError
 from ddpg.replay import Batch
 from ddpg.stops import Stop
 
@@ -25,10 +25,6 @@ def in_one_order(batch: Batch) -> Batch:
     return batch._replace(
         reward=batch.reward.contiguous(), terminated=batch.terminated.contiguous()
     )
-
-
-class CompileError(RuntimeError):
-    """The compiler failed, or was stopped; the message says how."""
 
 
 class CompiledPart:

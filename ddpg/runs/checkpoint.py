@@ -16,7 +16,7 @@ from typing import Any, Literal, NamedTuple
 import torch
 from pydantic import BaseModel, ConfigDict, NonNegativeInt
 
-from ddpg.errors import writing
+from ddpg.runs.files import names_path
 from ddpg.replay import ReplayBuffer
 
 FORMAT = 2
@@ -26,15 +26,10 @@ _LONGEST_PIECE = 50_000
 """Transitions; a piece is put together in memory before it is written."""
 
 
-class CheckpointError(RuntimeError):
-    """A checkpoint is missing, cannot be read, or is of another run; the message says which."""
+from ddpg.errors import CheckpointError
 
 
-class DamagedCheckpointError(CheckpointError):
-    """A file of a checkpoint is missing, or is not what was written."""
-
-    before: int | None = None
-    """Environment step of the checkpoint before, if there is one."""
+from ddpg.errors import DamagedCheckpointError
 
 
 class _Piece(NamedTuple):
@@ -311,7 +306,7 @@ def _rows(replay: ReplayBuffer, first: int, last: int) -> torch.Tensor:
 def _write(path: Path, content: bytes | memoryview) -> None:
     """Give `path` its content all at once: written beside it, flushed to disk, then renamed."""
     unfinished = path.with_name(path.name + ".unfinished")
-    with writing(path):
+    with names_path(path):
         try:
             with unfinished.open("wb") as file:
                 file.write(content)

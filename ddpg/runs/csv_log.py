@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from ddpg.config.settings import ConfigError
-from ddpg.errors import writing
+from ddpg.errors import ConfigError
+from ddpg.runs.files import names_path
 from ddpg.config.types import LARGEST_WHOLE
 
 _KEYS = ("step", "member")
@@ -61,18 +61,18 @@ class RowsFile:
 
     def write(self, step: int, member: int, values: Mapping[str, float | str]) -> None:
         """Add one row and hand it to the system."""
-        with writing(self._path):
+        with names_path(self._path):
             self._writer.writerow({"step": step, "member": member, **values})
             self._file.flush()
 
     def sync(self) -> None:
         """Wait until every row is on the disk."""
-        with writing(self._path):
+        with names_path(self._path):
             self._file.flush()
             os.fsync(self._file.fileno())
 
     def close(self) -> None:
-        with writing(self._path):
+        with names_path(self._path):
             self._file.close()
 
 

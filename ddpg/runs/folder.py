@@ -7,7 +7,8 @@ import shutil
 from pathlib import Path
 from typing import Self
 
-from ddpg.config.settings import Config, ConfigError
+from ddpg.config.settings import Config
+from ddpg.errors import ConfigError
 from ddpg.config.yaml_file import read_settings
 
 _MAY_CHANGE_ON_RESUME = {

@@ -11,15 +11,14 @@ from typing import Any
 
 import torch
 
-from ddpg.runs.checkpoint import CheckpointError
+from ddpg.errors import CheckpointError
 from ddpg.config.types import LARGEST_WHOLE
 
 COUNT = range(LARGEST_WHOLE + 1)
 """Steps and updates: as many as a setting may ask for."""
 
 
-class StateError(ValueError):
-    """A part of a state is not what is allowed; the message names it, and what is."""
+from ddpg.errors import StateError
 
 
 @dataclass(frozen=True)

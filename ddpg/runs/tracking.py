@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddpg.config.settings import Config
-from ddpg.errors import writing
+from ddpg.runs.files import names_path
 from ddpg.runs.csv_log import RowsFile
 from ddpg.runs.folder import RunFolder
 
@@ -98,7 +98,7 @@ class Tracker:
             }
             if not values:
                 continue
-            with writing(self.folder.path):
+            with names_path(self.folder.path):
                 for writer in self.writers[member : member + 1]:
                     writer.file_writer.add_summary(_points(values), step)
             # Timing is no matter of config and seed.
@@ -120,7 +120,7 @@ class Tracker:
         """Hand everything to the system, so that a checkpoint has nothing ahead of its curves."""
         self.metrics.sync()
         self.weights.sync()
-        with writing(self.folder.path):
+        with names_path(self.folder.path):
             for writer in self.writers:
                 writer.flush()
 
@@ -129,7 +129,7 @@ class Tracker:
         try:
             self.metrics.close()
             self.weights.close()
-            with writing(self.folder.path):
+            with names_path(self.folder.path):
                 for writer in self.writers:
                     writer.close()
         finally:

@@ -2,10 +2,10 @@
 
 import warnings
 from collections.abc import Mapping
-from difflib import get_close_matches
 
 from torch import nn
 
+from ddpg.errors import did_you_mean
 from ddpg.stops.base import Crossing, Effect, Stop, StopError
 from ddpg.stops.chain_rule import ChainRule
 from ddpg.stops.composition import Composition
@@ -119,8 +119,7 @@ def _parse(expression: str) -> list[type[Stop]]:
     names = [name.strip() for name in expression.split("+")]
     for name in names:
         if name not in STOPS:
-            near = get_close_matches(name, STOPS, n=1)
-            hint = f", did you mean {near[0]!r}?" if near else ""
+            hint = did_you_mean(name, STOPS)
             raise StopError(
                 f"stop is {name!r}{hint}; allowed: {', '.join(STOPS)}, or several joined by '+'"
             )

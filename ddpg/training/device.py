@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from ddpg.config.settings import ConfigError
+from ddpg.errors import ConfigError
 
 
 def resolve_device(name: str) -> torch.device:

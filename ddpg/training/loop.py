@@ -12,11 +12,11 @@ import torch
 from numpy.typing import NDArray
 
 from ddpg.agent import DDPG, Values
-from ddpg.config.settings import Config, ConfigError
+from ddpg.config.settings import Config
 from ddpg.environments.vector import Environments
-from ddpg.errors import EnvironmentFaultError, RunWarning, StorageError
+from ddpg.errors import CompileError, ConfigError, EnvironmentFaultError, RunWarning, StorageError
 from ddpg.evaluation.episodes import TRAINING_FIRST_SEED, Evaluator
-from ddpg.fast.compiled import CompileError, cache_folder
+from ddpg.fast.compiled import cache_folder
 from ddpg.noise import make_noise, scheduled_sigma
 from ddpg.random_streams import RandomStreams
 from ddpg.replay import Batch, ReplayBuffer

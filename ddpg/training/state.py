@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ddpg.agent import Metrics
+from ddpg.errors import StateError
 from ddpg.runs.state_check import (
     COUNT,
-    StateError,
     Tensors,
     require_finite,
     require_like,

@@ -1,6 +1,6 @@
 """The second part of the lesson: two related networks, the critic and the actor of DDPG."""
 
-from ddpg.config.settings import ConfigError
+from ddpg.errors import ConfigError
 from ddpg.stops import STOPS
 from ddpg.tutorial.agent_seen import AgentSeen, Row, drawing, gradient_text, see
 from ddpg.tutorial.blocks import Code, Figure, Section, Table, Words

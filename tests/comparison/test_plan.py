@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from ddpg.comparison.plan import Plan
-from ddpg.config.settings import Config, ConfigError
+from ddpg.config.settings import Config
+from ddpg.errors import ConfigError
 from ddpg.stops import STOPS, Crossing, Effect, StopWarning, legal
 
 CONFIGS = Path(__file__).parent.parent.parent / "configs"

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from ddpg.config.settings import Config, ConfigError, help_text
+from ddpg.config.settings import Config, help_text
+from ddpg.errors import ConfigError
 
 CONFIGS = {
     file.stem: file

@@ -11,8 +11,9 @@ from gymnasium.utils.env_checker import check_env
 from numpy.typing import NDArray
 
 from ddpg import TrainingResult, evaluate, train
-from ddpg.config.settings import Config, ConfigError
+from ddpg.config.settings import Config
 from ddpg.environments.vector import Environments, make
+from ddpg.errors import ConfigError
 from ddpg.replay import Batch
 from ddpg.training.loop import Trainer
 from tests.environments.odd import LONG_EPISODE, REFUSED, SHAPES, identifier

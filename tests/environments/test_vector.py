@@ -8,10 +8,10 @@ from gymnasium.spaces import Box
 from gymnasium.vector import SyncVectorEnv
 
 from ddpg.agent import DDPG
-from ddpg.config.settings import Config, ConfigError
+from ddpg.config.settings import Config
 from ddpg.environments.pendulum import PendulumVectorEnv
 from ddpg.environments.vector import ActionScale, Environments, make
-from ddpg.errors import EnvironmentFaultError
+from ddpg.errors import ConfigError, EnvironmentFaultError
 from ddpg.random_streams import RandomStreams
 from ddpg.replay import Batch, ReplayBuffer
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from ddpg.cli.audit import UsageError, main
+from ddpg.cli.audit import main
 from ddpg.config.settings import Config
+from ddpg.errors import CheckpointError, UsageError
 from ddpg.evaluation.audit import SUBJECTS, run_subject, subject
 from ddpg.isolation import Grade, audit
-from ddpg.runs.checkpoint import CheckpointError
 from ddpg.training.loop import Trainer, train
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "audit.py"

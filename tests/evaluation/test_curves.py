@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from ddpg.config.settings import Config, ConfigError
+from ddpg.config.settings import Config
+from ddpg.errors import ConfigError
 from ddpg.evaluation.curves import draw_runs, read_curve
 from ddpg.runs.folder import RunFolder
 from ddpg.training.loop import train

@@ -6,8 +6,8 @@ import pytest
 from ddpg import ConfigError, evaluate, load_policy, train
 from ddpg.config.settings import Config
 from ddpg.environments.vector import make
+from ddpg.errors import CheckpointError
 from ddpg.evaluation.episodes import Evaluator, interquartile_mean, score
-from ddpg.runs.checkpoint import CheckpointError
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from ddpg.config.settings import Config, ConfigError
+from ddpg.config.settings import Config
+from ddpg.errors import ConfigError
 from ddpg.evaluation.weights import compare
 from ddpg.runs.weight_hash import fingerprints
 from ddpg.training.loop import Trainer, train

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from ddpg.agent import DDPG, Values
-from ddpg.config.settings import Config, ConfigError
-from ddpg.fast.compiled import CompileError
+from ddpg.config.settings import Config
+from ddpg.errors import CompileError, ConfigError
 from ddpg.replay import ReplayBuffer
 from ddpg.stops import STOPS, Crossing, Effect, StopWarning, legal
 from ddpg.stream import Stream

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ddpg.config.settings import Config
-from ddpg.runs.checkpoint import CheckpointError, DamagedCheckpointError
+from ddpg.errors import CheckpointError, DamagedCheckpointError
 from ddpg.training.loop import train
 from tests.faults.processes import differences, start_script
 

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from ddpg.config.settings import Config, ConfigError
+from ddpg.config.settings import Config
+from ddpg.errors import ConfigError
 from ddpg.evaluation.curves import read_curve
 from ddpg.evaluation.weights import compare
 from ddpg.runs.csv_log import RowsFile

@@ -14,10 +14,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from ddpg.config.settings import Config
-from ddpg.errors import RunError
+from ddpg.errors import CheckpointError, RunError
 from ddpg.evaluation.audit import run_subject
 from ddpg.evaluation.policy import load_actor
-from ddpg.runs.checkpoint import CheckpointError
 from ddpg.runs.folder import RunFolder
 from ddpg.training.loop import train
 from tests.cli.bad_input.harness import call, contents

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from ddpg.runs.checkpoint import CheckpointError, Checkpoints, DamagedCheckpointError
+from ddpg.runs.checkpoint import Checkpoints
+from ddpg.errors import CheckpointError, DamagedCheckpointError
 from ddpg.random_streams import RandomStreams
 from ddpg.replay import ReplayBuffer
 

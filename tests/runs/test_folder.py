@@ -4,7 +4,8 @@ import dataclasses
 
 import pytest
 
-from ddpg.config.settings import Config, ConfigError
+from ddpg.config.settings import Config
+from ddpg.errors import ConfigError
 from ddpg.runs.csv_log import RowsFile
 from ddpg.runs.folder import RunFolder
 

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from ddpg.config.settings import Config
-from ddpg.fast.compiled import CompiledPart, CompileError
+from ddpg.errors import CompileError
+from ddpg.fast.compiled import CompiledPart
 from ddpg.training.loop import Progress, TrainingResult, train
 
 pytestmark = [

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from ddpg import evaluate, load_policy
-from ddpg.config.settings import Config, ConfigError
-from ddpg.errors import DivergenceError, RunWarning
+from ddpg.config.settings import Config
+from ddpg.errors import ConfigError, DivergenceError, RunWarning
 from ddpg.runs.checkpoint import Checkpoints
 from ddpg.training.loop import Trainer, train
 

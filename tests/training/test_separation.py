@@ -9,7 +9,8 @@ import pytest
 from torch import nn
 
 from ddpg.agent import DDPG
-from ddpg.config.settings import Config, ConfigError
+from ddpg.config.settings import Config
+from ddpg.errors import ConfigError
 from ddpg.stops import STOPS, Crossing, Effect, Stop, StopWarning, legal
 from tests.parts import gradient_kind, make_agent, random_batch, same_bits, snapshot
 

@@ -17,11 +17,12 @@ from torch.profiler import ProfilerActivity, profile, record_function
 from ddpg.agent import DDPG
 from ddpg.comparison.report.reading import already_warned, read_folder
 from ddpg.comparison.report.variants import Update
-from ddpg.config.settings import Config, ConfigError
+from ddpg.config.settings import Config
 from ddpg.environments.vector import action_scale, make, observation_dim
+from ddpg.errors import ConfigError
 from ddpg.isolation.observe.saved_tensors import Amount, SavedTensors
 from ddpg.replay import Batch
-from ddpg.runs.files import whole_file
+from ddpg.runs.files import atomic_write
 from ddpg.training import separation
 
 FILE = "cost.csv"
@@ -101,7 +102,7 @@ def measure_cost(folder: Path) -> Path:
     finally:
         torch.set_num_threads(threads)
     output = folder / FILE
-    with whole_file(output) as part, part.open("w", newline="", encoding="utf-8") as file:
+    with atomic_write(output) as part, part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(_COLUMNS)
         writer.writerows([*cost.subject, *cost[1:]] for cost in costs)

@@ -10,8 +10,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ddpg.config.settings import Config, ConfigError
+from ddpg.config.settings import Config
 from ddpg.config.yaml_file import read_settings
+from ddpg.errors import BrokenRunError, ConfigError
 from ddpg.runs.csv_log import number, read_rows
 from ddpg.runs.folder import RunFolder
 from ddpg.runs.tracking import LOSS_ACTOR, LOSS_CRITIC, RETURN_EVALUATION, VALUE_Q, VALUE_TARGET
@@ -23,10 +24,6 @@ _OURS = {PICTURES, SUMMARY}
 """Folders that a report writes beside the runs."""
 
 _NEEDED = (RETURN_EVALUATION, LOSS_CRITIC, LOSS_ACTOR, VALUE_Q, VALUE_TARGET)
-
-
-class BrokenRunError(ValueError):
-    """A run cannot be read whole; the message is the reason, in a few words."""
 
 
 class Series(NamedTuple):

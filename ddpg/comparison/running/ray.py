@@ -18,7 +18,8 @@ from ddpg.comparison.plan import Task
 from ddpg.comparison.running.events import Advanced, Event, Schedule
 from ddpg.comparison.running.task import Ending, Outcome, attempt, describe
 from ddpg.comparison.running.transfer import contents, pack, unpack
-from ddpg.config.settings import Config, ConfigError
+from ddpg.config.settings import Config
+from ddpg.errors import ConfigError
 from ddpg.runs.checkpoint import Checkpoints
 from ddpg.training.interrupt import InterruptFlag
 from ddpg.training.loop import Progress

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ddpg.config.settings import ConfigError
+from ddpg.errors import ConfigError
 from ddpg.isolation.observe.saved_tensors import Amount, SavedTensors
 from ddpg.stops import Crossing, build
 from ddpg.tutorial import agent_seen, layers_seen

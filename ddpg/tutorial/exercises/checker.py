@@ -9,15 +9,12 @@ from types import ModuleType
 
 import torch
 
+from ddpg.errors import ExerciseError
 from ddpg.isolation import Report, audit
 from ddpg.tutorial.agent_seen import gradient_text
 from ddpg.tutorial.exercises.registry import EXERCISES, Exercise
 
 _FOLDER = Path(__file__).parent
-
-
-class ExerciseError(ValueError):
-    """A file that cannot be checked; the message says why."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from ddpg.comparison.report.cost import measure_cost, read_cost
-from ddpg.config.settings import ConfigError
+from ddpg.errors import ConfigError
 from tests.comparison.report.written_runs import write_run
 
 

@@ -10,7 +10,7 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from ddpg.comparison.report.page import write_report
-from ddpg.config.settings import ConfigError
+from ddpg.errors import ConfigError
 from tests.comparison.report.written_runs import GRADES, write_run
 
 LEAKY = {**GRADES, "critic_update/critic_target": 3, "critic_update/actor_target": 3}

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ddpg.comparison.report.reading import BrokenRunError, read_folder, read_run
-from ddpg.config.settings import ConfigError
+from ddpg.comparison.report.reading import read_folder, read_run
+from ddpg.errors import BrokenRunError, ConfigError
 from tests.comparison.report.written_runs import write_run
 
 

@@ -14,8 +14,9 @@ import pytest
 from ddpg.comparison.plan import Plan
 from ddpg.comparison.running.schedule import run
 from ddpg.comparison.running.transfer import contents, pack, unpack
-from ddpg.config.settings import Config, ConfigError
+from ddpg.config.settings import Config
 from ddpg.config.yaml_file import read_settings
+from ddpg.errors import ConfigError
 from ddpg.training.loop import train
 from tests.comparison.running import failing
 from tests.comparison.running.test_schedule import SMALL, failing_variant, metrics

@@ -9,7 +9,8 @@ import yaml
 from ddpg.comparison.folder import ComparisonFolder
 from ddpg.comparison.plan import Plan
 from ddpg.comparison.running.schedule import Result, Status, run
-from ddpg.config.settings import Config, ConfigError
+from ddpg.config.settings import Config
+from ddpg.errors import ConfigError
 from ddpg.training.loop import train
 from tests.comparison.running import failing
 
