@@ -38,6 +38,8 @@ RULES = {
         re.IGNORECASE,
     ),
 }
+_OWN = ("prose.py", "test_prose.py")
+"""Files that quote the words."""
 OPENING = re.compile(r"(?:What|How|Where|Whether|Which|Why|Who|Whose|Whom)\b")
 
 
@@ -67,7 +69,7 @@ def violations(file: Path) -> Iterator[Violation]:
 def documents() -> list[Path]:
     """Files that the style covers."""
     patterns = ("*.md", "docs/**/*.md", "ddpg/**/*.py", "benchmarks/**/*.py", "scripts/*.py")
-    tests = (file for file in ROOT.glob("tests/**/*.py") if file != Path(__file__))
+    tests = (file for file in ROOT.glob("tests/**/*.py") if file.name not in _OWN)
     return sorted([*(file for pattern in patterns for file in ROOT.glob(pattern)), *tests])
 
 
