@@ -22,11 +22,13 @@ _COUNT = "(?:an?|one|two|three|four|five|eight|ten|some|many|\\d[\\d,.]*)"
 _COUNTED = (
     "(?:bytes|charts|columns|curves|episodes|evaluations|files|gradients|graphs|lines|MiB|ms|"
     "microseconds|milliseconds|nanoseconds|numbers|parameters|points|processes|rounds|rows|runs|"
-    "samples|seconds|seeds|steps|times|updates|us|values|µs)"
+    "seconds|seeds|steps|times|updates|us|values|µs)"
 )
+_SMALL = "(?:and|as|at|but|by|for|from|has|if|in|is|of|on|or|than|that|to|with)"
 RULES = {
     "write 'per' in a distributive": re.compile(
-        rf"\b{_COUNT} [\w-]+ an? {_UNIT}\b|\b{_COUNTED} an? {_UNIT}\b|\b(?:one|each) an? {_UNIT}\b"
+        rf"\b{_COUNT} (?!{_SMALL}\b)[\w-]+ an? {_UNIT}\b|\b(?:one|each) an? {_UNIT}\b|"
+        rf"\b\d[\d,.]* {_COUNTED} an? {_UNIT}\b|\b{_COUNTED} an? (?:second|minute|hour|step)\b"
     ),
     "things do not tell": re.compile(r"\b(?:tell|tells|told|telling)\b", re.IGNORECASE),
     "name the context manager": re.compile(r"\bInside,"),
