@@ -14,6 +14,7 @@ from ddpg.errors import UsageError
 from ddpg.isolation.auditing import audit
 from ddpg.isolation.contract import Contract, ContractError
 from ddpg.isolation.report import Report
+from ddpg.runs.files import write_file
 
 KEPT, BROKEN, USAGE = 0, 1, 2
 Subject = tuple[Contract, Mapping[str, Callable[[], Any]]]
@@ -106,14 +107,10 @@ def _described(error: Exception) -> str:
 
 def _write(parser: argparse.ArgumentParser, path: Path, content: str) -> None:
     """The whole file or none."""
-    part = path.with_name(f"{path.name}.part")
     try:
-        part.write_text(content, encoding="utf-8")
-        part.replace(path)
+        write_file(path, content)
     except OSError as error:
         _fail(parser, f"{path} cannot be written: {error.strerror}")
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _fail(parser: argparse.ArgumentParser, sentence: str) -> NoReturn:

@@ -8,7 +8,7 @@ from typing import TypeVar
 from rich.console import Console
 
 from ddpg.cli.parser import OneSentenceParser, fail
-from ddpg.runs.files import atomic_write
+from ddpg.runs.files import write_file
 from ddpg.tutorial import lesson, page, terminal
 from ddpg.tutorial.blocks import Figure, Section
 from ddpg.tutorial.claims import table as claims_table
@@ -117,8 +117,7 @@ def _graphs(sections: Sequence[Section], folder: Path) -> int:
 
 
 def _write(path: Path, content: bytes) -> None:
-    with atomic_write(path) as unfinished:
-        unfinished.write_bytes(content)
+    write_file(path, content)
 
 
 def _written(write: Callable[[], Result]) -> Result:

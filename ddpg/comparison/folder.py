@@ -11,6 +11,7 @@ from ddpg.comparison.plan import Plan, Task
 from ddpg.config.yaml_file import read_settings, settings_text
 from ddpg.errors import ConfigError
 from ddpg.runs.checkpoint import Checkpoints
+from ddpg.runs.files import atomic_folder
 from ddpg.runs.folder import RunFolder
 
 _MAY_MOVE = ("name", "runs")
@@ -54,19 +55,13 @@ class ComparisonFolder:
                 "allowed: a new name"
             )
         try:
-            self.path.mkdir(parents=True)
+            with atomic_folder(self.path) as unfinished:
+                plan = settings_text(self.plan.to_dict())
+                (unfinished / self.plan_file.name).write_text(plan, encoding="utf-8")
         except OSError as error:
             raise ConfigError(
                 f"runs is {self.plan.runs!r}, where no folder can be made: {error.strerror}"
             ) from error
-        unfinished = self.path / "comparison.yaml.unfinished"
-        try:
-            unfinished.write_text(settings_text(self.plan.to_dict()), encoding="utf-8")
-        except OSError:
-            unfinished.unlink(missing_ok=True)
-            self.path.rmdir()
-            raise
-        unfinished.replace(self.plan_file)
 
     def _check_same_plan(self, stored: dict[str, Any]) -> None:
         new = yaml.safe_load(settings_text(self.plan.to_dict()))

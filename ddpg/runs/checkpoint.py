@@ -8,7 +8,6 @@ the moment that its `manifest-<step>.json`, which names its files and their chec
 import hashlib
 import io
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -16,7 +15,7 @@ from typing import Any, Literal, NamedTuple
 import torch
 from pydantic import BaseModel, ConfigDict, NonNegativeInt
 
-from ddpg.runs.files import names_path
+from ddpg.runs.files import UNFINISHED, flush_folder, names_path, write_file
 from ddpg.replay import ReplayBuffer
 
 FORMAT = 2
@@ -114,7 +113,9 @@ class Checkpoints:
             made_of=self.made_of,
         )
         text = json.dumps({**manifest.model_dump(), "sha256": manifest.sha256()})
-        _write(self._path(step), text.encode())
+        write_file(self._path(step), text, flush_name=False)
+        with names_path(self.folder):
+            flush_folder(self.folder)
         self._pieces = pieces
         self._chain.append(step)
         self._drop_all_but_newest()
@@ -251,7 +252,7 @@ class Checkpoints:
         buffer = io.BytesIO()
         torch.save(value, buffer)
         content = buffer.getbuffer()
-        _write(self.folder / name, content)
+        write_file(self.folder / name, content, flush_name=False)
         return hashlib.sha256(content).hexdigest()
 
     def _read_torch(self, name: str, sha256: str) -> Any:
@@ -278,9 +279,11 @@ class Checkpoints:
         needed = set()
         for step in self._chain:
             needed |= self._files(step)
-        for file in [*self.folder.glob("*.pt"), *self.folder.glob("*.unfinished")]:
-            if file.name not in needed:
-                file.unlink()
+        # `*.unfinished` is what earlier versions of ddpg left behind when they were killed.
+        for pattern in ("*.pt", f"{UNFINISHED}*", "*.unfinished"):
+            for file in self.folder.glob(pattern):
+                if file.name not in needed:
+                    file.unlink()
 
     def _files(self, step: int) -> set[str]:
         """The files of a checkpoint; none of one that is damaged, and can bring nothing back."""
@@ -302,17 +305,3 @@ def _rows(replay: ReplayBuffer, first: int, last: int) -> torch.Tensor:
     positions = torch.arange(first, last) % replay.capacity
     return replay.rows[:, positions.to(replay.rows.device)].cpu()
 
-
-def _write(path: Path, content: bytes | memoryview) -> None:
-    """Give `path` its content all at once: written beside it, flushed to disk, then renamed."""
-    unfinished = path.with_name(path.name + ".unfinished")
-    with names_path(path):
-        try:
-            with unfinished.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            unfinished.replace(path)
-        except OSError:
-            unfinished.unlink(missing_ok=True)
-            raise

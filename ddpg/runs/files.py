@@ -1,49 +1,86 @@
-"""Atomic writes: a file is complete on disk or it is not there."""
+"""Atomic writes: a file or folder is complete on disk or it is not there."""
 
 import os
+import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-UNFINISHED = "-unfinished"
-"""End of the stem of a file that is being written."""
+UNFINISHED = ".unfinished-"
+"""Start of the name of a file or folder that is being written; no pattern of a result matches."""
 
 
 @contextmanager
-def atomic_write(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path, flush_name: bool = True) -> Iterator[Path]:
     """Context manager: yield a temporary path beside `path`, with its suffix, then rename it.
 
     The file is flushed to disk before the rename and its folder after it. If the block raises,
     `path` is unchanged and the temporary file is deleted.
 
+    Args:
+        path: the file.
+        flush_name: False leaves the folder to one `flush_folder` after several files.
+
     Raises:
         OSError: the file cannot be written; `filename` is `path`.
     """
-    unfinished = path.with_stem(path.stem + UNFINISHED)
+    unfinished = path.with_name(UNFINISHED + path.name)
     with names_path(path):
         try:
             yield unfinished
             _flush(unfinished)
             unfinished.replace(path)
-            flush_folder(path.parent)
+            if flush_name:
+                flush_folder(path.parent)
         finally:
             unfinished.unlink(missing_ok=True)
 
 
-def write_file(path: Path, content: bytes | memoryview | str) -> None:
-    """Write `content` atomically; text is UTF-8.
+def write_file(path: Path, content: bytes | memoryview | str, flush_name: bool = True) -> None:
+    """Write `content` atomically, text as UTF-8. See `atomic_write`.
 
     Raises:
         OSError: the file cannot be written; `filename` is `path`.
     """
-    with atomic_write(path) as unfinished:
+    with atomic_write(path, flush_name) as unfinished:
         unfinished.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """Context manager: yield a new temporary folder beside `path`, then rename it to `path`.
+
+    Parents are created. If the block raises, `path` is not created and the temporary folder is
+    deleted.
+
+    Raises:
+        OSError: the folder cannot be created, or `path` is not empty; `filename` is `path`.
+    """
+    # The token keeps apart two processes that try the same name.
+    unfinished = path.with_name(f"{UNFINISHED}{path.name}-{secrets.token_hex(4)}")
+    with names_path(path):
+        try:
+            unfinished.mkdir(parents=True)
+            yield unfinished
+            flush_tree(unfinished)
+            unfinished.rename(path)
+            flush_folder(path.parent)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def flush_folder(folder: Path) -> None:
     """Flush the entries of a folder to disk, so that a rename survives a power loss."""
     if os.name == "posix":  # Windows cannot open a folder.
         _flush(folder)
+
+
+def flush_tree(folder: Path) -> None:
+    """Flush to disk every file and folder below `folder`, then `folder` itself."""
+    for path in folder.rglob("*"):
+        (flush_folder if path.is_dir() else _flush)(path)
+    flush_folder(folder)
 
 
 @contextmanager
@@ -56,7 +93,8 @@ def names_path(path: Path) -> Iterator[None]:
 
 
 def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
+    # Windows flushes only a file that is open for writing.
+    descriptor = os.open(path, os.O_RDONLY if os.name == "posix" else os.O_RDWR)
     try:
         os.fsync(descriptor)
     finally:

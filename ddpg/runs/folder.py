@@ -3,12 +3,12 @@
 import dataclasses
 import itertools
 import os
-import shutil
 from pathlib import Path
 from typing import Self
 
 from ddpg.config.settings import Config
 from ddpg.errors import ConfigError
+from ddpg.runs.files import atomic_folder, write_file
 from ddpg.config.yaml_file import read_settings
 
 _MAY_CHANGE_ON_RESUME = {
@@ -59,20 +59,15 @@ class RunFolder:
                     f"name is {config.name!r}, and {folder.path} exists; allowed: a new name, or "
                     "resume, which goes on with it"
                 )
-            # A run is a folder with settings in it from its first moment.
-            unfinished = cls(runs / f".{name}.{os.getpid()}.unfinished")
             try:
-                unfinished.path.mkdir(parents=True)
-                unfinished._write_config(dataclasses.replace(config, name=name))
                 # Fails if another run has taken the name meanwhile.
-                unfinished.path.rename(folder.path)
+                with atomic_folder(folder.path) as unfinished:
+                    text = dataclasses.replace(config, name=name).to_yaml()
+                    cls(unfinished).config_file.write_text(text, encoding="utf-8")
             except OSError as error:
                 raise ConfigError(
                     f"runs is {config.runs!r}, where no folder can be made: {error.strerror}"
                 ) from error
-            finally:
-                # There is none left where it has its name.
-                shutil.rmtree(unfinished.path, ignore_errors=True)
             return folder
         raise AssertionError("unreachable: the names are endless")
 
@@ -98,16 +93,11 @@ class RunFolder:
         """Put what `config` changes on resume into `config.yaml`, for the next time."""
         lasting = dataclasses.replace(config, resume=False, resume_from="newest")
         if lasting != self.stored_config():
-            self._write_config(lasting)
+            write_file(self.config_file, lasting.to_yaml())
 
     def was_tracked(self) -> bool:
         """Whether the run has written any row of its curves."""
         return self.metrics_file.is_file() and self.metrics_file.read_bytes().count(b"\n") > 1
-
-    def _write_config(self, config: Config) -> None:
-        unfinished = self.path / f"{self.config_file.name}.unfinished"
-        unfinished.write_text(config.to_yaml(), encoding="utf-8")
-        unfinished.replace(self.config_file)
 
     def load_config(self, env: str | None = None) -> Config:
         """The settings of the run, to make its environment.

@@ -50,7 +50,7 @@ def test_a_run_that_is_killed_again_and_again_ends_as_if_it_never_was(tmp_path: 
             process.kill()
         process.join(300)
         assert process.exitcode == -signal.SIGKILL
-        in_checkpoint += any(folder.glob("checkpoints/*.unfinished"))
+        in_checkpoint += any(folder.glob("checkpoints/.unfinished-*"))
     assert in_checkpoint >= KILLS // 10
     reached = Checkpoints(folder / "checkpoints").latest_step()
     assert reached is not None

@@ -80,7 +80,7 @@ def test_a_write_that_fails_leaves_the_last_checkpoint_whole(tmp_path):
     add(replay, 4)
     with pytest.raises(AttributeError, match="local"):
         checkpoints.save(2, {"number": lambda: None}, replay)
-    assert not list(tmp_path.glob("*.unfinished"))
+    assert not list(tmp_path.glob(".unfinished-*"))
     loaded = make_replay()
     assert checkpoints.load(loaded)["number"] == 1
     assert loaded.added == 4
@@ -145,5 +145,21 @@ def test_a_file_is_on_the_disk_before_it_gets_its_name_and_the_manifest_is_the_l
         "manifest-000000000001.json",
     ]
     assert done == [
-        each for file in files for each in (f"flushed {file}.unfinished", f"named {file}")
+        *(each for file in files for each in (f"flushed .unfinished-{file}", f"named {file}")),
+        f"flushed {tmp_path.name}",
     ]
+
+
+def test_what_a_killed_writer_left_is_no_checkpoint_and_the_next_save_deletes_it(tmp_path):
+    checkpoints, replay = Checkpoints(tmp_path), make_replay()
+    checkpoints.save(1, {"number": 1}, replay)
+    name = "manifest-000000000002.json"
+    # The second is of earlier versions of ddpg.
+    left = [tmp_path / f".unfinished-{name}", tmp_path / f"{name}.unfinished"]
+    left.append(tmp_path / ".unfinished-state-000000000002.pt")
+    for file in left:
+        file.write_bytes(b"{")
+    assert Checkpoints(tmp_path).steps() == [1]
+    checkpoints.save(3, {"number": 3}, replay)
+    assert not [file for file in left if file.exists()]
+    assert checkpoints.load_state()["number"] == 3

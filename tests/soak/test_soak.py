@@ -36,7 +36,7 @@ def test_twenty_thousand_steps_take_no_more_memory_and_bounded_files(tmp_path):
     assert result.bytes_per_step["checkpoints"] == pytest.approx(0, abs=10)
     assert 0 < result.bytes_per_step["csv"] < 20
     assert 0 < result.bytes_per_step["tensorboard"] < 50
-    assert list(Path(tmp_path / "soak" / "checkpoints").glob("*.unfinished")) == []
+    assert list(Path(tmp_path / "soak" / "checkpoints").glob(".unfinished-*")) == []
 
 
 def sampled(memory: float, slower: float) -> list[Sample]:

@@ -24,6 +24,7 @@ from ddpg.comparison.report.summary_runs import write_summary_runs
 from ddpg.comparison.report.tables import Figure, Return, figures, returns, write_table
 from ddpg.comparison.report.variants import Section, sections
 from ddpg.evaluation.confidence import REPETITIONS
+from ddpg.runs.files import flush_folder, flush_tree
 
 PAGE = "report.html"
 FIGURES = "figures.csv"
@@ -81,11 +82,13 @@ def _whole_report(folder: Path) -> Iterator[Path]:
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir()
         yield unfinished
+        flush_tree(unfinished)
         for part in (PICTURES, SUMMARY, FIGURES, RETURNS, PAGE):
             if (folder / part).is_dir():
                 shutil.rmtree(folder / part)
             if (unfinished / part).exists():
                 (unfinished / part).replace(folder / part)
+        flush_folder(folder)
     except OSError as error:
         raise OSError(
             error.errno, error.strerror or str(error), f"the report in {folder}"

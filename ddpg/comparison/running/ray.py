@@ -21,6 +21,8 @@ from ddpg.comparison.running.transfer import contents, pack, unpack
 from ddpg.config.settings import Config
 from ddpg.errors import ConfigError
 from ddpg.runs.checkpoint import Checkpoints
+from ddpg.runs.files import write_file
+from ddpg.runs.folder import RunFolder
 from ddpg.training.interrupt import InterruptFlag
 from ddpg.training.loop import Progress
 
@@ -147,7 +149,7 @@ class _Attempt:
             return
         unpack(packed, self.folder)
         # The worker's own has the folder in which it worked.
-        (self.folder / "config.yaml").write_text(self.task.config.to_yaml(), encoding="utf-8")
+        write_file(RunFolder(self.folder).config_file, self.task.config.to_yaml())
 
 
 def _work(

@@ -14,6 +14,7 @@ from ddpg.comparison.running.ray import connected, run_on_ray
 from ddpg.comparison.running.task import Ending, describe
 from ddpg.environments.vector import Environments
 from ddpg.runs.checkpoint import Checkpoints
+from ddpg.runs.files import write_file
 from ddpg.training.device import resolve_device
 from ddpg.training.interrupt import InterruptFlag
 
@@ -131,7 +132,7 @@ class _Follower:
         try:
             file = self.folder.error_file(task)
             file.parent.mkdir(exist_ok=True)
-            file.write_text(error + "\n", encoding="utf-8")
+            write_file(file, error + "\n")
         except OSError as unwritten:
             self.failures[task.name] += f"; {describe(unwritten)}"
         self._tell()

@@ -6,6 +6,8 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from ddpg.runs.files import flush_folder, write_file
+
 _LISTING = "listing.json"
 
 Known = Mapping[str, tuple[int, int]]
@@ -37,9 +39,9 @@ def unpack(packed: bytes, folder: Path) -> None:
             if not target.resolve().is_relative_to(folder.resolve()):
                 raise ValueError(f"a file of a run is called {name!r}, which lies outside of it")
             target.parent.mkdir(parents=True, exist_ok=True)
-            unfinished = target.with_name(target.name + ".unfinished")
-            unfinished.write_bytes(archive.read(name))
-            unfinished.replace(target)
+            write_file(target, archive.read(name), flush_name=False)
+    for parent in {(folder / name).parent for name in arrived}:
+        flush_folder(parent)
     dropped = [name for name in contents(folder) if name not in listing]
     # Manifests go first, so that none names a file that is gone.
     for name in sorted(dropped, key=lambda name: not Path(name).name.startswith("manifest-")):
