@@ -1,8 +1,8 @@
-"""The form of a case: a mistake as somebody reported it, and what the audit must say of it.
+"""Cases of the corpus: one reported mistake per file, with the findings that the audit must make.
 
-A file `<class letter>/<slug>.py` holds one case: `CASE`, and the functions `broken()` and
-`mended()`, or `example()` if the report was a false alarm. Each function builds fresh networks and
-returns the contract and the updates that `audit` takes.
+A file `<class letter>/<slug>.py` defines `CASE` and the functions `broken()` and `fixed()`, or
+`CASE` and `example()` if the report was a false alarm. Each function builds new networks and
+returns the contract and the updates, the arguments of `audit`.
 """
 
 import importlib
@@ -20,12 +20,12 @@ Example = Callable[[], tuple[Contract, Updates]]
 
 @dataclass(frozen=True)
 class Expected:
-    """A finding that the audit must make.
+    """Finding that the audit must make.
 
     Attributes:
-        loss: the term, where the case names its loss terms.
-        entry: part of the source line where the finding's path enters the module, or where the
-            path of a starved one ends; empty if the case does not say.
+        loss: Loss term; None if the case names no terms.
+        entry: Part of the source line where the path enters the module, or where it ends if the
+            module is starved. Empty: not checked.
     """
 
     update: str
@@ -42,13 +42,13 @@ class Case:
     """One reported mistake, or one report that was a false alarm.
 
     Attributes:
-        identifier: the mistake class and a number; several mistakes of one report share it.
-        mistake_class: one letter, A to N.
-        algorithm: as the report names it.
-        url: address of the report.
-        expected: every finding that the broken example has; empty for a false alarm.
-        false_alarm: the reported code is clean.
-        reason: why a false alarm is one.
+        identifier: Mistake class and a number, shared by several mistakes of one report.
+        mistake_class: One letter, A to N.
+        algorithm: Name of the algorithm in the report.
+        url: Address of the report.
+        expected: All findings of the broken example. Empty for a false alarm.
+        false_alarm: True if the reported code has no gradient mistake.
+        reason: Why the report is a false alarm. Empty for a mistake.
     """
 
     identifier: str
@@ -62,30 +62,30 @@ class Case:
     def __post_init__(self) -> None:
         if self.false_alarm == bool(self.expected) or self.false_alarm != bool(self.reason):
             raise ValueError(
-                f"{self.identifier}: a false alarm has a reason and expects nothing, "
-                "every other case expects at least one finding"
+                f"{self.identifier}: a false alarm needs a reason and no expected findings, "
+                "a mistake needs at least one expected finding and no reason"
             )
 
 
 @dataclass(frozen=True)
-class Filed:
-    """A case with the file that it stands in: `name` is `<class letter>/<slug>`."""
+class CaseFile:
+    """A case and the module that defines it: `name` is `<class letter>/<slug>`."""
 
     name: str
     case: Case
     module: ModuleType
 
     def example(self, which: str) -> Example:
-        """The function `broken`, `mended` or `example` of the file."""
+        """Return the function `broken`, `fixed` or `example` of the file."""
         return getattr(self.module, which)
 
 
-def collect() -> list[Filed]:
-    """Every case of the corpus, in the order of its file names."""
+def collect() -> list[CaseFile]:
+    """Import all cases of the corpus, sorted by file name."""
     folder = Path(__file__).parent
     names = sorted(f"{path.parent.name}/{path.stem}" for path in folder.glob("[a-n]/*.py"))
-    filed = []
+    case_files = []
     for name in names:
         module = importlib.import_module(f"{__package__}.{name.replace('/', '.')}")
-        filed.append(Filed(name, module.CASE, module))
-    return filed
+        case_files.append(CaseFile(name, module.CASE, module))
+    return case_files

@@ -1,4 +1,4 @@
-"""What the audit said of a case, beside what it should have said."""
+"""Findings of the audit on an example, compared with the expected ones."""
 
 from dataclasses import dataclass
 
@@ -8,26 +8,29 @@ from tests.isolation.corpus.case import Example, Expected
 
 @dataclass(frozen=True)
 class Outcome:
-    """The expected findings that were made and missed, and the findings that nobody expected."""
+    """Expected findings that the audit made and missed, and findings that were not expected."""
 
-    found: tuple[Expected, ...]
+    made: tuple[Expected, ...]
     missed: tuple[Expected, ...]
-    false: tuple[Finding, ...]
+    unexpected: tuple[Finding, ...]
 
 
-def outcome(example: Example, expected: tuple[Expected, ...] = ()) -> Outcome:
-    """Audits an example. A finding is false if it is none of the expected ones."""
+def audit_example(example: Example, expected: tuple[Expected, ...] = ()) -> Outcome:
+    """Audit an example and compare its findings with `expected`."""
     findings = audit(*example()).findings
-    found = tuple(each for each in expected if any(_matches(each, one) for one in findings))
+    made = tuple(each for each in expected if any(_matches(each, one) for one in findings))
     return Outcome(
-        found=found,
-        missed=tuple(each for each in expected if each not in found),
-        false=tuple(one for one in findings if not any(_matches(each, one) for each in expected)),
+        made=made,
+        missed=tuple(each for each in expected if each not in made),
+        unexpected=tuple(
+            one for one in findings if not any(_matches(each, one) for each in expected)
+        ),
     )
 
 
 def _matches(expected: Expected, finding: Finding) -> bool:
-    wanted = (expected.update, expected.module, expected.verdict, expected.grade, expected.kind)
-    made = (finding.update, finding.module, finding.verdict, finding.grade, finding.kind)
+    fields = ("update", "module", "verdict", "grade", "kind", "loss")
     entry = finding.path.entry if finding.path else ""
-    return wanted == made and finding.loss == expected.loss and expected.entry in entry
+    return expected.entry in entry and all(
+        getattr(expected, field) == getattr(finding, field) for field in fields
+    )

@@ -1,4 +1,4 @@
-"""What the cases share: small networks and batches, the same at every call."""
+"""Small networks and batches for the cases, identical at every call."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -6,13 +6,13 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-STATE, ACTION, CHOICES = 3, 2, 4  # dimensions of a state and an action, number of discrete actions
+STATE, ACTION, CHOICES = 3, 2, 4  # size of a state, size of an action, count of discrete actions
 
 
 def mlp(*sizes: int, seed: int = 0, output: nn.Module | None = None) -> nn.Sequential:
-    """A perceptron: linear layers of `sizes` with Tanh between them, then `output` if given.
+    """Build a perceptron: linear layers of `sizes` with Tanh between them, then `output`.
 
-    Tanh leaves no unit dead, so that a gradient is zero only where a case makes it so.
+    Tanh has no dead units, so a gradient is exactly zero only where a case causes it.
     """
     layers: list[nn.Module] = []
     with torch.random.fork_rng(devices=[]):
@@ -24,22 +24,22 @@ def mlp(*sizes: int, seed: int = 0, output: nn.Module | None = None) -> nn.Seque
 
 
 def actor_network(seed: int = 1) -> nn.Sequential:
-    """States to actions in [-1, 1]: `[batch, STATE]` to `[batch, ACTION]`."""
+    """Build a network from `[batch, STATE]` to actions `[batch, ACTION]` in [-1, 1]."""
     return mlp(STATE, 8, ACTION, seed=seed, output=nn.Tanh())
 
 
 def q_network(seed: int = 2) -> nn.Sequential:
-    """States to one value a discrete action: `[batch, STATE]` to `[batch, CHOICES]`."""
+    """Build a network from `[batch, STATE]` to values `[batch, CHOICES]` of discrete actions."""
     return mlp(STATE, 8, CHOICES, seed=seed)
 
 
 def value_network(seed: int = 3) -> nn.Sequential:
-    """States to their value: `[batch, STATE]` to `[batch, 1]`."""
+    """Build a network from `[batch, STATE]` to state values `[batch, 1]`."""
     return mlp(STATE, 8, 1, seed=seed)
 
 
 class Critic(nn.Module):
-    """`[batch, STATE]` and `[batch, ACTION]` to the value of the action, `[batch, 1]`."""
+    """Network from `[batch, STATE]` and `[batch, ACTION]` to action values `[batch, 1]`."""
 
     def __init__(self, seed: int = 2) -> None:
         super().__init__()
@@ -51,8 +51,11 @@ class Critic(nn.Module):
 
 @dataclass(frozen=True)
 class Batch:
-    """Transitions: states `[batch, STATE]`, actions `[batch, ACTION]`, choices `[batch, 1]` (whole
-    numbers below CHOICES), rewards and terminated `[batch, 1]`, next states `[batch, STATE]`."""
+    """Transitions.
+
+    Shapes: states and next states `[batch, STATE]`, actions `[batch, ACTION]`, rewards, terminated
+    and choices (discrete actions, integers below CHOICES) `[batch, 1]`.
+    """
 
     states: Tensor
     actions: Tensor
@@ -63,7 +66,7 @@ class Batch:
 
 
 def random_batch(seed: int = 7, size: int = 6) -> Batch:
-    """A batch of random transitions, the same for the same seed."""
+    """Return random transitions, identical for the same seed."""
     generator = torch.Generator().manual_seed(seed)
 
     def normal(width: int) -> Tensor:
@@ -80,7 +83,7 @@ def random_batch(seed: int = 7, size: int = 6) -> Batch:
 
 
 def polyak(target: nn.Module, online: nn.Module, tau: float = 0.05) -> None:
-    """Moves `target` a share `tau` of the way to `online`."""
+    """Move `target` towards `online` by the fraction `tau`."""
     with torch.no_grad():
         for slow, fast in zip(target.parameters(), online.parameters(), strict=True):
             slow.lerp_(fast, tau)

@@ -1,4 +1,4 @@
-"""What the cases about modes share: networks that behave differently in train and in eval mode."""
+"""Networks with BatchNorm, for the cases about train and eval mode."""
 
 import torch
 from torch import Tensor, nn
@@ -7,12 +7,12 @@ from tests.isolation.corpus.parts import ACTION, STATE, mlp
 
 
 def normalized(*sizes: int, seed: int = 0, output: nn.Module | None = None) -> nn.Sequential:
-    """A perceptron as `mlp` makes it, with BatchNorm over its inputs."""
+    """Build the perceptron of `mlp` with BatchNorm over its inputs."""
     return nn.Sequential(nn.BatchNorm1d(sizes[0]), *mlp(*sizes, seed=seed, output=output))
 
 
 class NormalizedCritic(nn.Module):
-    """The value of a state and a continuous action, with BatchNorm over the states."""
+    """Network from states and continuous actions to action values, BatchNorm over the states."""
 
     def __init__(self, seed: int = 2) -> None:
         super().__init__()

@@ -1,10 +1,13 @@
-"""Prints what the audit finds in the corpus: `python -m tests.isolation.corpus.table`.
+"""Print the audit's findings on the corpus: `python -m tests.isolation.corpus.table`.
 
-First a line a class of mistake, with the kinds of finding that it shows in; then a line a case,
-with the kinds found on the broken example, the expected findings that were made, and the findings
-that nobody expected, on the broken example, its mended twin or the false alarm. Last recall
-(expected findings made, of all expected) and precision (expected findings made, of those and the
-false ones). Both tables are Markdown. Exit status 1 unless recall and precision are 1.
+Prints two Markdown tables and one line:
+
+1. one row per class of mistake: number of cases and the kinds of finding;
+2. one row per case: kinds of finding, and the number of expected, made and unexpected findings;
+3. recall (expected findings made / all expected findings) and precision (expected findings made /
+   all findings made).
+
+The exit status is 0 if recall and precision are 1, else 1.
 """
 
 import sys
@@ -16,102 +19,103 @@ from rich.box import MARKDOWN
 from rich.console import Console
 from rich.table import Table
 
-from tests.isolation.corpus.case import Filed, collect
-from tests.isolation.corpus.outcome import Outcome, outcome
+from tests.isolation.corpus.case import CaseFile, collect
+from tests.isolation.corpus.outcome import Outcome, audit_example
 
-MEANINGS = {
+MISTAKES = {
     "A": "no stop-gradient on the TD target",
     "B": "value, advantage or coefficient not detached",
-    "C": "over-cut: a network that should learn gets nothing",
-    "D": "a gradient left in, or handed to, another network's optimizer",
+    "C": "cut too much: a network that should learn gets no gradient",
+    "D": "a gradient left in another network, or applied by its optimizer",
     "E": "shared encoder trained by the wrong loss, by both, or twice",
     "F": "optimizer membership: foreign, missing, twice",
-    "G": "stale optimizer after replacing or loading",
-    "H": "aliasing: the target is the online network, a tie made or broken",
-    "I": "target sync writes the wrong network, or not all of it",
+    "G": "stale optimizer after networks were replaced or loaded",
+    "H": "aliasing: the target is the online network, or ties are wrong",
+    "I": "target sync writes the wrong network, or only a part",
     "J": "parameters stepped between forward and backward",
-    "K": "inference tensors or live graphs kept between updates",
+    "K": "inference tensors or live graphs stored between updates",
     "L": "train, eval and no_grad confused",
-    "M": "zero gradient is not no gradient: momentum, weight decay",
-    "N": "reachable, and the gradient exactly zero",
+    "M": "zero gradients instead of None: momentum and weight decay apply",
+    "N": "reachable, but the gradient is exactly zero",
 }
 
 
 @dataclass(frozen=True)
-class Row:
-    """A case and its outcomes: of the broken example and the mended twin, or of the false alarm."""
+class CaseOutcome:
+    """A case and its outcomes: broken example and fixed twin, or the false alarm alone."""
 
-    filed: Filed
+    case_file: CaseFile
     outcomes: tuple[Outcome, ...]
 
     @property
-    def found(self) -> int:
-        return sum(len(each.found) for each in self.outcomes)
+    def made(self) -> int:
+        return sum(len(each.made) for each in self.outcomes)
 
     @property
-    def false(self) -> int:
-        return sum(len(each.false) for each in self.outcomes)
+    def unexpected(self) -> int:
+        return sum(len(each.unexpected) for each in self.outcomes)
 
     @property
     def kinds(self) -> set[str]:
-        return {finding.kind for each in self.outcomes for finding in each.found}
+        return {finding.kind for each in self.outcomes for finding in each.made}
 
 
 def main() -> int:
-    # PyTorch warns of a parameter that an optimizer holds twice, which is the mistake of a class.
+    # PyTorch warns about parameters that an optimizer holds twice: the mistake in some cases.
     warnings.filterwarnings("ignore", message="optimizer contains a parameter group with duplicate")
-    rows = [row(filed) for filed in collect()]
-    found, false = sum(each.found for each in rows), sum(each.false for each in rows)
-    expected = sum(len(each.filed.case.expected) for each in rows)
-    false_alarms = sum(each.filed.case.false_alarm for each in rows)
-    recall, precision = found / expected, found / (found + false)
+    outcomes = [audit_case(case_file) for case_file in collect()]
+    made = sum(each.made for each in outcomes)
+    unexpected = sum(each.unexpected for each in outcomes)
+    expected = sum(len(each.case_file.case.expected) for each in outcomes)
+    false_alarms = sum(each.case_file.case.false_alarm for each in outcomes)
+    recall, precision = made / expected, made / (made + unexpected)
 
     console = Console(width=140)
-    console.print(table_of_classes(rows))
-    console.print(table_of_cases(rows))
+    console.print(class_table(outcomes))
+    console.print(case_table(outcomes))
     console.print(
-        f"{len(rows) - false_alarms} mistakes with their mended twins, {false_alarms} false "
-        f"alarms. Recall {recall:.3f} ({found} of {expected} expected findings made), precision "
-        f"{precision:.3f} ({false} findings that nobody expected).",
+        f"{len(outcomes) - false_alarms} mistakes, each with a fixed twin, and {false_alarms} "
+        f"false alarms. Recall {recall:.3f} ({made} of {expected} expected findings), precision "
+        f"{precision:.3f} ({unexpected} unexpected findings).",
         soft_wrap=True,
     )
     return 0 if recall == precision == 1 else 1
 
 
-def row(filed: Filed) -> Row:
-    if filed.case.false_alarm:
-        return Row(filed, (outcome(filed.example("example")),))
-    broken = outcome(filed.example("broken"), filed.case.expected)
-    return Row(filed, (broken, outcome(filed.example("mended"))))
+def audit_case(case_file: CaseFile) -> CaseOutcome:
+    if case_file.case.false_alarm:
+        return CaseOutcome(case_file, (audit_example(case_file.example("example")),))
+    broken = audit_example(case_file.example("broken"), case_file.case.expected)
+    return CaseOutcome(case_file, (broken, audit_example(case_file.example("fixed"))))
 
 
-def table_of_classes(rows: list[Row]) -> Table:
+def class_table(outcomes: list[CaseOutcome]) -> Table:
     table = Table("class", "mistake", "cases", "false alarms", "kinds of finding", box=MARKDOWN)
-    for letter, meaning in MEANINGS.items():
-        of_class = [each for each in rows if each.filed.case.mistake_class == letter]
-        false_alarms = sum(each.filed.case.false_alarm for each in of_class)
-        kinds = set[str]().union(*(each.kinds for each in of_class))
-        cases = str(len(of_class) - false_alarms)
-        table.add_row(letter, meaning, cases, str(false_alarms), listed(kinds))
+    for letter, meaning in MISTAKES.items():
+        in_class = [each for each in outcomes if each.case_file.case.mistake_class == letter]
+        false_alarms = sum(each.case_file.case.false_alarm for each in in_class)
+        kinds = set[str]().union(*(each.kinds for each in in_class))
+        cases = str(len(in_class) - false_alarms)
+        table.add_row(letter, meaning, cases, str(false_alarms), join_sorted(kinds))
     return table
 
 
-def table_of_cases(rows: list[Row]) -> Table:
-    table = Table("case", "report", "kinds found", "expected", "found", "false", box=MARKDOWN)
-    for each in rows:
-        case = each.filed.case
+def case_table(outcomes: list[CaseOutcome]) -> Table:
+    table = Table("case", "report", "kinds found", "expected", "found", "unexpected", box=MARKDOWN)
+    for each in outcomes:
+        case = each.case_file.case
         table.add_row(
-            each.filed.name,
+            each.case_file.name,
             f"{case.identifier}, {case.algorithm}",
-            "false alarm" if case.false_alarm else listed(each.kinds),
+            "false alarm" if case.false_alarm else join_sorted(each.kinds),
             str(len(case.expected)),
-            str(each.found),
-            str(each.false),
+            str(each.made),
+            str(each.unexpected),
         )
     return table
 
 
-def listed(kinds: Iterable[str]) -> str:
+def join_sorted(kinds: Iterable[str]) -> str:
     return ", ".join(sorted(kinds))
 
 

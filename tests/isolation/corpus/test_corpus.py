@@ -1,4 +1,4 @@
-"""The audit names every reported mistake, and neither a mended twin nor a false alarm."""
+"""The audit finds every reported mistake and nothing in the fixed twins and false alarms."""
 
 import copy
 from collections.abc import Mapping, Sequence
@@ -9,100 +9,101 @@ import torch
 from torch import Tensor, nn
 
 from ddpg.isolation import Contract, audit
-from tests.isolation.corpus.case import Example, Filed, Updates, collect
-from tests.isolation.corpus.outcome import outcome
+from tests.isolation.corpus.case import CaseFile, Example, Updates, collect
+from tests.isolation.corpus.outcome import audit_example
 
 CORPUS = collect()
-BROKEN = [filed for filed in CORPUS if not filed.case.false_alarm]
-FALSE_ALARMS = [filed for filed in CORPUS if filed.case.false_alarm]
+BROKEN = [case_file for case_file in CORPUS if not case_file.case.false_alarm]
+FALSE_ALARMS = [case_file for case_file in CORPUS if case_file.case.false_alarm]
 
-# PyTorch's own word on a parameter that an optimizer holds twice, which is the mistake of a class.
+# PyTorch warns about parameters that an optimizer holds twice: the mistake in some cases.
 pytestmark = pytest.mark.filterwarnings(
     "ignore:optimizer contains a parameter group with duplicate"
 )
 
 ORDER_MATTERS = {
-    "d/toggle_unfreezes": "the update that runs first leaves the modes changed",
-    "h/sync_makes_the_target_the_model": "nothing has moved yet when the sync runs first",
-    "k/experience_keeps_graphs": "there is no experience before the rollout",
-    "k/states_made_in_inference_mode": "there are no states before the rollout",
+    "d/toggle_unfreezes": "the update that runs first changes requires_grad for the second",
+    "h/sync_makes_the_target_the_model": "if the sync runs first, the networks are still equal",
+    "k/experience_keeps_graphs": "training needs the experience of a rollout",
+    "k/states_made_in_inference_mode": "training needs the states of a rollout",
 }
 
 
-def reversed_order(example: Example) -> Example:
-    """The same updates, the last one first."""
+def reverse_updates(example: Example) -> Example:
+    """Return an example with the same updates in reversed order."""
 
-    def turned() -> tuple[Contract, Updates]:
+    def reversed_example() -> tuple[Contract, Updates]:
         contract, updates = example()
         return contract, dict(reversed(list(updates.items())))
 
-    return turned
+    return reversed_example
 
 
-def each_of(corpus: list[Filed]) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("filed", corpus, ids=lambda filed: filed.name)
+def for_cases(corpus: list[CaseFile]) -> pytest.MarkDecorator:
+    """Parametrize a test over `corpus`."""
+    return pytest.mark.parametrize("case_file", corpus, ids=lambda case_file: case_file.name)
 
 
 def test_the_corpus_covers_every_class_of_mistake() -> None:
-    assert {filed.case.mistake_class for filed in BROKEN} == set("ABCDEFGHIJKLMN")
+    assert {each.case.mistake_class for each in BROKEN} == set("ABCDEFGHIJKLMN")
     assert len(BROKEN) >= 45
     assert len(FALSE_ALARMS) >= 12
 
 
-@each_of(CORPUS)
-def test_a_case_stands_in_its_class_and_names_its_source(filed: Filed) -> None:
-    case = filed.case
-    assert filed.name.startswith(f"{case.mistake_class.lower()}/")
+@for_cases(CORPUS)
+def test_a_case_is_in_the_folder_of_its_class_and_cites_its_source(case_file: CaseFile) -> None:
+    case = case_file.case
+    assert case_file.name.startswith(f"{case.mistake_class.lower()}/")
     assert case.identifier.startswith(case.mistake_class)
     assert case.url.startswith("https://")
-    assert filed.module.__doc__
-    assert case.url in filed.module.__doc__
+    assert case_file.module.__doc__
+    assert case.url in case_file.module.__doc__
 
 
-@each_of(BROKEN)
-def test_the_broken_example_is_named(filed: Filed) -> None:
-    result = outcome(filed.example("broken"), filed.case.expected)
-    assert not result.missed
-    assert not result.false
+@for_cases(BROKEN)
+def test_the_findings_of_the_broken_example_are_the_expected_ones(case_file: CaseFile) -> None:
+    outcome = audit_example(case_file.example("broken"), case_file.case.expected)
+    assert not outcome.missed
+    assert not outcome.unexpected
 
 
-@each_of(BROKEN)
-def test_the_mended_twin_is_clean(filed: Filed) -> None:
-    assert not outcome(filed.example("mended")).false
+@for_cases(BROKEN)
+def test_the_fixed_twin_has_no_findings(case_file: CaseFile) -> None:
+    assert not audit_example(case_file.example("fixed")).unexpected
 
 
-@each_of(FALSE_ALARMS)
-def test_a_false_alarm_is_clean(filed: Filed) -> None:
-    assert not outcome(filed.example("example")).false
+@for_cases(FALSE_ALARMS)
+def test_a_false_alarm_has_no_findings(case_file: CaseFile) -> None:
+    assert not audit_example(case_file.example("example")).unexpected
 
 
-@each_of([filed for filed in BROKEN if filed.name not in ORDER_MATTERS])
-def test_the_order_of_the_updates_hides_nothing(filed: Filed) -> None:
-    result = outcome(reversed_order(filed.example("broken")), filed.case.expected)
-    assert not result.missed
-    assert not result.false
-    assert not outcome(reversed_order(filed.example("mended"))).false
+@for_cases([each for each in BROKEN if each.name not in ORDER_MATTERS])
+def test_reversed_updates_give_the_same_findings(case_file: CaseFile) -> None:
+    outcome = audit_example(reverse_updates(case_file.example("broken")), case_file.case.expected)
+    assert not outcome.missed
+    assert not outcome.unexpected
+    assert not audit_example(reverse_updates(case_file.example("fixed"))).unexpected
 
 
-@each_of(FALSE_ALARMS)
-def test_a_false_alarm_is_clean_in_any_order_and_in_one_round(filed: Filed) -> None:
-    example = filed.example("example")
-    assert not outcome(reversed_order(example)).false
+@for_cases(FALSE_ALARMS)
+def test_a_false_alarm_has_no_findings_reversed_or_in_one_round(case_file: CaseFile) -> None:
+    example = case_file.example("example")
+    assert not audit_example(reverse_updates(example)).unexpected
     assert audit(*example(), rounds=1).kept
 
 
-@each_of(CORPUS)
-def test_the_audit_puts_everything_back(filed: Filed) -> None:
-    contract, updates = filed.example("example" if filed.case.false_alarm else "broken")()
-    before = state(contract)
+@for_cases(CORPUS)
+def test_the_audit_restores_everything(case_file: CaseFile) -> None:
+    contract, updates = case_file.example("example" if case_file.case.false_alarm else "broken")()
+    before = copy_state(contract)
     audit(contract, updates)
-    assert_same(before, state(contract))
+    assert_same(before, copy_state(contract))
 
 
-def state(contract: Contract) -> dict[str, Any]:
-    """A copy of everything that an update may write to."""
-    modules = {name: called(module) for name, module in contract.modules.items()}
-    optimizers = {name: called(optimizer) for name, optimizer in contract.optimizers.items()}
+def copy_state(contract: Contract) -> dict[str, Any]:
+    """Copy all tensors, gradients, modes and states that an update may write to."""
+    modules = {name: resolve(module) for name, module in contract.modules.items()}
+    optimizers = {name: resolve(optimizer) for name, optimizer in contract.optimizers.items()}
     return {
         "tensors": {
             name: [
@@ -123,8 +124,8 @@ def state(contract: Contract) -> dict[str, Any]:
     }
 
 
-def called(value: Any) -> Any:
-    """What a contract names: itself, or what its function returns."""
+def resolve(value: Any) -> Any:
+    """Return the result of `value` if it is a function, else `value`."""
     is_function = callable(value) and not isinstance(value, nn.Module)
     return value() if is_function else value
 
@@ -140,7 +141,7 @@ def tensors_of(
 
 
 def assert_same(before: Any, after: Any) -> None:
-    """Equal to the bit, through dictionaries, lists and tuples."""
+    """Assert bit-identical values, recursively in dictionaries, lists and tuples."""
     assert type(before) is type(after)
     if isinstance(before, Tensor):
         assert torch.equal(before, after)

@@ -82,5 +82,5 @@ def broken() -> tuple[Contract, Updates]:
     return agent(detach=False)
 
 
-def mended() -> tuple[Contract, Updates]:
+def fixed() -> tuple[Contract, Updates]:
     return agent(detach=True)

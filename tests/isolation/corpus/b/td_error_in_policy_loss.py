@@ -1,6 +1,6 @@
 """The advantage in the policy loss is not detached from the critic.
 
-https://github.com/astariul/encode-attend-navigate-pytorch/issues/2, mended in pull request 3:
+https://github.com/astariul/encode-attend-navigate-pytorch/issues/2, fixed in pull request 3:
 "critic values were not detached when computing policy loss, the critic network was backpropagated
 from both the policy loss and critic loss, leading to unstable training".
 """
@@ -71,5 +71,5 @@ def broken() -> tuple[Contract, Updates]:
     return agent(detach=False)
 
 
-def mended() -> tuple[Contract, Updates]:
+def fixed() -> tuple[Contract, Updates]:
     return agent(detach=True)

@@ -94,5 +94,5 @@ def broken() -> tuple[Contract, Updates]:
     return agent(constant=False)
 
 
-def mended() -> tuple[Contract, Updates]:
+def fixed() -> tuple[Contract, Updates]:
     return agent(constant=True)

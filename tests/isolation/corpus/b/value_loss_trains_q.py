@@ -104,5 +104,5 @@ def broken() -> tuple[Contract, Updates]:
     return agent(stop_gradient=False)
 
 
-def mended() -> tuple[Contract, Updates]:
+def fixed() -> tuple[Contract, Updates]:
     return agent(stop_gradient=True)

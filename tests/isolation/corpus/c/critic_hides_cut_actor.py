@@ -60,5 +60,5 @@ def broken() -> tuple[Contract, Updates]:
     return agent(keep_graph=False)
 
 
-def mended() -> tuple[Contract, Updates]:
+def fixed() -> tuple[Contract, Updates]:
     return agent(keep_graph=True)

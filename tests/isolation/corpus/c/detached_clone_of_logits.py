@@ -81,5 +81,5 @@ def broken() -> tuple[Contract, Updates]:
     return agent(detach=True)
 
 
-def mended() -> tuple[Contract, Updates]:
+def fixed() -> tuple[Contract, Updates]:
     return agent(detach=False)

@@ -78,5 +78,5 @@ def broken() -> tuple[Contract, Updates]:
     return agent(in_torch=False)
 
 
-def mended() -> tuple[Contract, Updates]:
+def fixed() -> tuple[Contract, Updates]:
     return agent(in_torch=True)

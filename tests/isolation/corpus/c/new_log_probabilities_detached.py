@@ -78,5 +78,5 @@ def broken() -> tuple[Contract, Updates]:
     return agent(detach_new=True)
 
 
-def mended() -> tuple[Contract, Updates]:
+def fixed() -> tuple[Contract, Updates]:
     return agent(detach_new=False)

@@ -84,5 +84,5 @@ def broken() -> tuple[Contract, Updates]:
     return agents(own_action=False)
 
 
-def mended() -> tuple[Contract, Updates]:
+def fixed() -> tuple[Contract, Updates]:
     return agents(own_action=True)

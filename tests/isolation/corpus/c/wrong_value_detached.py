@@ -103,5 +103,5 @@ def broken() -> tuple[Contract, Updates]:
     return agent(detach_target=False)
 
 
-def mended() -> tuple[Contract, Updates]:
+def fixed() -> tuple[Contract, Updates]:
     return agent(detach_target=True)

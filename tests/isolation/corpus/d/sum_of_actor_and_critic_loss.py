@@ -88,5 +88,5 @@ def broken() -> tuple[Contract, Updates]:
     return agent(separate=False)
 
 
-def mended() -> tuple[Contract, Updates]:
+def fixed() -> tuple[Contract, Updates]:
     return agent(separate=True)

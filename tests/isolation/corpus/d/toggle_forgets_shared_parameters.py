@@ -102,5 +102,5 @@ def broken() -> tuple[Contract, Updates]:
     return networks(remember=False)
 
 
-def mended() -> tuple[Contract, Updates]:
+def fixed() -> tuple[Contract, Updates]:
     return networks(remember=True)

@@ -85,5 +85,5 @@ def broken() -> tuple[Contract, Updates]:
     return networks(keep_frozen=False)
 
 
-def mended() -> tuple[Contract, Updates]:
+def fixed() -> tuple[Contract, Updates]:
     return networks(keep_frozen=True)

@@ -79,5 +79,5 @@ def broken() -> tuple[Contract, Updates]:
     return agent(critic_only=False)
 
 
-def mended() -> tuple[Contract, Updates]:
+def fixed() -> tuple[Contract, Updates]:
     return agent(critic_only=True)

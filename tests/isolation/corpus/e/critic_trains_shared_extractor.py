@@ -82,5 +82,5 @@ def broken() -> tuple[Contract, Updates]:
     return policy(actor_only=False)
 
 
-def mended() -> tuple[Contract, Updates]:
+def fixed() -> tuple[Contract, Updates]:
     return policy(actor_only=True)

@@ -93,5 +93,5 @@ def broken() -> tuple[Contract, Updates]:
     return worker(hand_on=False)
 
 
-def mended() -> tuple[Contract, Updates]:
+def fixed() -> tuple[Contract, Updates]:
     return worker(hand_on=True)

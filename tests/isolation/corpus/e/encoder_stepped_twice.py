@@ -86,5 +86,5 @@ def broken() -> tuple[Contract, Updates]:
     return agent(similarity_only=False)
 
 
-def mended() -> tuple[Contract, Updates]:
+def fixed() -> tuple[Contract, Updates]:
     return agent(similarity_only=True)

@@ -89,5 +89,5 @@ def broken() -> tuple[Contract, Updates]:
     return agent(leave_target_out=False)
 
 
-def mended() -> tuple[Contract, Updates]:
+def fixed() -> tuple[Contract, Updates]:
     return agent(leave_target_out=True)

@@ -92,5 +92,5 @@ def broken() -> tuple[Contract, Updates]:
     return trainer(detach=False)
 
 
-def mended() -> tuple[Contract, Updates]:
+def fixed() -> tuple[Contract, Updates]:
     return trainer(detach=True)

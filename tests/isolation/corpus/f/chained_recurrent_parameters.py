@@ -66,5 +66,5 @@ def broken() -> tuple[Contract, Updates]:
     return agent(once=False)
 
 
-def mended() -> tuple[Contract, Updates]:
+def fixed() -> tuple[Contract, Updates]:
     return agent(once=True)

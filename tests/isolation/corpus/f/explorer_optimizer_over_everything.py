@@ -80,5 +80,5 @@ def broken() -> tuple[Contract, Updates]:
     return agent(networks_only=False)
 
 
-def mended() -> tuple[Contract, Updates]:
+def fixed() -> tuple[Contract, Updates]:
     return agent(networks_only=True)

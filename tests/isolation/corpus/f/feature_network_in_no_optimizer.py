@@ -83,5 +83,5 @@ def broken() -> tuple[Contract, Updates]:
     return agent(with_feature=False)
 
 
-def mended() -> tuple[Contract, Updates]:
+def fixed() -> tuple[Contract, Updates]:
     return agent(with_feature=True)

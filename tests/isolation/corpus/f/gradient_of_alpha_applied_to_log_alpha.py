@@ -57,5 +57,5 @@ def broken() -> tuple[Contract, Updates]:
     return agent(through_exp=False)
 
 
-def mended() -> tuple[Contract, Updates]:
+def fixed() -> tuple[Contract, Updates]:
     return agent(through_exp=True)

@@ -70,5 +70,5 @@ def broken() -> tuple[Contract, Updates]:
     return agent(trainable_only=False)
 
 
-def mended() -> tuple[Contract, Updates]:
+def fixed() -> tuple[Contract, Updates]:
     return agent(trainable_only=True)

@@ -73,5 +73,5 @@ def broken() -> tuple[Contract, Updates]:
     return agent(right=False)
 
 
-def mended() -> tuple[Contract, Updates]:
+def fixed() -> tuple[Contract, Updates]:
     return agent(right=True)

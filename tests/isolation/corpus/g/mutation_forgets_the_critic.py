@@ -68,5 +68,5 @@ def broken() -> tuple[Contract, Updates]:
     return contract_and_updates(Individual(critic_too=False))
 
 
-def mended() -> tuple[Contract, Updates]:
+def fixed() -> tuple[Contract, Updates]:
     return contract_and_updates(Individual(critic_too=True))

@@ -78,7 +78,7 @@ def broken() -> tuple[Contract, Updates]:
     return contract_and_updates(restarted())
 
 
-def mended() -> tuple[Contract, Updates]:
+def fixed() -> tuple[Contract, Updates]:
     agent = restarted()
     agent.create_optimizers()
     return contract_and_updates(agent)

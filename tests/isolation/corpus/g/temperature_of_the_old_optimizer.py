@@ -75,7 +75,7 @@ def broken() -> tuple[Contract, Updates]:
     return contract_and_updates(agent)
 
 
-def mended() -> tuple[Contract, Updates]:
+def fixed() -> tuple[Contract, Updates]:
     agent = SAC()
     agent.load(torch.tensor(-1.0))
     agent.alpha_optimizer = torch.optim.Adam([agent.log_alpha], lr=1e-3)

@@ -77,7 +77,7 @@ def broken() -> tuple[Contract, Updates]:
     return contract_and_updates(model)
 
 
-def mended() -> tuple[Contract, Updates]:
+def fixed() -> tuple[Contract, Updates]:
     model = ActorCritic()
     model.load_state_dict(checkpoint())
     return contract_and_updates(model)

@@ -63,5 +63,5 @@ def broken() -> tuple[Contract, Updates]:
     return contract_and_updates(loaded(assign=True))
 
 
-def mended() -> tuple[Contract, Updates]:
+def fixed() -> tuple[Contract, Updates]:
     return contract_and_updates(loaded(assign=False))

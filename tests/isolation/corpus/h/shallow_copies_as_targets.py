@@ -83,6 +83,6 @@ def broken() -> tuple[Contract, Updates]:
     return contract_and_updates(SACTrainer(copy.copy(qfs[0]), copy.copy(qfs[1]), qfs))
 
 
-def mended() -> tuple[Contract, Updates]:
+def fixed() -> tuple[Contract, Updates]:
     qfs = nn.ModuleList([Critic(2), Critic(3)])
     return contract_and_updates(SACTrainer(copy.deepcopy(qfs[0]), copy.deepcopy(qfs[1]), qfs))

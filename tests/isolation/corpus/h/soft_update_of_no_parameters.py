@@ -76,6 +76,6 @@ def broken() -> tuple[Contract, Updates]:
     return contract(agent), {"learn": agent.learn, "soft_update": agent.soft_update_parameters}
 
 
-def mended() -> tuple[Contract, Updates]:
+def fixed() -> tuple[Contract, Updates]:
     agent = DQN()
     return contract(agent), {"learn": agent.learn, "soft_update": agent.soft_update_tensors}

@@ -67,6 +67,6 @@ def broken() -> tuple[Contract, Updates]:
     return contract(agent), updates
 
 
-def mended() -> tuple[Contract, Updates]:
+def fixed() -> tuple[Contract, Updates]:
     agent = CentralControl()
     return contract(agent), {"optimize": agent.optimize, "update_target": agent.update_target}

@@ -67,6 +67,6 @@ def broken() -> tuple[Contract, Updates]:
     return contract_and_updates(DQN(model.to(device), model.to(device)))
 
 
-def mended() -> tuple[Contract, Updates]:
+def fixed() -> tuple[Contract, Updates]:
     device = torch.device("cpu")
     return contract_and_updates(DQN(q_network().to(device), q_network().to(device)))

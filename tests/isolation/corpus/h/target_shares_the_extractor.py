@@ -86,5 +86,5 @@ def broken() -> tuple[Contract, Updates]:
     return contract_and_updates(TD3Policy(target_extractor=False))
 
 
-def mended() -> tuple[Contract, Updates]:
+def fixed() -> tuple[Contract, Updates]:
     return contract_and_updates(TD3Policy(target_extractor=True))

@@ -98,7 +98,7 @@ def broken() -> tuple[Contract, Updates]:
     }
 
 
-def mended() -> tuple[Contract, Updates]:
+def fixed() -> tuple[Contract, Updates]:
     agent = DDPG()
     agent.update_networks(tau=1.0)
     return contract(agent), {

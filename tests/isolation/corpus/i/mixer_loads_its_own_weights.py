@@ -98,7 +98,7 @@ def broken() -> tuple[Contract, Updates]:
     return contract(agent), updates
 
 
-def mended() -> tuple[Contract, Updates]:
+def fixed() -> tuple[Contract, Updates]:
     agent = seeded()
     updates = {"learn": agent.learn, "sync": lambda: agent.sync(agent.eval_qmix_net)}
     return contract(agent), updates

@@ -70,7 +70,7 @@ def broken() -> tuple[Contract, Updates]:
     }
 
 
-def mended() -> tuple[Contract, Updates]:
+def fixed() -> tuple[Contract, Updates]:
     agent = DQN()
     return contract(agent), {
         "train": agent.train,

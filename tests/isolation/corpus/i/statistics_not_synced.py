@@ -1,7 +1,7 @@
 """DQN with BatchNorm whose target never gets the running statistics.
 
 https://github.com/DLR-RM/stable-baselines3/issues/996: `polyak_update` walks `parameters()`, and
-`running_mean` and `running_var` are buffers (honglu2875). Mended in PR 1004 by copying them.
+`running_mean` and `running_var` are buffers (honglu2875). Fixed in PR 1004 by copying them.
 """
 
 import copy
@@ -61,5 +61,5 @@ def broken() -> tuple[Contract, Updates]:
     return contract_and_updates(copy_statistics=False)
 
 
-def mended() -> tuple[Contract, Updates]:
+def fixed() -> tuple[Contract, Updates]:
     return contract_and_updates(copy_statistics=True)

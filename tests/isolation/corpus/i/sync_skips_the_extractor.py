@@ -67,5 +67,5 @@ def broken() -> tuple[Contract, Updates]:
     return contract_and_updates(extractor_too=False)
 
 
-def mended() -> tuple[Contract, Updates]:
+def fixed() -> tuple[Contract, Updates]:
     return contract_and_updates(extractor_too=True)

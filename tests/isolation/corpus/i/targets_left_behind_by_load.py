@@ -97,7 +97,7 @@ def broken() -> tuple[Contract, Updates]:
     return contract_and_updates(loaded())
 
 
-def mended() -> tuple[Contract, Updates]:
+def fixed() -> tuple[Contract, Updates]:
     agent = loaded()
     agent.critic_target.load_state_dict(agent.critic.state_dict())
     agent.actor_target.load_state_dict(agent.actor.state_dict())

@@ -77,5 +77,5 @@ def broken() -> tuple[Contract, Updates]:
     return contract_and_updates(synced=False)
 
 
-def mended() -> tuple[Contract, Updates]:
+def fixed() -> tuple[Contract, Updates]:
     return contract_and_updates(synced=True)

@@ -69,6 +69,6 @@ def broken() -> tuple[Contract, Updates]:
     return contract(agent), {"critic_update": agent.update_as_reported}
 
 
-def mended() -> tuple[Contract, Updates]:
+def fixed() -> tuple[Contract, Updates]:
     agent = SACAE()
     return contract(agent), {"critic_update": agent.update}

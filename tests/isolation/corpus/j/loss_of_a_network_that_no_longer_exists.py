@@ -87,5 +87,5 @@ def broken() -> tuple[Contract, Updates]:
     return contract_and_updates(policy_loss_after=False)
 
 
-def mended() -> tuple[Contract, Updates]:
+def fixed() -> tuple[Contract, Updates]:
     return contract_and_updates(policy_loss_after=True)

@@ -84,5 +84,5 @@ def broken() -> tuple[Contract, Updates]:
     return contract_and_updates(("alpha", "online_a", "online_b", "policy"))
 
 
-def mended() -> tuple[Contract, Updates]:
+def fixed() -> tuple[Contract, Updates]:
     return contract_and_updates(("alpha", "policy", "online_a", "online_b"))

@@ -87,6 +87,6 @@ def broken() -> tuple[Contract, Updates]:
     return contract(agent), {"update_model": lambda: agent.update_model(steps_last=False)}
 
 
-def mended() -> tuple[Contract, Updates]:
+def fixed() -> tuple[Contract, Updates]:
     agent = SACAgent()
     return contract(agent), {"update_model": lambda: agent.update_model(steps_last=True)}

@@ -62,5 +62,5 @@ def broken() -> tuple[Contract, Updates]:
     return contract_and_updates(Trainer(clone=False))
 
 
-def mended() -> tuple[Contract, Updates]:
+def fixed() -> tuple[Contract, Updates]:
     return contract_and_updates(Trainer(clone=True))

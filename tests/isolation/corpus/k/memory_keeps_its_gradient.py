@@ -54,5 +54,5 @@ def broken() -> tuple[Contract, Updates]:
     return contract_and_updates(detach=False)
 
 
-def mended() -> tuple[Contract, Updates]:
+def fixed() -> tuple[Contract, Updates]:
     return contract_and_updates(detach=True)

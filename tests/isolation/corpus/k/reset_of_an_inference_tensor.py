@@ -56,5 +56,5 @@ def broken() -> tuple[Contract, Updates]:
     return contract_and_updates(normal_tensors=False)
 
 
-def mended() -> tuple[Contract, Updates]:
+def fixed() -> tuple[Contract, Updates]:
     return contract_and_updates(normal_tensors=True)

@@ -68,7 +68,7 @@ def broken() -> tuple[Contract, Updates]:
     return contract(agent), updates
 
 
-def mended() -> tuple[Contract, Updates]:
+def fixed() -> tuple[Contract, Updates]:
     agent = Reinforce()
     updates = {
         "wrap_dataset": agent.wrap_dataset_without_grad,

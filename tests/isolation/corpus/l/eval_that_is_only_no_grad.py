@@ -49,6 +49,6 @@ def broken() -> tuple[Contract, Updates]:
     return contract(policy), {"evaluation": lambda: policy.eval_as_reported(random_batch().states)}
 
 
-def mended() -> tuple[Contract, Updates]:
+def fixed() -> tuple[Contract, Updates]:
     policy = Approximation()
     return contract(policy), {"evaluation": lambda: policy.eval(random_batch().states)}

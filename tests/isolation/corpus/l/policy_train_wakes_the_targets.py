@@ -71,5 +71,5 @@ def broken() -> tuple[Contract, Updates]:
     return contract_and_updates(whole_policy=True)
 
 
-def mended() -> tuple[Contract, Updates]:
+def fixed() -> tuple[Contract, Updates]:
     return contract_and_updates(whole_policy=False)

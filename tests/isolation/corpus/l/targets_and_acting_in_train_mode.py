@@ -96,5 +96,5 @@ def broken() -> tuple[Contract, Updates]:
     return contract_and_updates(training=True)
 
 
-def mended() -> tuple[Contract, Updates]:
+def fixed() -> tuple[Contract, Updates]:
     return contract_and_updates(training=False)

@@ -47,5 +47,5 @@ def broken() -> tuple[Contract, Updates]:
     return contract_and_updates(training=False)
 
 
-def mended() -> tuple[Contract, Updates]:
+def fixed() -> tuple[Contract, Updates]:
     return contract_and_updates(training=True)

@@ -3,7 +3,7 @@
 https://github.com/extropic-ai/sparse-transformers/pull/3: the table is a leaf of the model that
 goes to AdamW whole; its gradient is zero, and "this silently shrinks the positional-encoding
 amplitude during training" (tripathiarpan20). JAX gives zeros where PyTorch would give None, as
-`materialize_grads` does here. Mended with a group of its own, without decay.
+`materialize_grads` does here. Fixed with a group of its own, without decay.
 """
 
 import torch
@@ -65,5 +65,5 @@ def broken() -> tuple[Contract, Updates]:
     return contract_and_updates(decay_of_the_table=0.1)
 
 
-def mended() -> tuple[Contract, Updates]:
+def fixed() -> tuple[Contract, Updates]:
     return contract_and_updates(decay_of_the_table=0.0)

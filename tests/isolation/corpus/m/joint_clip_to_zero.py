@@ -55,5 +55,5 @@ def broken() -> tuple[Contract, Updates]:
     return contract_and_updates(max_grad_norm=0.0)
 
 
-def mended() -> tuple[Contract, Updates]:
+def fixed() -> tuple[Contract, Updates]:
     return contract_and_updates(max_grad_norm=0.5)

@@ -58,5 +58,5 @@ def broken() -> tuple[Contract, Updates]:
     return contract_and_updates(empty_to_none=False)
 
 
-def mended() -> tuple[Contract, Updates]:
+def fixed() -> tuple[Contract, Updates]:
     return contract_and_updates(empty_to_none=True)

@@ -2,7 +2,7 @@
 
 https://github.com/vwxyzjn/cleanrl/issues/196: "any action beyond the boundary is considered the
 same in the `clip` implementation" (huxiao09); clipped inside the actor's loss, such an action has a
-gradient of exactly zero. Mended with tanh, as in the paper's code.
+gradient of exactly zero. Fixed with tanh, as in the paper's code.
 """
 
 import torch
@@ -48,5 +48,5 @@ def broken() -> tuple[Contract, Updates]:
     return contract_and_updates(clip=True)
 
 
-def mended() -> tuple[Contract, Updates]:
+def fixed() -> tuple[Contract, Updates]:
     return contract_and_updates(clip=False)

@@ -2,7 +2,7 @@
 
 https://github.com/spragunr/deep_q_rl/issues/46: this "results in gradients going to zero whenever
 the diff is clipped. In other words, gradients vanish precisely when they should be largest"
-(davidsj). Mended with the Huber loss, whose gradient is clipped, and not its argument.
+(davidsj). Fixed with the Huber loss, whose gradient is clipped, and not its argument.
 """
 
 import copy
@@ -60,5 +60,5 @@ def broken() -> tuple[Contract, Updates]:
     return contract_and_updates(clip_the_difference=True)
 
 
-def mended() -> tuple[Contract, Updates]:
+def fixed() -> tuple[Contract, Updates]:
     return contract_and_updates(clip_the_difference=False)

@@ -53,5 +53,5 @@ def broken() -> tuple[Contract, Updates]:
     return contract_and_updates((-10.0, 10.0))
 
 
-def mended() -> tuple[Contract, Updates]:
+def fixed() -> tuple[Contract, Updates]:
     return contract_and_updates((-torch.inf, torch.inf))
