@@ -1,9 +1,9 @@
 """A2C's critic is trained through its own bootstrap values.
 
-https://github.com/Farama-Foundation/Gymnasium/issues/1494, of Gymnasium's own tutorial: "the critic
-loss backpropagates through the GAE computation itself (i.e., through value_preds[t] and
-value_preds[t+1] inside td_error and the recursion)". One network is trained and bootstrapped from,
-so that the contract has to give the bootstrap values a name: as a term that trains nothing.
+https://github.com/Farama-Foundation/Gymnasium/issues/1494, about Gymnasium's own tutorial: "the
+critic loss backpropagates through the GAE computation itself (i.e., through value_preds[t] and
+value_preds[t+1] inside td_error and the recursion)". The same network is trained and bootstrapped
+from, so the contract names the bootstrap values as a term that trains nothing.
 """
 
 import torch

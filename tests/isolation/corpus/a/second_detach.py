@@ -1,8 +1,8 @@
-"""False alarm: a detach is missing inside, and the one outside cuts the same path.
+"""False alarm: an inner detach is missing, but an outer one already cuts the path.
 
 https://github.com/PacktPublishing/Deep-Reinforcement-Learning-Hands-On/issues/29: a reader adds a
-second `detach()` in the Double DQN branch and believes that it cured his divergence. The detach of
-`next_state_values` had cut that branch already.
+second `detach()` in the Double DQN branch and thinks that it fixed a divergence. The detach of
+`next_state_values` already cut that branch.
 """
 
 import copy
@@ -21,7 +21,7 @@ CASE = Case(
     algorithm="Double DQN",
     url="https://github.com/PacktPublishing/Deep-Reinforcement-Learning-Hands-On/issues/29",
     false_alarm=True,
-    reason="the detach of next_state_values cuts both networks; argmax has no gradient anyway",
+    reason="the detach of next_state_values cuts both networks, and argmax has no gradient",
 )
 
 

@@ -1,8 +1,8 @@
-"""SAC with a value network: neither the value's target nor the Q functions' is detached.
+"""SAC with a value network: the targets of the value and of the Q functions are not detached.
 
-https://github.com/philtabor/Youtube-Code-Repository/issues/23: anotherkey misses a stop on
+https://github.com/philtabor/Youtube-Code-Repository/issues/23: anotherkey reports a missing stop on
 `value_target = critic_value - log_probs` and on `q_hat = self.scale*reward + self.gamma*value_`.
-The value loss goes back into critics and actor, the critic loss into the target value network.
+The value loss reaches critics and actor; the critic loss reaches the target value network.
 """
 
 import copy

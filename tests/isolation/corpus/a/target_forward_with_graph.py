@@ -1,7 +1,7 @@
-"""False alarm: the target network's forward pass is not under `no_grad`, its result is detached.
+"""False alarm: the target network runs without `no_grad`, but its result is detached.
 
 https://github.com/ray-project/ray/pull/35259: RLlib's DQN builds a graph through the target network
-and throws it away. That costs memory on the GPU; no gradient is wrong.
+and discards it. This costs GPU memory; no gradient is wrong.
 """
 
 import copy
@@ -19,7 +19,7 @@ CASE = Case(
     algorithm="DQN",
     url="https://github.com/ray-project/ray/pull/35259",
     false_alarm=True,
-    reason="the graph through the target network is built and dropped: no path leads back to it",
+    reason="the graph through the target network is discarded: no loss has a path to it",
 )
 
 

@@ -1,7 +1,7 @@
-"""False alarm: a live TD target whose network is in no optimizer.
+"""False alarm: the TD target is not detached, but no optimizer holds its network.
 
-https://github.com/seungeunrho/minimalRL/pull/41: "Shouldn't target be detached?" Closed: the
-target network's parameters are in no optimizer, so what collects in their `.grad` moves nothing.
+https://github.com/seungeunrho/minimalRL/pull/41: "Shouldn't target be detached?" Closed: no
+optimizer holds the target network's parameters, so the gradient in their `.grad` moves nothing.
 """
 
 import copy
@@ -19,7 +19,7 @@ CASE = Case(
     algorithm="DQN",
     url="https://github.com/seungeunrho/minimalRL/pull/41",
     false_alarm=True,
-    reason="the contract says that the loss goes through q_target, and no optimizer holds it",
+    reason="the contract lets the loss go through q_target, and no optimizer holds it",
 )
 
 

@@ -1,8 +1,8 @@
-"""A Double DQN whose target network is its policy network, with a live TD target.
+"""A Double DQN whose target network is its policy network, with a TD target that is not detached.
 
 https://github.com/datawhalechina/easy-rl/pull/117: tlt18 found that the TD target has no `detach()`
-and that "the outputs of `policy_net` and `target_net` are the same", since both names hold one
-network. The gradient of the target then goes into the very network that is trained.
+and that "the outputs of `policy_net` and `target_net` are the same", since both names refer to one
+network. The gradient of the target therefore goes into the trained network.
 """
 
 import copy

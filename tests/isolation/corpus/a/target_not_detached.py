@@ -1,8 +1,8 @@
 """The TD target of a DQN is not detached.
 
-https://github.com/philtabor/Deep-Q-Learning-Paper-To-Code/issues/9: yangyi0318 (and later another
-reader) misses a `detach()` on `q_next`. The loss goes back into the target network, which collects
-a gradient that nobody clears and nobody reads.
+https://github.com/philtabor/Deep-Q-Learning-Paper-To-Code/issues/9: yangyi0318 and another reader
+report a missing `detach()` on `q_next`. The loss reaches the target network, whose gradient
+accumulates: it is never cleared and never used.
 """
 
 import copy

@@ -1,7 +1,7 @@
-"""False alarm: the policy loss reaches alpha, and asks for the policy's gradient alone.
+"""False alarm: the policy loss reaches alpha, but only the policy's gradient is computed.
 
 https://github.com/rail-berkeley/softlearning/issues/60: "alpha is reached by the actor loss". It
-is, and it is safe, since the optimizer's `var_list` lists the policy's variables.
+is, but safely: the optimizer's `var_list` contains only the policy's variables.
 """
 
 import torch
@@ -18,7 +18,7 @@ CASE = Case(
     algorithm="SAC",
     url="https://github.com/rail-berkeley/softlearning/issues/60",
     false_alarm=True,
-    reason="reached, but the gradient is asked for the policy alone and never written to alpha",
+    reason="alpha is reached, but only the policy's gradient is computed and written",
 )
 
 

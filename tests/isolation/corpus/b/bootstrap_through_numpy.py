@@ -1,8 +1,8 @@
-"""False alarm: a bootstrap value that passed through numpy.
+"""False alarm: a bootstrap value that passed through NumPy.
 
-https://github.com/PacktPublishing/Deep-Reinforcement-Learning-Hands-On-Second-Edition/issues/60: a
-reader fears that the policy loss trains the value network through `last_vals`, by reading. But
-`.data.cpu().numpy()` leaves no graph.
+https://github.com/PacktPublishing/Deep-Reinforcement-Learning-Hands-On-Second-Edition/issues/60:
+from reading the code, a reader suspects that the policy loss trains the value network through
+`last_vals`. But `.data.cpu().numpy()` drops the graph.
 """
 
 import torch
@@ -20,7 +20,7 @@ CASE = Case(
     url="https://github.com/PacktPublishing/Deep-Reinforcement-Learning-Hands-On-Second-Edition/"
     "issues/60",
     false_alarm=True,
-    reason="numpy cuts the bootstrap value, detach the value in the advantage",
+    reason="NumPy cuts the bootstrap value, and detach cuts the value in the advantage",
 )
 
 

@@ -1,8 +1,8 @@
-"""A functional actor-critic takes the gradient of the actor loss for the critic's parameters too.
+"""A functional actor-critic differentiates the actor loss for the critic's parameters too.
 
 https://github.com/SwarmRL/SwarmRL/pull/99: "Removed backpropagation of actor_loss through critic
-network" ("Great catch"). The original is in JAX: parameters are dictionaries, the advantage is
-computed from the critic inside the loss, and one gradient is taken for both.
+network" ("Great catch"). The original is in JAX: parameters are dictionaries, the loss computes the
+advantage from the critic, and one gradient is taken for both networks.
 """
 
 import torch

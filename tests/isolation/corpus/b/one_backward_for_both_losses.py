@@ -1,8 +1,8 @@
-"""V-MPO: the value network is to be fixed for the policy loss, and one backward trains it by both.
+"""V-MPO: one backward pass for both losses, so the policy loss trains the value network.
 
 https://github.com/jsikyoon/V-MPO_torch/issues/3: scirocc quotes the paper, "the value network
 parameters are considered fixed for the policy improvement loss, and gradients are not propagated".
-The code adds the losses with an advantage that still hangs on the critic.
+The code adds the losses, and the advantage still carries the critic's graph.
 """
 
 import torch

@@ -1,9 +1,9 @@
-"""False alarm: no stop-gradient on alpha, and one gradient for each loss and parameter set.
+"""False alarm: no stop-gradient on alpha, but one gradient per loss and set of parameters.
 
-https://github.com/young-geng/JaxCQL/issues/3: fuyw misses `stop_gradient` in the policy and alpha
-losses. "We don't need to do it here because we never add up the loss from different parts of our
-model": each gradient is taken of its own loss for its own parameters, and all are applied at the
-end.
+https://github.com/young-geng/JaxCQL/issues/3: fuyw reports a missing `stop_gradient` in the policy
+and alpha losses. "We don't need to do it here because we never add up the loss from different parts
+of our model": each loss is differentiated with respect to its own parameters only, and all
+gradients are applied at the end.
 """
 
 import torch
@@ -21,7 +21,7 @@ CASE = Case(
     algorithm="CQL and SAC (JAX)",
     url="https://github.com/young-geng/JaxCQL/issues/3",
     false_alarm=True,
-    reason="every loss is differentiated for its own parameters only",
+    reason="every loss is differentiated with respect to its own parameters only",
 )
 
 

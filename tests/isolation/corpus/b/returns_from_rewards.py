@@ -1,7 +1,7 @@
 """False alarm: returns that need no detach.
 
-https://github.com/bentrevett/pytorch-rl/issues/3: is a `detach()` missing on the returns? No: they
-are sums of rewards, and no network had a part in them.
+https://github.com/bentrevett/pytorch-rl/issues/3: is a `detach()` missing on the returns? No:
+returns are sums of rewards, computed without any network.
 """
 
 import torch
@@ -18,7 +18,7 @@ CASE = Case(
     algorithm="A2C",
     url="https://github.com/bentrevett/pytorch-rl/issues/3",
     false_alarm=True,
-    reason="returns are made of rewards alone and have no graph; only the value needs the detach",
+    reason="returns are sums of rewards and have no graph; only the value needs the detach",
 )
 
 

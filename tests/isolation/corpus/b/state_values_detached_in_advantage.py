@@ -1,8 +1,8 @@
-"""False alarm: `state_values.detach()` in PPO's advantage does not untrain the value network.
+"""False alarm: `state_values.detach()` in PPO's advantage leaves the value network trainable.
 
 https://github.com/nikhilbarhate99/PPO-PyTorch/issues/29: a user thinks that the detach stops the
-value layer from learning for good, sees no movement, and later takes it back. The mean squared
-error in the same loss uses the values that are not detached.
+value layer from learning, sees no movement, and later withdraws the report. The mean squared error
+in the same loss uses the values that are not detached.
 """
 
 import copy
@@ -21,7 +21,7 @@ CASE = Case(
     algorithm="PPO",
     url="https://github.com/nikhilbarhate99/PPO-PyTorch/issues/29",
     false_alarm=True,
-    reason="detach cuts the one tensor that it returns: the value loss still trains the critic",
+    reason="detach cuts only the tensor that it returns: the value loss still trains the critic",
 )
 
 

@@ -1,7 +1,7 @@
-"""ACER: the trust-region loss goes back through z*, which should be a constant.
+"""ACER: the trust-region loss differentiates through z*, which should be a constant.
 
 https://github.com/Kaixhin/ACER/issues/12: the owner writes that "gradients are probably leaking"
-through `z_star_p`. It is made of the policy-gradient direction g, and g of Q and V, so that the
+through `z_star_p`. It is computed from the policy-gradient direction g, and g from Q and V, so the
 policy loss trains the Q head.
 """
 
@@ -33,7 +33,7 @@ CASE = Case(
 
 
 class ActorCritic(nn.Module):
-    """A shared layer with a policy head and a Q head."""
+    """Shared layer with a policy head and a Q head."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ def agent(constant: bool) -> tuple[Contract, Updates]:
         q_values = model.critic(features.detach())
         value = (q_values * policy.detach()).sum(dim=-1, keepdim=True)
 
-        # g: gradient of the policy loss with respect to the distribution; k: of the divergence.
+        # g: gradient of the policy loss, k: gradient of the divergence, both for the distribution.
         g = (q_values - value) / policy.detach()
         k = -average_policy / policy.detach()
         k_dot_g = (k * g).sum(dim=-1, keepdim=True)

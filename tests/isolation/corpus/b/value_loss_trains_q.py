@@ -1,6 +1,6 @@
-"""The value backup of SAC is not stopped: the value loss trains the Q functions.
+"""The value backup of SAC is not detached, so the value loss trains the Q functions.
 
-https://github.com/Unity-Technologies/ml-agents/pull/4722 (merged as a bug-fix): "In SAC, stop
+https://github.com/Unity-Technologies/ml-agents/pull/4722 (merged as a bug fix): "In SAC, stop
 gradient on Q function during value update". One optimizer holds the value network and both Q
 networks and takes one step on the sum of the three losses.
 """

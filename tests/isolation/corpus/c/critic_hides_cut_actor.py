@@ -1,8 +1,8 @@
-"""A3C rebuilds its log probabilities by `torch.tensor`, and the value loss hides it.
+"""A3C rebuilds its log probabilities with `torch.tensor`, and the value loss hides the cut.
 
-https://github.com/Quantum-Cheese/DeepReinforcementLearning_Pytorch/issues/1: the reporter points
-at `torch.tensor(log_probs)`. The sum of the losses still has a graph, that of the critic, so that
-`backward()` has something to do and the critic learns, while the actor never does.
+https://github.com/Quantum-Cheese/DeepReinforcementLearning_Pytorch/issues/1: the reporter points at
+`torch.tensor(log_probs)`. The sum of the losses still has the critic's graph, so `backward()`
+succeeds and the critic learns, while the actor never does.
 """
 
 import torch

@@ -2,7 +2,7 @@
 
 https://github.com/alexhernandezgarcia/gflownet/pull/251, "reason why TB was not training well":
 "The clone of `policy_outputs` into `logits` in `get_logprobs()` of the base environment was
-incorrectly detached". log Z still learns, so that the trajectory-balance loss goes down a little.
+incorrectly detached". log Z still learns, so the trajectory-balance loss decreases a little.
 """
 
 import torch

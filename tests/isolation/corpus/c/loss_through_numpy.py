@@ -1,4 +1,4 @@
-"""A molecule generator's loss is computed in numpy and wrapped again.
+"""A molecule generator's loss is computed in NumPy and wrapped in a tensor again.
 
 https://github.com/isayev/ReLeaSE/issues/39: a user put `.detach().numpy()` into the policy
 gradient's loss. All gradients are None, the step does nothing, and there is no error.
@@ -32,7 +32,7 @@ CASE = Case(
 
 
 class Generator(nn.Module):
-    """A recurrent network that writes a string, token by token."""
+    """Recurrent network that generates a string token by token."""
 
     def __init__(self) -> None:
         super().__init__()

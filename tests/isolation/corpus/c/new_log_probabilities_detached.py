@@ -1,8 +1,8 @@
-"""PPO detaches the new log probabilities where the old ones were to be detached.
+"""PPO detaches the new log probabilities instead of the old ones.
 
 https://github.com/kengz/SLM-Lab/pull/207: "PPO got broken during the major refactoring. fix the
-proper tensor detach". The clipped loss is then a constant; the entropy bonus still moves the actor,
-and so hides that its objective does not.
+proper tensor detach". The clipped loss is then a constant. The entropy bonus still moves the actor,
+which hides that the objective does not.
 """
 
 import torch

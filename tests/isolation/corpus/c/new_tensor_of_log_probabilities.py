@@ -1,8 +1,8 @@
 """REINFORCE builds a new tensor of its log probabilities.
 
 https://github.com/kengz/SLM-Lab/pull/133: "`torch.tensor` creates a brand new tensor detached from
-the computation graph. So no gradient update was done." The new tensor is a leaf of its own that
-takes the gradient, nothing complains, and the policy stays as it was.
+the computation graph. So no gradient update was done." The new tensor is a leaf that receives the
+gradient; there is no error, and the policy does not change.
 """
 
 import torch

@@ -1,8 +1,8 @@
-"""MADDPG puts the replayed action into the actor loss, not the policy's own.
+"""MADDPG puts the replayed action into the actor loss instead of the policy's own.
 
-https://github.com/KornbergFresnel/ModelRepo/issues/2: Ericonaldo: "you should pass the output of
+https://github.com/KornbergFresnel/ModelRepo/issues/2, Ericonaldo: "you should pass the output of
 its policy network into its Q network instead of using the data from the replay buffer". The actor
-loss then knows the critic alone.
+loss then depends on the critic only.
 """
 
 import torch
@@ -53,29 +53,27 @@ def agents(own_action: bool) -> tuple[Contract, Updates]:
         loss.backward()
         actor_optimizers[agent].step()
 
-    everyone = range(AGENTS)
+    indices = range(AGENTS)
     contract = Contract(
         modules={
-            **{f"actor_{agent}": actors[agent] for agent in everyone},
-            **{f"critic_{agent}": critics[agent] for agent in everyone},
+            **{f"actor_{agent}": actors[agent] for agent in indices},
+            **{f"critic_{agent}": critics[agent] for agent in indices},
         },
         optimizers={
-            **{f"actor_{agent}": actor_optimizers[agent] for agent in everyone},
-            **{f"critic_{agent}": critic_optimizers[agent] for agent in everyone},
+            **{f"actor_{agent}": actor_optimizers[agent] for agent in indices},
+            **{f"critic_{agent}": critic_optimizers[agent] for agent in indices},
         },
         updates={
-            **{f"critic_update_{agent}": trains(f"critic_{agent}") for agent in everyone},
+            **{f"critic_update_{agent}": trains(f"critic_{agent}") for agent in indices},
             **{
                 f"actor_update_{agent}": trains(f"actor_{agent}", through=f"critic_{agent}")
-                for agent in everyone
+                for agent in indices
             },
         },
     )
     updates = {
-        **{
-            f"critic_update_{agent}": lambda agent=agent: critic_update(agent) for agent in everyone
-        },
-        **{f"actor_update_{agent}": lambda agent=agent: actor_update(agent) for agent in everyone},
+        **{f"critic_update_{agent}": lambda agent=agent: critic_update(agent) for agent in indices},
+        **{f"actor_update_{agent}": lambda agent=agent: actor_update(agent) for agent in indices},
     }
     return contract, updates
 

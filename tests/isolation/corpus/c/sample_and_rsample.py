@@ -1,8 +1,8 @@
 """False alarm: SAC samples without a gradient for the critic and with one for the actor.
 
-https://github.com/pranz24/pytorch-soft-actor-critic/issues/5: asked whether `sample` or `rsample`
-is right, the author spells out which loss needs which: the policy loss differentiates through the
-action, the target does not.
+https://github.com/pranz24/pytorch-soft-actor-critic/issues/5: a user asks whether `sample` or
+`rsample` is right. The author explains which loss needs which: the policy loss differentiates
+through the action, the target does not.
 """
 
 import copy
@@ -22,7 +22,7 @@ CASE = Case(
     algorithm="SAC",
     url="https://github.com/pranz24/pytorch-soft-actor-critic/issues/5",
     false_alarm=True,
-    reason="sample is used where the policy is only read, rsample where it is trained",
+    reason="sample is used where the policy is not trained, rsample where it is trained",
 )
 
 

@@ -1,8 +1,8 @@
-"""DDPG detaches the critic's own value, and leaves the target's alive.
+"""DDPG detaches the critic's own value instead of the target.
 
 https://github.com/Jacklinkk/Graph_CAVs/issues/9: ChenqiuXD found `critic_value.detach()` in the
-critic loss. `backward()` succeeds, since the target has a graph: the targets collect gradients,
-the critic gets none and never trains, and the actor follows a random critic.
+critic loss. `backward()` succeeds, since the target has a graph: the target networks accumulate
+gradients, the critic gets none and never trains, and the actor follows a random critic.
 """
 
 import torch
@@ -49,7 +49,7 @@ CASE = Case(
 
 def agent(detach_target: bool) -> tuple[Contract, Updates]:
     actor, critic = actor_network(), Critic()
-    # Targets that are a little behind, as they are in the middle of a training.
+    # The targets differ from the online networks, as they do during a training.
     actor_target, critic_target = actor_network(seed=11), Critic(seed=12)
     actor_optimizer = Adam(actor.parameters(), lr=1e-4)
     critic_optimizer = Adam(critic.parameters(), lr=1e-3)

@@ -1,8 +1,8 @@
 """False alarm: the actor loss writes into the critic's gradients, which are then cleared.
 
-https://github.com/shariqiqbal2810/maddpg-pytorch/issues/43: does the actor's backward influence the
-critic's gradient? It does, and the critic's next `zero_grad()` clears it before anything is
-applied.
+https://github.com/shariqiqbal2810/maddpg-pytorch/issues/43: does the actor's backward pass
+influence the critic's gradient? It does, but the critic's next `zero_grad()` clears it before any
+step applies it.
 """
 
 import torch
@@ -19,7 +19,7 @@ CASE = Case(
     algorithm="MADDPG",
     url="https://github.com/shariqiqbal2810/maddpg-pytorch/issues/43",
     false_alarm=True,
-    reason="the critic is declared to be gone through, and no step applies what was left in it",
+    reason="the loss may go through the critic, and no step applies the gradient left there",
 )
 
 
@@ -44,8 +44,8 @@ def example() -> tuple[Contract, Updates]:
             optimizer.zero_grad()
             pairs = enumerate(zip(policies, observations, strict=True))
             actions = [
-                policy(seen) if other == index else policy(seen).detach()
-                for other, (policy, seen) in pairs
+                policy(observation) if other == index else policy(observation).detach()
+                for other, (policy, observation) in pairs
             ]
             (-critic(torch.cat([*observations, *actions], dim=1)).mean()).backward()
             nn.utils.clip_grad_norm_(policies[index].parameters(), 0.5)

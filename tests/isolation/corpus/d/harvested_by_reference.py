@@ -1,9 +1,9 @@
-"""TQC: the actor loss adds to critic gradients that were harvested by reference.
+"""TQC: the actor loss adds to critic gradients that are held by reference.
 
-https://github.com/ray-project/ray/pull/65125: one backward pass for each optimizer (qf, then
-policy), "zeroing only that optimizer's parameters and harvesting `param.grad` by reference. The
-policy backward therefore accumulates the actor loss's critic gradients into the already-harvested
-critic gradients, and the critic optimizer applies them."
+https://github.com/ray-project/ray/pull/65125: one backward pass per optimizer (qf, then policy),
+"zeroing only that optimizer's parameters and harvesting `param.grad` by reference. The policy
+backward therefore accumulates the actor loss's critic gradients into the already-harvested critic
+gradients, and the critic optimizer applies them."
 """
 
 import torch
@@ -41,7 +41,7 @@ def agent(freeze: bool) -> tuple[Contract, Updates]:
 
     def forward_train() -> dict[str, Tensor]:
         qf_predictions = quantiles(batch.actions)
-        # The mend is SAC's: "policy gradients flow through the sampled actions, not the weights".
+        # SAC's fix: "policy gradients flow through the sampled actions, not the weights".
         qf.requires_grad_(not freeze)
         qf_current = quantiles(policy(batch.states))
         qf.requires_grad_(True)

@@ -1,8 +1,8 @@
-"""One backward for the sum of the actor's and the critic's loss, then both optimizers.
+"""One backward pass for the sum of actor and critic loss, then both optimizers step.
 
 https://github.com/facebookresearch/Pearl/commit/c1896909eeccfba8c97c9a0d4f6cde1526acd858: "partial
-derivative of actor loss w.r.t. critic parameters should not be used". The sum had been made to cure
-an error of a second backward through the LSTM of the history.
+derivative of actor loss w.r.t. critic parameters should not be used". The sum was introduced to
+avoid an error of a second backward pass through the history's LSTM.
 """
 
 import torch

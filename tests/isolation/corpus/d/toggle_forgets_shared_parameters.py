@@ -2,8 +2,8 @@
 
 https://github.com/Lightning-AI/pytorch-lightning/pull/5775: with three optimizers of which two
 share parameters, "by setting `param.requires_grad = False` with first optimizer, the second one
-will override the state and we lose the information". After the first update the encoder that the
-two discriminators share stays frozen, and does not train any more.
+will override the state and we lose the information". After the first update the encoder shared by
+the two discriminators stays frozen and no longer trains.
 """
 
 from torch import Tensor, nn
@@ -27,7 +27,7 @@ CASE = Case(
 
 
 class Trainer:
-    """`toggle_optimizer` and `untoggle_optimizer`, before (`remember=False`) and after the mend."""
+    """`toggle_optimizer` and `untoggle_optimizer`, before (`remember=False`) and after the fix."""
 
     def __init__(self, optimizers: list[Optimizer], remember: bool) -> None:
         self.optimizers = optimizers

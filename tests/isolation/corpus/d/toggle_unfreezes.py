@@ -1,4 +1,4 @@
-"""Lightning's `toggle_optimizer` trains what the user had frozen.
+"""Lightning's `toggle_optimizer` trains parameters that the user had frozen.
 
 https://github.com/Lightning-AI/pytorch-lightning/issues/5292: "the requires_grad property is set to
 true for all the params belonging to the param_groups of the optimizer", also "in case the user has
@@ -39,12 +39,12 @@ def networks(keep_frozen: bool) -> tuple[Contract, Updates]:
     generator_optimizer = Adam(generator.parameters(), lr=2e-4)
     discriminator_optimizer = Adam(discriminator.parameters(), lr=2e-4)
     everything = [*generator.parameters(), *discriminator.parameters()]
-    as_the_user_set_it = {each: each.requires_grad for each in everything}
+    set_by_user = {each: each.requires_grad for each in everything}
     batch = random_batch()
 
     def switch_on(parameters: list[nn.Parameter]) -> None:
         for each in parameters:
-            each.requires_grad = as_the_user_set_it[each] if keep_frozen else True
+            each.requires_grad = set_by_user[each] if keep_frozen else True
 
     def toggle_optimizer(optimizer: Optimizer) -> None:
         for each in everything:

@@ -1,9 +1,9 @@
-"""DreamerV3: the actor's backward pass leaves its gradients in the world model.
+"""DreamerV3: the actor's backward pass leaves gradients in the world model.
 
 https://github.com/ray-project/ray/pull/55140: the world model's gradients "will have values in them
 from the actor/critic backwards" and must be zeroed. Here they are cleared after the world model's
-own step, that is, before the actor fills them again; the next world-model step applies the sum. The
-mend is the pull request's: the world model is frozen while the actor dreams.
+own step, so the actor fills them again and the next world-model step applies the sum. The fix is
+the pull request's: the world model is frozen during the actor's forward pass.
 """
 
 import torch

@@ -1,8 +1,7 @@
-"""False alarm: `zero_grad()` after the loss is computed and before its backward.
+"""False alarm: `zero_grad()` after the loss is computed and before its backward pass.
 
 https://github.com/vy007vikas/PyTorch-ActorCriticRL/issues/7 asks whether the order is wrong. A
-forward pass writes no `.grad`, so that it is the order of `zero_grad()` and `backward()` alone that
-counts.
+forward pass writes no `.grad`; only the order of `zero_grad()` and `backward()` matters.
 """
 
 import copy
@@ -20,7 +19,7 @@ CASE = Case(
     algorithm="DDPG",
     url="https://github.com/vy007vikas/PyTorch-ActorCriticRL/issues/7",
     false_alarm=True,
-    reason="what is cleared is cleared before backward writes, wherever the loss was computed",
+    reason="the gradients are cleared before backward writes, wherever the loss was computed",
 )
 
 

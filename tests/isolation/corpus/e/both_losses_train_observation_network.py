@@ -1,8 +1,8 @@
 """MAD4PG: the optimizers of critic and policy both train the observation network.
 
 https://github.com/instadeepai/Mava/issues/364 (labelled bug): "Both optimizers train the
-observation network separately which can caused the representation learnt to be unstable. [...]
-only one optimizer should work on the observation network".
+observation network separately which can caused the representation learnt to be unstable. [...] only
+one optimizer should work on the observation network".
 """
 
 import torch

@@ -1,6 +1,6 @@
 """The critic's optimizer holds the features extractor that it shares with the actor.
 
-https://github.com/DLR-RM/stable-baselines3/pull/198 takes the extractor out of the critic's
+https://github.com/DLR-RM/stable-baselines3/pull/198 removes the extractor from the critic's
 parameter list by its name: "Do not optimize the shared features extractor with the critic loss
 otherwise, there are gradient computation issues".
 """

@@ -1,8 +1,8 @@
-"""SAC from pixels: `detach_encoder=True` is passed on and cuts nothing.
+"""SAC from pixels: `detach_encoder=True` is accepted but has no effect.
 
 https://github.com/RLinf/RLinf/pull/677 (merged): "Fix the detach_encoder feature in the
-CNNPolicy::get_feature function". The forward pass of the policy takes the option among its keyword
-arguments and does not hand it on, so that the actor loss reaches the encoder.
+CNNPolicy::get_feature function". The policy's forward pass accepts the option among its keyword
+arguments but does not pass it to `get_feature`, so the actor loss reaches the encoder.
 """
 
 import torch
@@ -27,11 +27,11 @@ CASE = Case(
 
 
 class CNNPolicy(nn.Module):
-    """One network with an encoder, an actor and a Q head."""
+    """Network with an encoder, an actor and a Q head."""
 
-    def __init__(self, hand_on: bool) -> None:
+    def __init__(self, pass_options: bool) -> None:
         super().__init__()
-        self.hand_on = hand_on
+        self.pass_options = pass_options
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(2)
             convolution = nn.Conv2d(1, 2, kernel_size=3)
@@ -46,7 +46,7 @@ class CNNPolicy(nn.Module):
         return torch.cat([visual_feature, obs["states"]], dim=1)
 
     def sac_forward(self, obs: dict[str, Tensor], **kwargs: bool) -> Tensor:
-        options = kwargs if self.hand_on else {}
+        options = kwargs if self.pass_options else {}
         return self.actor(self.get_feature(obs, **options))
 
     def sac_q_forward(
@@ -55,8 +55,8 @@ class CNNPolicy(nn.Module):
         return self.q_head(torch.cat([self.get_feature(obs, detach_encoder), actions], dim=1))
 
 
-def worker(hand_on: bool) -> tuple[Contract, Updates]:
-    model = CNNPolicy(hand_on)
+def worker(pass_options: bool) -> tuple[Contract, Updates]:
+    model = CNNPolicy(pass_options)
     actor_optimizer = Adam(model.actor.parameters(), lr=3e-4)
     critic_optimizer = Adam([*model.encoder.parameters(), *model.q_head.parameters()], lr=3e-4)
     batch = random_batch()
@@ -90,8 +90,8 @@ def worker(hand_on: bool) -> tuple[Contract, Updates]:
 
 
 def broken() -> tuple[Contract, Updates]:
-    return worker(hand_on=False)
+    return worker(pass_options=False)
 
 
 def fixed() -> tuple[Contract, Updates]:
-    return worker(hand_on=True)
+    return worker(pass_options=True)

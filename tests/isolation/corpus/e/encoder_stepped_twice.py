@@ -1,8 +1,8 @@
 """CURL steps its encoder twice with one gradient.
 
 https://github.com/MishaLaskin/curl/issues/20: "if you intend `self.cpc_optimizer` to only optimise
-W", it should not hold `self.CURL.parameters()`: "As it stands it seems that encoder is optimised
-twice, once in `encoder_optimizer` and again in `cpc_optimizer`."
+W", it should not hold `self.CURL.parameters()`: "encoder is optimised twice, once in
+`encoder_optimizer` and again in `cpc_optimizer`."
 """
 
 import torch
@@ -33,7 +33,7 @@ CASE = Case(
 
 
 class Curl(nn.Module):
-    """The bilinear similarity of two encoded views."""
+    """Bilinear similarity of two encoded views."""
 
     def __init__(self, encoder: nn.Module) -> None:
         super().__init__()

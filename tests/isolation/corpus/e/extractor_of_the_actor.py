@@ -1,8 +1,8 @@
-"""False alarm: a shared features extractor that the actor loss alone trains.
+"""False alarm: a shared features extractor that only the actor loss trains.
 
 https://github.com/DLR-RM/stable-baselines3/issues/691: why does only the policy loss train a shared
-extractor, where RAD, CURL and DrQ do the opposite? It is a choice, kept by `set_grad_enabled` and
-by a filter on the parameters' names.
+extractor, while RAD, CURL and DrQ do the opposite? It is a choice, enforced by `set_grad_enabled`
+and by a filter on parameter names.
 """
 
 import torch
@@ -19,12 +19,12 @@ CASE = Case(
     algorithm="SAC and TD3",
     url="https://github.com/DLR-RM/stable-baselines3/issues/691",
     false_alarm=True,
-    reason="the extractor is declared the actor's, and the critic loss never reaches it",
+    reason="the contract gives the extractor to the actor, and the critic loss never reaches it",
 )
 
 
 class ContinuousCritic(nn.Module):
-    """A Q function that switches the gradient off in an extractor that it shares."""
+    """Q function that disables gradients in a shared extractor."""
 
     def __init__(self, features_extractor: nn.Module, share_features_extractor: bool) -> None:
         super().__init__()

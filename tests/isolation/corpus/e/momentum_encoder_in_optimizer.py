@@ -1,8 +1,8 @@
 """CURL's contrastive optimizer holds the momentum encoder.
 
 https://github.com/MishaLaskin/curl/issues/20 asks what `self.CURL.parameters()` puts into
-`cpc_optimizer`. Besides the encoder and W it is the target's encoder, `encoder_target`. It is only
-its missing gradient that keeps it from moving.
+`cpc_optimizer`. Besides the encoder and W, it includes the target's encoder, `encoder_target`: it
+does not move, but only because its gradient is None.
 """
 
 import copy
@@ -25,7 +25,7 @@ CASE = Case(
 
 
 class Curl(nn.Module):
-    """The bilinear similarity of a view and the view that the momentum encoder sees."""
+    """Bilinear similarity of a view and a view encoded by the momentum encoder."""
 
     def __init__(self, encoder: nn.Module, encoder_target: nn.Module) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ class Curl(nn.Module):
         return self.encoder(x)
 
 
-def agent(leave_target_out: bool) -> tuple[Contract, Updates]:
+def agent(exclude_target: bool) -> tuple[Contract, Updates]:
     encoder = mlp(STATE, 8, seed=1, output=nn.Tanh())
     q_function = mlp(8 + ACTION, 8, 1, seed=2)
     curl = Curl(encoder, copy.deepcopy(encoder))
@@ -49,7 +49,7 @@ def agent(leave_target_out: bool) -> tuple[Contract, Updates]:
         [
             parameter
             for name, parameter in curl.named_parameters()
-            if not (leave_target_out and name.startswith("encoder_target"))
+            if not (exclude_target and name.startswith("encoder_target"))
         ],
         lr=1e-3,
     )
@@ -86,8 +86,8 @@ def agent(leave_target_out: bool) -> tuple[Contract, Updates]:
 
 
 def broken() -> tuple[Contract, Updates]:
-    return agent(leave_target_out=False)
+    return agent(exclude_target=False)
 
 
 def fixed() -> tuple[Contract, Updates]:
-    return agent(leave_target_out=True)
+    return agent(exclude_target=True)

@@ -1,4 +1,4 @@
-"""False alarm: A2C's extractor is in the policy and in the value network, and stepped once.
+"""False alarm: A2C's policy and value network share the extractor, which is stepped once.
 
 https://github.com/DLR-RM/stable-baselines3/issues/787: "is the extractor updated twice?" One
 optimizer holds every parameter once and steps on the sum of the losses.
@@ -23,7 +23,7 @@ CASE = Case(
 
 
 class ActorCriticPolicy(nn.Module):
-    """A policy and a value head over one extractor, which each of them also holds."""
+    """Policy and value network over one extractor, which is a submodule of both."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""False alarm: of two critics, the second has an extractor of its own.
+"""False alarm: of two critics, the second has its own extractor.
 
 https://github.com/DLR-RM/stable-baselines3/issues/1674: with a shared extractor and two critics,
 "for the second Q-function network, a new feature extractor is created. Is this behavior intended?"
@@ -19,7 +19,7 @@ CASE = Case(
     algorithm="SAC",
     url="https://github.com/DLR-RM/stable-baselines3/issues/1674",
     false_alarm=True,
-    reason="no tie was declared for the second critic, and there is none",
+    reason="the contract declares no sharing for the second critic, and there is none",
 )
 
 

@@ -1,6 +1,6 @@
-"""False alarm: the actor's convolutions are the critic's, by identity.
+"""False alarm: the actor's convolutions are the same parameters as the critic's.
 
-https://github.com/denisyarats/pytorch_sac_ae/issues/4: three users do not believe that
+https://github.com/denisyarats/pytorch_sac_ae/issues/4: three users doubt that
 `copy_conv_weights_from` ties the weights, and one concludes that the actor's encoder never learns.
 "copy_conv_weights not just copies parameters, it makes them sharable between the actor and critic":
 the critic's step moves both.
@@ -20,12 +20,12 @@ CASE = Case(
     algorithm="SAC-AE",
     url="https://github.com/denisyarats/pytorch_sac_ae/issues/4",
     false_alarm=True,
-    reason="the tie is declared and there; the critic's loss alone trains what is tied",
+    reason="the sharing is declared and exists; only the critic's loss trains the shared layer",
 )
 
 
 class Encoder(nn.Module):
-    """A tied layer (the convolutions of the original) and a layer of its own."""
+    """A tied layer (convolutions in the original) and a layer that is not tied."""
 
     def __init__(self, seed: int) -> None:
         super().__init__()
@@ -33,10 +33,10 @@ class Encoder(nn.Module):
         self.fc = mlp(8, 6, seed=seed + 1)
 
     def copy_conv_weights_from(self, source: "Encoder") -> None:
-        for ours, theirs in zip(self.convs, source.convs, strict=True):
-            if isinstance(ours, nn.Linear) and isinstance(theirs, nn.Linear):
-                ours.weight = theirs.weight
-                ours.bias = theirs.bias
+        for own, other in zip(self.convs, source.convs, strict=True):
+            if isinstance(own, nn.Linear) and isinstance(other, nn.Linear):
+                own.weight = other.weight
+                own.bias = other.bias
 
     def forward(self, obs: Tensor, detach: bool = False) -> Tensor:
         hidden = self.convs(obs)

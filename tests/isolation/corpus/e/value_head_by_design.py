@@ -1,7 +1,7 @@
 """False alarm: the value head of PPO for language models trains the model on purpose.
 
 https://github.com/huggingface/trl/issues/299: "I cannot find any code that explicitly cut it off,
-just to double check!" There is none, and there was to be none: policy and value loss both train the
+just to double check!" There is no such code, by design: policy loss and value loss both train the
 language model.
 """
 
@@ -19,7 +19,7 @@ CASE = Case(
     algorithm="PPO-RLHF",
     url="https://github.com/huggingface/trl/issues/299",
     false_alarm=True,
-    reason="the contract says that both losses train the language model, and both do",
+    reason="the contract lets both losses train the language model, and both do",
 )
 
 

@@ -1,8 +1,8 @@
-"""PPO for language models: the value head is not cut off from the model.
+"""PPO for language models: the value loss reaches the language model.
 
-https://github.com/huggingface/trl/issues/1108: the reporter says that the value loss of a fresh
-head, going back into the whole language model, wrecks the generation in the first steps, and
-detaches the hidden states.
+https://github.com/huggingface/trl/issues/1108: the reporter says that the value loss of an
+untrained head, applied to the whole language model, ruins the generated text in the first steps,
+and detaches the hidden states.
 """
 
 import torch
@@ -33,7 +33,7 @@ CASE = Case(
 
 
 class LanguageModel(nn.Module):
-    """Tokens to hidden states: an embedding and one attention layer."""
+    """Network from tokens to hidden states: an embedding and one attention layer."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,8 +1,8 @@
-"""A recurrent PPO chains the parameters of two models that are one.
+"""A recurrent PPO chains the parameters of two models that are the same model.
 
 https://github.com/Toni-SM/skrl/issues/431: with a shared model, `itertools.chain()` over the
 parameters of policy and value passes "the same parameter into an optimizer multiple times". Here
-policy and value are the same model with two roles, so that everything is held twice.
+policy and value are one model with two roles, so the optimizer holds every parameter twice.
 """
 
 import itertools
@@ -25,7 +25,7 @@ CASE = Case(
 
 
 class SharedModel(nn.Module):
-    """A recurrent network with the roles policy and value."""
+    """Recurrent network with the roles policy and value."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,8 +1,8 @@
-"""Plan2Explore's exploration optimizer runs over all parameters, the world model's included.
+"""Plan2Explore's exploration optimizer holds all parameters, including the world model's.
 
-https://github.com/NM512/dreamerv3-torch/pull/36 (merged): the module that holds the ensemble also
-holds the world model, and `self.parameters()` are both. Training was bad "even in simple
-environments".
+https://github.com/NM512/dreamerv3-torch/pull/36 (merged): the module that contains the ensemble
+also contains the world model, and `self.parameters()` returns both. Training was bad "even in
+simple environments".
 """
 
 import torch
@@ -33,7 +33,7 @@ CASE = Case(
 
 
 class Plan2Explore(nn.Module):
-    """An ensemble that predicts the world model's next feature from its feature."""
+    """Ensemble that predicts the world model's next feature from the current one."""
 
     def __init__(self, world_model: nn.Module) -> None:
         super().__init__()

@@ -1,8 +1,8 @@
 """The shared convolutional network is in neither optimizer.
 
-https://github.com/SforAiDl/genrl/issues/315: `get_action` and `get_value` both go through
-`self.feature`, and the optimizers are built from `self.ac.actor.parameters()` and
-`self.ac.critic.parameters()`. "The weights of the CNN layers dont get updated."
+https://github.com/SforAiDl/genrl/issues/315: `get_action` and `get_value` both use `self.feature`,
+but the optimizers are built from `self.ac.actor.parameters()` and `self.ac.critic.parameters()`.
+"The weights of the CNN layers dont get updated."
 """
 
 from itertools import chain
@@ -45,9 +45,9 @@ class CNNActorCritic(nn.Module):
         return self.critic(self.feature(state).flatten(1)).squeeze(-1)
 
 
-def agent(with_feature: bool) -> tuple[Contract, Updates]:
+def agent(include_feature: bool) -> tuple[Contract, Updates]:
     ac = CNNActorCritic()
-    feature = list(ac.feature.parameters()) if with_feature else []
+    feature = list(ac.feature.parameters()) if include_feature else []
     optimizer_policy = Adam(chain(feature, ac.actor.parameters()), lr=1e-4)
     optimizer_value = Adam(chain(feature, ac.critic.parameters()), lr=1e-3)
     batch = random_batch()
@@ -80,8 +80,8 @@ def agent(with_feature: bool) -> tuple[Contract, Updates]:
 
 
 def broken() -> tuple[Contract, Updates]:
-    return agent(with_feature=False)
+    return agent(include_feature=False)
 
 
 def fixed() -> tuple[Contract, Updates]:
-    return agent(with_feature=True)
+    return agent(include_feature=True)

@@ -1,8 +1,8 @@
 """The gradient with respect to alpha is applied to log alpha.
 
 https://github.com/google/brax/issues/139: the loss is differentiated with respect to `alpha`, and
-the optimizer holds `log_alpha`. The sign is right and the size is not, so that the temperature
-moves, by a gradient that is not its own.
+the optimizer holds `log_alpha`. The sign is right but the size is wrong: the temperature moves by
+the gradient of another tensor.
 """
 
 import torch
@@ -41,8 +41,8 @@ def agent(through_exp: bool) -> tuple[Contract, Updates]:
         if not through_exp:
             alpha = alpha.detach().requires_grad_()
         alpha_loss = (alpha * (-log_probabilities - target_entropy)).mean()
-        with_respect_to = log_alpha if through_exp else alpha
-        (log_alpha.grad,) = torch.autograd.grad(alpha_loss, [with_respect_to])
+        source = log_alpha if through_exp else alpha
+        (log_alpha.grad,) = torch.autograd.grad(alpha_loss, [source])
         optimizer.step()
 
     contract = Contract(

@@ -1,4 +1,4 @@
-"""Gradients are applied to all variables, not to the trainable ones.
+"""Gradients are applied to all variables instead of the trainable ones.
 
 https://github.com/tensorflow/agents/issues/158: "During SAC optimisation step gradients are being
 applied to all variables instead of just trainable variables. This causes undesirable behaviour if
@@ -28,21 +28,22 @@ CASE = Case(
 
 def agent(trainable_only: bool) -> tuple[Contract, Updates]:
     encoder = mlp(STATE, 8, seed=1, output=nn.Tanh())
-    fixed = set(encoder.parameters())
+    frozen = set(encoder.parameters())
     actor_head = mlp(8, ACTION, seed=2, output=nn.Tanh())
     critic_head = mlp(8 + ACTION, 8, 1, seed=3)
     actor = nn.ModuleList([encoder, actor_head])
     critic = nn.ModuleList([encoder, critic_head])
 
     def variables(network: nn.Module) -> list[nn.Parameter]:
-        return [each for each in network.parameters() if not (trainable_only and each in fixed)]
+        return [each for each in network.parameters() if not (trainable_only and each in frozen)]
 
     actor_optimizer = Adam(variables(actor), lr=3e-4)
     critic_optimizer = Adam(variables(critic), lr=3e-4)
     batch = random_batch()
 
-    def apply_gradients(optimizer: Optimizer, loss: Tensor, over: list[nn.Parameter]) -> None:
-        for variable, gradient in zip(over, torch.autograd.grad(loss, over), strict=True):
+    def apply_gradients(optimizer: Optimizer, loss: Tensor, parameters: list[nn.Parameter]) -> None:
+        gradients = torch.autograd.grad(loss, parameters)
+        for variable, gradient in zip(parameters, gradients, strict=True):
             variable.grad = gradient
         optimizer.step()
 

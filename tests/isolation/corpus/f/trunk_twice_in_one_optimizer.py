@@ -1,7 +1,7 @@
-"""PPO's optimizer holds the trunk of actor and critic twice.
+"""PPO's optimizer holds the shared trunk of actor and critic twice.
 
 https://github.com/thu-ml/tianshou/issues/395, "optimizer double update?": the parameters are
-`list(actor.parameters()) + list(critic.parameters())`, and both hold `net`. PyTorch warns:
+`list(actor.parameters()) + list(critic.parameters())`, and both contain `net`. PyTorch warns:
 "optimizer contains a parameter group with duplicate parameters".
 """
 

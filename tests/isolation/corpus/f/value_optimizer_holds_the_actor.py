@@ -1,8 +1,9 @@
 """Dreamer's value optimizer holds another network's parameters.
 
 https://github.com/juliusfrost/dreamer-pytorch/pull/79, "fix algo bug of value optimizer optimizing
-wrong params" ("Can't believe I missed this"). The value loss fills the value model's gradients, and
-its optimizer steps the actor, which has none at that time: nothing moves, nothing complains.
+wrong params" ("Can't believe I missed this"). The value loss writes the value model's gradients,
+but its optimizer steps the actor, whose gradients are None at that time: nothing moves and there is
+no error.
 """
 
 import torch
@@ -25,11 +26,11 @@ CASE = Case(
 )
 
 
-def agent(right: bool) -> tuple[Contract, Updates]:
+def agent(correct_model: bool) -> tuple[Contract, Updates]:
     dynamics = mlp(STATE + ACTION, 8, STATE, seed=1).requires_grad_(False)
     actor_model, value_model = actor_network(), mlp(STATE, 8, 1, seed=3)
     actor_optimizer = Adam(actor_model.parameters(), lr=8e-5)
-    value_parameters = value_model.parameters() if right else actor_model.parameters()
+    value_parameters = value_model.parameters() if correct_model else actor_model.parameters()
     value_optimizer = Adam(value_parameters, lr=8e-5)
     batch = random_batch()
 
@@ -70,8 +71,8 @@ def agent(right: bool) -> tuple[Contract, Updates]:
 
 
 def broken() -> tuple[Contract, Updates]:
-    return agent(right=False)
+    return agent(correct_model=False)
 
 
 def fixed() -> tuple[Contract, Updates]:
-    return agent(right=True)
+    return agent(correct_model=True)

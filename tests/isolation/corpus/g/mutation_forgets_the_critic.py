@@ -1,8 +1,8 @@
-"""Evolutionary PPO: a mutation widens the networks and makes a new optimizer, over the actor alone.
+"""Evolutionary PPO: a mutation widens both networks but rebuilds the optimizer over the actor only.
 
 https://github.com/AgileRL/AgileRL/issues/154: after the mutations of the hyperparameter search
-"there is only one group of parameters left" in the optimizer, the actor's, where a fresh agent's
-has two (Fernadoo). From then on the critic gets gradients that nothing applies.
+"there is only one group of parameters left" in the optimizer, the actor's, while a new agent has
+two (Fernadoo). From then on no step applies the critic's gradients.
 """
 
 import torch
@@ -25,8 +25,8 @@ CASE = Case(
 
 
 class Individual:
-    def __init__(self, *, critic_too: bool) -> None:
-        self.critic_too, self.width = critic_too, 8
+    def __init__(self, *, include_critic: bool) -> None:
+        self.include_critic, self.width = include_critic, 8
         self.build()
         self.optimizer = torch.optim.Adam(
             [{"params": self.actor.parameters()}, {"params": self.critic.parameters()}], lr=1e-3
@@ -39,7 +39,7 @@ class Individual:
     def mutate(self) -> None:
         self.width += 4
         self.build()
-        networks = (self.actor, self.critic) if self.critic_too else (self.actor,)
+        networks = (self.actor, self.critic) if self.include_critic else (self.actor,)
         groups = [{"params": network.parameters()} for network in networks]
         self.optimizer = type(self.optimizer)(groups, lr=1e-3)
 
@@ -65,8 +65,8 @@ def contract_and_updates(agent: Individual) -> tuple[Contract, Updates]:
 
 
 def broken() -> tuple[Contract, Updates]:
-    return contract_and_updates(Individual(critic_too=False))
+    return contract_and_updates(Individual(include_critic=False))
 
 
 def fixed() -> tuple[Contract, Updates]:
-    return contract_and_updates(Individual(critic_too=True))
+    return contract_and_updates(Individual(include_critic=True))

@@ -1,4 +1,4 @@
-"""PPO whose `load()` puts new networks in place, while the optimizers keep the old ones.
+"""PPO whose `load()` replaces the networks, while the optimizers keep the old ones.
 
 https://github.com/OFDataCommittee/drlfoam/issues/2: after `PPOAgent.load()` "an update of the
 network weights is not possible because the optimizers need to be re-initialized, too"
@@ -59,7 +59,7 @@ class PPOAgent:
 
 
 def restarted() -> PPOAgent:
-    """An agent that has just loaded the networks of an earlier run."""
+    """Return an agent that has just loaded the networks of an earlier run."""
     agent = PPOAgent()
     agent.load(copy.deepcopy(agent.policy), copy.deepcopy(agent.value))
     return agent

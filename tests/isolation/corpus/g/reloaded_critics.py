@@ -1,9 +1,9 @@
-"""SAC that a user reloads, and whose critics and optimizers then seem not to belong together.
+"""False alarm: after a reload, SAC's critics and optimizers seem not to belong together.
 
 https://github.com/thu-ml/tianshou/issues/570: "networks and optimizers for SAC critics are
-different when saved compared to unsaved objects" (jacekplocharczyk). Two agents are compared there:
-within the reloaded one each optimizer holds its own critic's parameters, since `load_state_dict`
-writes the loaded values into the parameters that are there.
+different when saved compared to unsaved objects" (jacekplocharczyk). The report compares two
+agents. Within the reloaded one, each optimizer holds its own critic's parameters, since
+`load_state_dict` copies the loaded values into the existing parameters.
 """
 
 import copy

@@ -1,7 +1,8 @@
-"""SAC whose loaded temperature is a new tensor, while its optimizer keeps the one it was made with.
+"""SAC whose loaded temperature is a new tensor, while its optimizer keeps the old one.
 
 https://github.com/MushroomRL/mushroom-rl/issues/139: "in SAC the optimizer for alpha is not loaded
-properly. The alpha parameter is not continued training after load" (PuzeLiu). The networks go on.
+properly. The alpha parameter is not continued training after load" (PuzeLiu). The networks keep
+training.
 """
 
 import torch

@@ -1,8 +1,8 @@
-"""FastTD3 acts with `actor_detach`, which no line ever updates: it lives on the actor's storage.
+"""False alarm: FastTD3's `actor_detach` is never updated, but uses the actor's storage.
 
 https://github.com/younggyoseo/FastTD3/issues/5: "it seems that actor_detach has never been updated"
-(pinkmoon-io). Its parameters are other objects than the actor's, made by
-`from_module(actor).data.to_module(actor_detach)`, over the same storage.
+(pinkmoon-io). Its parameters are other objects than the actor's, created by
+`from_module(actor).data.to_module(actor_detach)` over the same storage.
 """
 
 import torch
@@ -18,12 +18,12 @@ CASE = Case(
     algorithm="FastTD3",
     url="https://github.com/younggyoseo/FastTD3/issues/5",
     false_alarm=True,
-    reason="the sharing is declared: the acting copy is the actor's storage without its graph",
+    reason="the sharing is declared: the acting copy uses the actor's storage without its graph",
 )
 
 
 def detached_copy(actor: nn.Sequential) -> nn.Sequential:
-    """A second actor whose parameters are `.data` of the first one's."""
+    """Return a second actor whose parameters are `.data` of the first actor's."""
     detached = actor_network(seed=9)
     for layer, own in zip(actor, detached, strict=True):
         for name, parameter in layer.named_parameters():

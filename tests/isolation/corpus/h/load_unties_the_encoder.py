@@ -1,8 +1,8 @@
-"""A2C whose tied encoder is two encoders after `load_state_dict(assign=True)`.
+"""A2C whose tied encoder becomes two encoders after `load_state_dict(assign=True)`.
 
-https://github.com/pytorch/pytorch/issues/188346: assigning gives every name a Parameter of its own,
-so that two names of one tied Parameter "stop aliasing" (Sunt-ing). Copying keeps the tie. The
-checkpoint here holds one tensor a name, as safetensors and most files on a disk do.
+https://github.com/pytorch/pytorch/issues/188346: with `assign`, every name gets its own Parameter,
+so two names of one tied Parameter "stop aliasing" (Sunt-ing). Copying keeps the tie. The checkpoint
+here has one tensor per name, as safetensors and most file formats do.
 """
 
 import torch

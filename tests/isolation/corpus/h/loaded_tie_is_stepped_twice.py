@@ -1,8 +1,8 @@
 """A tied weight that `load_state_dict(assign=True)` turns into two Parameters over one storage.
 
 https://github.com/pytorch/pytorch/issues/188346: "an optimizer constructed from the loaded module
-updates the formerly shared weight twice, doubling its effective step" (Sunt-ing). A state dict that
-PyTorch saved keeps both names on one storage; the two Parameters that take it are distinct objects.
+updates the formerly shared weight twice, doubling its effective step" (Sunt-ing). A state dict
+saved by PyTorch keeps both names on one storage, but the two Parameters are distinct objects.
 """
 
 import torch
@@ -22,7 +22,7 @@ CASE = Case(
 
 
 class Tied(nn.Module):
-    """Codes states and decodes them with the same matrix."""
+    """Encoder and decoder with one weight matrix."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,8 +1,8 @@
 """SAC whose target critics are `copy.copy` of the critics: new modules, the same parameters.
 
 https://github.com/rail-berkeley/rlkit/issues/74: networks made with `copy()` and with `deepcopy()`
-give different learning curves, which nobody explained. A shallow copy of a module shares the
-dictionary that its submodules stand in.
+give different learning curves; nobody explained why. A shallow copy of a module shares the
+dictionary of its submodules.
 """
 
 import copy

@@ -1,8 +1,8 @@
-"""DQN whose target holds plain tensors, so that a soft update over `parameters()` moves nothing.
+"""DQN whose target holds plain tensors, so a soft update over `parameters()` moves nothing.
 
 https://github.com/AgileRL/AgileRL/pull/464: "soft update wasn't being applied to target network
-after parameter sharing through TensorDict" (jaimesabalbermudez). The target was given detached
-tensors in place of its parameters; `zip(online.parameters(), target.parameters())` is then empty.
+after parameter sharing through TensorDict" (jaimesabalbermudez). Detached tensors replaced the
+target's parameters, so `zip(online.parameters(), target.parameters())` is empty.
 """
 
 import copy
@@ -24,7 +24,7 @@ CASE = Case(
 
 
 def to_module(tensors: dict[str, Tensor], module: nn.Module) -> None:
-    """Puts plain tensors where the module's parameters are, as a TensorDict does."""
+    """Replace the module's parameters by plain tensors, as a TensorDict does."""
     for name, tensor in tensors.items():
         path, _, leaf = name.rpartition(".")
         owner = module.get_submodule(path)

@@ -1,8 +1,8 @@
-"""DQN whose sync copies the weights and then makes the target's name point at the model.
+"""DQN whose sync copies the weights and then assigns the model to the target's name.
 
 https://github.com/andri27-ts/Reinforcement-Learning/issues/14: "after loading the parameters of the
 moving network into the target network, why is the target network reference pointing to the moving
-network?" (sai-prasanna). Until the first sync everything is right.
+network?" (sai-prasanna). Everything is right until the first sync.
 """
 
 import torch
@@ -44,7 +44,7 @@ class CentralControl:
     def update_target(self) -> None:
         self.target_nn.load_state_dict(self.moving_nn.state_dict())
 
-    def update_target_and_point(self) -> None:
+    def update_and_alias_target(self) -> None:
         self.target_nn.load_state_dict(self.moving_nn.state_dict())
         self.target_nn = self.moving_nn
 
@@ -63,7 +63,7 @@ def contract(agent: CentralControl) -> Contract:
 
 def broken() -> tuple[Contract, Updates]:
     agent = CentralControl()
-    updates = {"optimize": agent.optimize, "update_target": agent.update_target_and_point}
+    updates = {"optimize": agent.optimize, "update_target": agent.update_and_alias_target}
     return contract(agent), updates
 
 

@@ -1,7 +1,8 @@
-"""DQN whose policy and target network are both `model.to(device)`: `.to` returns the module itself.
+"""DQN whose policy and target network are both `model.to(device)`, which returns the module itself.
 
 https://github.com/datawhalechina/easy-rl/issues/140: in the DQN notebooks the target network is the
-policy network, so that the bootstrapped target moves with every step; no error, slower learning.
+policy network, so the bootstrapped target moves with every step. There is no error, only slower
+learning.
 """
 
 import torch

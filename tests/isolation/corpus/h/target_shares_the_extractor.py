@@ -1,8 +1,8 @@
 """TD3 whose target critic is built with the online critic's features extractor.
 
 https://github.com/DLR-RM/stable-baselines3/issues/135: actor, critic and the targets all get the
-one shared extractor, so that the targets' features move with every step of the critic (araffin).
-Sharing between actor and critic is wanted; the target needs its own.
+same extractor, so the targets' features move with every step of the critic (araffin). Actor and
+critic share it on purpose; the target needs its own.
 """
 
 import copy

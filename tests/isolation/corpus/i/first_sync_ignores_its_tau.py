@@ -1,7 +1,7 @@
-"""DDPG whose first sync is asked for with tau 1 and done with the agent's own small tau.
+"""DDPG whose first sync asks for tau 1 but uses the agent's own small tau.
 
-https://github.com/mimoralea/gdrl/pull/14: `update_networks(tau=1.0)` at the start of `train` is to
-copy, but the body uses `self.tau`, so that the targets start as other networks (TroddenSpade).
+https://github.com/mimoralea/gdrl/pull/14: `update_networks(tau=1.0)` at the start of `train` should
+copy, but the body uses `self.tau`, so the targets start as different networks (TroddenSpade).
 """
 
 import torch

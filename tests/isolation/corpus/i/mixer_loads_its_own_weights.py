@@ -1,7 +1,7 @@
-"""QMIX whose target mixer loads its own state dict; the agents' target is synced as it should.
+"""QMIX whose target mixer loads its own state dict; the agents' target is synced correctly.
 
 https://github.com/thesouther/MARL/issues/8: line 110 of `policy.py` reads
-`self.target_qmix_net.load_state_dict(self.target_qmix_net.state_dict())`; the author agreed and
+`self.target_qmix_net.load_state_dict(self.target_qmix_net.state_dict())`. The author agreed and
 changed it to the online mixer's (reported by L-Spike, in Chinese).
 """
 
@@ -26,7 +26,7 @@ AGENTS = 2
 
 
 class Mixer(nn.Module):
-    """Mixes the agents' values by weights, not below 0, which a hypernetwork makes of the state."""
+    """Sum of the agents' values, weighted by a hypernetwork's non-negative outputs."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,8 +1,8 @@
-"""DQN whose Polyak update blends into the online network, and loads the result into the target.
+"""DQN whose Polyak update blends into the online network and loads the result into the target.
 
 https://github.com/kengz/SLM-Lab/commit/73014b75670d865064b5a5368b2f40442da4c2de: the mixed values
-are written through the dictionary of the *source's* parameters, so that the online weights move
-without any optimizer and the target becomes equal to them.
+are written through the dictionary of the *source's* parameters, so the online weights move without
+any optimizer and the target becomes equal to them.
 """
 
 import torch

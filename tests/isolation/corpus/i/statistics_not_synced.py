@@ -1,6 +1,6 @@
 """DQN with BatchNorm whose target never gets the running statistics.
 
-https://github.com/DLR-RM/stable-baselines3/issues/996: `polyak_update` walks `parameters()`, and
+https://github.com/DLR-RM/stable-baselines3/issues/996: `polyak_update` covers `parameters()`, but
 `running_mean` and `running_var` are buffers (honglu2875). Fixed in PR 1004 by copying them.
 """
 

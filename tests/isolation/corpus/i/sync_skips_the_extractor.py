@@ -1,7 +1,7 @@
-"""SAC from pixels whose target sync covers the value head, and not the convolutions under it.
+"""SAC from pixels whose target sync covers the value head, but not the convolutions under it.
 
 https://github.com/hill-a/stable-baselines/issues/854: the synced variables are those of the scope
-`values_fn/vf`, which holds "only the mlp on top of the CNN encoding", so that "the cnn_extractor
+`values_fn/vf`, which holds "only the mlp on top of the CNN encoding", so "the cnn_extractor
 parameters are never updated" in the target (wangzizhao).
 """
 
@@ -24,7 +24,7 @@ CASE = Case(
 
 
 class ValuesFunction(nn.Module):
-    """The value of an image `[batch, 1, 6, 6]`."""
+    """Value network over images `[batch, 1, 6, 6]`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class ValuesFunction(nn.Module):
         return self.vf(self.cnn_extractor(images))
 
 
-def contract_and_updates(*, extractor_too: bool) -> tuple[Contract, Updates]:
+def contract_and_updates(*, include_extractor: bool) -> tuple[Contract, Updates]:
     torch.manual_seed(0)
     model = ValuesFunction()
     target = copy.deepcopy(model)
@@ -52,7 +52,7 @@ def contract_and_updates(*, extractor_too: bool) -> tuple[Contract, Updates]:
 
     def target_update() -> None:
         polyak(target.vf, model.vf, tau=0.005)
-        if extractor_too:
+        if include_extractor:
             polyak(target.cnn_extractor, model.cnn_extractor, tau=0.005)
 
     contract = Contract(
@@ -64,8 +64,8 @@ def contract_and_updates(*, extractor_too: bool) -> tuple[Contract, Updates]:
 
 
 def broken() -> tuple[Contract, Updates]:
-    return contract_and_updates(extractor_too=False)
+    return contract_and_updates(include_extractor=False)
 
 
 def fixed() -> tuple[Contract, Updates]:
-    return contract_and_updates(extractor_too=True)
+    return contract_and_updates(include_extractor=True)

@@ -1,7 +1,7 @@
 """Double DQN whose soft update mixes the target with itself.
 
 https://github.com/ageron/handson-ml2/issues/89: a commented-out cell of the book mixes
-`target_weights[index]` with `target_weights[index]`, so that "we don't change weights at all"
+`target_weights[index]` with `target_weights[index]`, so "we don't change weights at all"
 (lytkarinskiy).
 """
 
@@ -43,15 +43,15 @@ class DoubleDQN:
         loss.backward()
         self.optimizer.step()
 
-    def soft_update(self, *, of_online: bool) -> None:
+    def soft_update(self, *, use_online: bool) -> None:
         target_weights = self.target.state_dict()
-        online_weights = self.model.state_dict() if of_online else target_weights
+        online_weights = self.model.state_dict() if use_online else target_weights
         for name, weight in target_weights.items():
             target_weights[name] = torch.lerp(weight, online_weights[name], 0.01)
         self.target.load_state_dict(target_weights)
 
 
-def contract_and_updates(*, of_online: bool) -> tuple[Contract, Updates]:
+def contract_and_updates(*, use_online: bool) -> tuple[Contract, Updates]:
     agent = DoubleDQN()
     contract = Contract(
         modules={"model": agent.model, "target": agent.target},
@@ -60,13 +60,13 @@ def contract_and_updates(*, of_online: bool) -> tuple[Contract, Updates]:
     )
     return contract, {
         "training_step": agent.training_step,
-        "soft_update": lambda: agent.soft_update(of_online=of_online),
+        "soft_update": lambda: agent.soft_update(use_online=use_online),
     }
 
 
 def broken() -> tuple[Contract, Updates]:
-    return contract_and_updates(of_online=False)
+    return contract_and_updates(use_online=False)
 
 
 def fixed() -> tuple[Contract, Updates]:
-    return contract_and_updates(of_online=True)
+    return contract_and_updates(use_online=True)

@@ -1,8 +1,8 @@
-"""TD3 whose `load` fills actor and critic, and leaves the targets as they were initialised.
+"""TD3 whose `load` restores actor and critic, but leaves the targets as initialised.
 
 https://github.com/sfujim/TD3/issues/20: "while loading, the actor and critic network are loaded.
 However, the target actor and target critic network are copied from the random initialization"
-(timkoning17); training on then undoes what was loaded.
+(timkoning17). Further training then undoes the loaded weights.
 """
 
 import copy

@@ -1,8 +1,8 @@
-"""SAC whose target networks are initialised on their own, and synced for the first time later.
+"""SAC whose target networks are initialised independently and synced later.
 
 https://github.com/ray-project/ray/pull/45614: the target networks were not synchronised with the
-main ones when the learner is built, so that the first targets come from unrelated networks. The
-updates themselves are right, and the Polyak average hides it in the end.
+main ones when the learner was built, so the first targets come from unrelated networks. The updates
+are right, and the Polyak average hides the mistake after a while.
 """
 
 import torch

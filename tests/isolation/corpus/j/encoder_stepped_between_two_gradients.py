@@ -1,8 +1,8 @@
-"""SAC-AE that applies the first Q network's gradient to the encoder before taking the second's.
+"""SAC-AE that applies the first Q network's gradient to the encoder before computing the second's.
 
 https://github.com/keiohta/tf2rl/issues/162: "as encoder is optimized with q1 before q2 + encoder
 optimization, td_loss_q2 and q2_grad are inconsistent" (Cerphilly). TensorFlow's tape raises no
-error; neither does PyTorch where the step is written through `.data`, as here.
+error, nor does PyTorch if the step is written through `.data`, as here.
 """
 
 import torch

@@ -1,8 +1,8 @@
-"""SAC that steps its Q networks, then sends the old policy loss back through them.
+"""SAC that steps its Q networks, then runs the old policy loss's backward pass through them.
 
 https://github.com/sweetice/Deep-reinforcement-learning-with-pytorch/issues/50: the error comes "at
-line `pi_loss.backward(retain_graph = True)`" (VansWaston; two more users ask for the cure). With a
-fused optimizer, as here, PyTorch's version counter misses the step: no error, a wrong gradient.
+line `pi_loss.backward(retain_graph = True)`" (VansWaston; two more users ask for a fix). With a
+fused optimizer, as here, PyTorch's version counter misses the step: no error and a wrong gradient.
 """
 
 import torch
@@ -40,7 +40,7 @@ class SAC:
         expected_new_q = self.q_net(states, self.policy_net(states))
         return (self.value_net(states).detach() - expected_new_q).mean()
 
-    def update(self, *, policy_loss_anew: bool) -> None:
+    def update(self, *, recompute_policy_loss: bool) -> None:
         batch = random_batch()
         next_values = self.value_net(batch.next_states)
         target = (batch.rewards + 0.99 * (1 - batch.terminated) * next_values).detach()
@@ -50,10 +50,10 @@ class SAC:
         policy_loss = self.policy_loss()
         self.step("value", value_loss)
         self.step("q", q_loss)
-        self.step("policy", self.policy_loss() if policy_loss_anew else policy_loss)
+        self.step("policy", self.policy_loss() if recompute_policy_loss else policy_loss)
 
 
-def contract_and_updates(*, policy_loss_anew: bool) -> tuple[Contract, Updates]:
+def contract_and_updates(*, recompute_policy_loss: bool) -> tuple[Contract, Updates]:
     agent = SAC()
     contract = Contract(
         modules={
@@ -70,12 +70,12 @@ def contract_and_updates(*, policy_loss_anew: bool) -> tuple[Contract, Updates]:
             )
         },
     )
-    return contract, {"update": lambda: agent.update(policy_loss_anew=policy_loss_anew)}
+    return contract, {"update": lambda: agent.update(recompute_policy_loss=recompute_policy_loss)}
 
 
 def broken() -> tuple[Contract, Updates]:
-    return contract_and_updates(policy_loss_anew=False)
+    return contract_and_updates(recompute_policy_loss=False)
 
 
 def fixed() -> tuple[Contract, Updates]:
-    return contract_and_updates(policy_loss_anew=True)
+    return contract_and_updates(recompute_policy_loss=True)

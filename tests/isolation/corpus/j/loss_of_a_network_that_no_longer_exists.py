@@ -1,9 +1,9 @@
-"""OAC whose policy loss precedes the Q steps, under an optimizer of old PyTorch.
+"""OAC whose policy loss precedes the Q steps, with an optimizer of an old PyTorch.
 
 https://github.com/microsoft/oac-explore/issues/27: on a newer PyTorch the trainer raises; "if you
 simply use an old version of pytorch to solve this problem the behaviour might not be what you
 expect since the `policy_loss` was computed based on a network which no longer exists" (matte-esse).
-Before 1.5 the optimizers wrote through `.data`, which autograd does not see.
+Before version 1.5 the optimizers wrote through `.data`, which autograd does not notice.
 """
 
 from collections.abc import Callable
@@ -28,7 +28,7 @@ CASE = Case(
 
 
 class OldSGD(torch.optim.SGD):
-    """`step` as PyTorch 1.4 wrote it."""
+    """SGD whose `step` writes as in PyTorch 1.4."""
 
     def step(self, closure: Callable[[], float] | None = None) -> float | None:
         loss = None if closure is None else closure()
@@ -58,16 +58,16 @@ class Trainer:
         loss.backward()
         self.optimizers[name].step()
 
-    def train(self, *, policy_loss_after: bool) -> None:
+    def train(self, *, recompute_policy_loss: bool) -> None:
         batch = random_batch()
         policy_loss = self.policy_loss()
         target = batch.rewards * (1 - batch.terminated)
         self.update("qf1", (self.qf1(batch.states, batch.actions) - target).pow(2).mean())
         self.update("qf2", (self.qf2(batch.states, batch.actions) - target).pow(2).mean())
-        self.update("policy", self.policy_loss() if policy_loss_after else policy_loss)
+        self.update("policy", self.policy_loss() if recompute_policy_loss else policy_loss)
 
 
-def contract_and_updates(*, policy_loss_after: bool) -> tuple[Contract, Updates]:
+def contract_and_updates(*, recompute_policy_loss: bool) -> tuple[Contract, Updates]:
     trainer = Trainer()
     contract = Contract(
         modules={"policy": trainer.policy, "qf1": trainer.qf1, "qf2": trainer.qf2},
@@ -80,12 +80,12 @@ def contract_and_updates(*, policy_loss_after: bool) -> tuple[Contract, Updates]
             )
         },
     )
-    return contract, {"train": lambda: trainer.train(policy_loss_after=policy_loss_after)}
+    return contract, {"train": lambda: trainer.train(recompute_policy_loss=recompute_policy_loss)}
 
 
 def broken() -> tuple[Contract, Updates]:
-    return contract_and_updates(policy_loss_after=False)
+    return contract_and_updates(recompute_policy_loss=False)
 
 
 def fixed() -> tuple[Contract, Updates]:
-    return contract_and_updates(policy_loss_after=True)
+    return contract_and_updates(recompute_policy_loss=True)

@@ -1,8 +1,8 @@
-"""SPiRL's SAC with the policy's update in front of the critic's, and all losses before both.
+"""False alarm: SPiRL's SAC computes all losses, then updates the policy before the critic.
 
-https://github.com/clvrai/spirl/issues/15: a user asks whether moving the policy update to the front
-changes the result. "All the losses are computed before the updates are performed" (kpertsch). In
-this order no backward pass goes through a network that has stepped; in the other one it does.
+https://github.com/clvrai/spirl/issues/15: a user asks whether updating the policy first changes the
+result. "All the losses are computed before the updates are performed" (kpertsch). In this order no
+backward pass goes through a network that has stepped; in the other order one does.
 """
 
 import torch
@@ -17,7 +17,7 @@ CASE = Case(
     algorithm="SPiRL SAC",
     url="https://github.com/clvrai/spirl/issues/15",
     false_alarm=True,
-    reason="the critic's graph holds nothing of the policy, which alone has stepped before it",
+    reason="only the policy has stepped before, and the critic's graph does not contain it",
 )
 
 

@@ -1,7 +1,7 @@
-"""SAC of a book: the policy's loss is sent back after the values it was computed with have stepped.
+"""SAC of a book: the policy's backward pass runs after the networks of its loss have stepped.
 
-https://github.com/mimoralea/gdrl/issues/34: the notebook "does not work" on a newer PyTorch; the
-cure given is to step the policy before the two online value networks.
+https://github.com/mimoralea/gdrl/issues/34: the notebook "does not work" on a newer PyTorch. The
+fix given there is to step the policy before the two online value networks.
 """
 
 import torch

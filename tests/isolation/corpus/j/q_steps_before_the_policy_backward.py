@@ -1,7 +1,7 @@
-"""SAC whose policy loss is computed first, and sent back after both Q networks have stepped.
+"""SAC whose policy loss is computed first, but differentiated after both Q networks have stepped.
 
 https://github.com/MrSyee/pg-is-all-you-need/issues/30: from torch 1.5 on the SAC notebook ends in
-"one of the variables needed for gradient computation has been modified by an inplace operation"; a
+"one of the variables needed for gradient computation has been modified by an inplace operation". A
 reader moved all steps to the end of `update_model` (MrSyee).
 """
 
@@ -61,7 +61,7 @@ class SACAgent:
             optimizer.step()
 
     def step_at_the_end(self, losses: dict[torch.optim.Adam, torch.Tensor]) -> None:
-        # The actor's loss first, so that what it leaves in the Q networks is cleared.
+        # The actor's loss first: its gradients in the Q networks are cleared before their own.
         for optimizer, loss in reversed(losses.items()):
             optimizer.zero_grad()
             loss.backward()

@@ -2,8 +2,8 @@
 
 https://github.com/oxwhirl/pymarl/pull/73: "the `actions` should either be detached from the
 computation graph or be converted … before being stored into the replay buffer"; memory "will grow
-linearly through time" (j3soon). The batch is one tensor written slice by slice, and so comes to
-carry the graph of every slice.
+linearly through time" (j3soon). The batch is one tensor written slice by slice, so it carries the
+graphs of all slices.
 """
 
 import torch
@@ -25,7 +25,7 @@ STEPS = 3
 
 
 class EpisodeBatch:
-    """Actions of an episode, one-hot: `[batch, step, choice]`."""
+    """One-hot actions of an episode, `[batch, step, choice]`."""
 
     def __init__(self) -> None:
         self.data = {"actions": torch.zeros(6, STEPS, CHOICES)}

@@ -1,9 +1,9 @@
 """GRPO that reuses sampled completions for several iterations: token ids made in inference mode.
 
 https://github.com/huggingface/trl/issues/2983: with `num_iterations` above 1 the second pass of the
-model over `input_ids` ends in "Inference tensors cannot be saved for backward" (Andcircle). Whole
-numbers carry the flag as well: an embedding saves its indices. Nothing that is kept is named in the
-contract, as where a user does not know of the buffer: the error itself has to be understood.
+model over `input_ids` ends in "Inference tensors cannot be saved for backward" (Andcircle). Integer
+tensors are affected too: an embedding saves its indices. The contract has no `keeps`, as if the
+user did not know about the buffer: the audit must explain the error itself.
 """
 
 import torch

@@ -1,8 +1,8 @@
-"""Rainbow that stores `loss.detach()` as priorities, blamed for keeping graphs in its memory.
+"""False alarm: Rainbow stores `loss.detach()` as priorities and is suspected of storing graphs.
 
 https://github.com/Kaixhin/Rainbow/pull/33: "it looks like the current code is attaching something
 big, possibly the entire graph (regardless of the detach method)" (deepbrain). It cannot:
-"`.detach()` is supposed to cut off any part of the graph" (Kaixhin); the memory went elsewhere.
+"`.detach()` is supposed to cut off any part of the graph" (Kaixhin). The memory was used elsewhere.
 """
 
 import copy
@@ -20,7 +20,7 @@ CASE = Case(
     algorithm="Rainbow",
     url="https://github.com/Kaixhin/Rainbow/pull/33",
     false_alarm=True,
-    reason="a detached loss has no graph: the memory holds its values alone",
+    reason="a detached loss has no graph: the memory holds only values",
 )
 
 

@@ -1,8 +1,8 @@
-"""PPO that appends its LSTM's state to the experience before cutting it from the graph.
+"""PPO that appends its LSTM's state to the experience before detaching it.
 
 https://github.com/Metta-AI/metta/pull/1139: "computational graphs with LSTM state were persisting
-into the experience replay buffer when they're supposed to be detached" (relh). The states lie deep
-in objects, and training from them goes on without an error.
+into the experience replay buffer when they're supposed to be detached" (relh). The states are
+nested deep in objects, and training from them raises no error.
 """
 
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""PPO with an LSTM that acts with a memory which still hangs on the graph of all steps before.
+"""PPO with an LSTM whose memory carries the graph of all previous steps while acting.
 
 https://github.com/Unity-Technologies/ml-agents/pull/5048: "LSTMs would store the memory as a
 tensor, and keep a gradient … For long episodes, this caused the graph to explode" (ervteng).

@@ -1,7 +1,8 @@
 """A policy runner that steps in inference mode and resets its environments outside of it.
 
 https://github.com/isaac-sim/IsaacLab-Arena/pull/96: "Inplace update to inference tensor outside
-InferenceMode" at a termination (xyao-nv): the state that the step made cannot be written in place.
+InferenceMode" when an episode terminates (xyao-nv): the state made by the step cannot be written in
+place.
 """
 
 import torch
@@ -21,7 +22,7 @@ CASE = Case(
 
 
 class Environment:
-    """Six environments in one, which keep their last actions and their times."""
+    """Batch of six environments with their last actions and times."""
 
     def __init__(self) -> None:
         self.last_actions = torch.zeros(6, ACTION)

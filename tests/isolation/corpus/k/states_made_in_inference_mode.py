@@ -1,8 +1,8 @@
 """REINFORCE with a rollout baseline whose data set was generated in inference mode.
 
 https://github.com/ai4co/rl4co/issues/272: training stops with "Inference tensors cannot be saved
-for backward. To work around you can make a clone" (Nyquixt), where the policy first needs to save
-what the rollout stored.
+for backward. To work around you can make a clone" (Nyquixt), at the first operation of the policy
+that has to save the stored data.
 """
 
 import torch

@@ -1,7 +1,7 @@
-"""IMPALA with BatchNorm: the actor acts with the running statistics, the learner trains.
+"""False alarm: IMPALA with BatchNorm, acting in eval mode and learning in train mode.
 
-https://github.com/google-research/seed_rl/issues/28: a user asks how the training flag is to be set
-for the actor and for the learner, who share one network. Set by each around its own call, as here,
+https://github.com/google-research/seed_rl/issues/28: a user asks how to set the training flag for
+the actor and the learner, which share one network. If each sets it around its own call, as here,
 only the update that trains the network moves its statistics.
 """
 
@@ -19,7 +19,7 @@ CASE = Case(
     algorithm="IMPALA",
     url="https://github.com/google-research/seed_rl/issues/28",
     false_alarm=True,
-    reason="acting is in eval mode; the statistics move in the update that trains the network",
+    reason="acting uses eval mode; the statistics move in the update that trains the network",
 )
 
 

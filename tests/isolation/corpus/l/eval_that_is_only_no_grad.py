@@ -1,8 +1,8 @@
-"""A library whose `policy.eval(state)` runs without gradients, and leaves the policy in train mode.
+"""A library whose `policy.eval(state)` runs without gradients, but leaves the policy in train mode.
 
 https://github.com/cpnota/autonomous-learning-library/pull/128: "`.eval()` ran the model in no_grad
-mode, but did not put the model in evaluation mode. This was confusing" (cpnota). Dropout stays on
-in every evaluation; no value anywhere changes.
+mode, but did not put the model in evaluation mode. This was confusing" (cpnota). Dropout stays
+active in every evaluation, although no parameter or buffer changes.
 """
 
 import torch

@@ -1,8 +1,8 @@
-"""DQN whose `policy.train()` puts the target network, which is a part of the policy, in train mode.
+"""DQN whose `policy.train()` also puts the policy's target network in train mode.
 
 https://github.com/DLR-RM/stable-baselines3/pull/553: "this call will also put the target networks
 into training mode. This is incorrect behaviour, as the target networks should always remain in
-evaluation mode" (ayeright). `no_grad` does not stop BatchNorm from learning of the targets' batch.
+evaluation mode" (ayeright). `no_grad` does not stop BatchNorm from updating its statistics.
 """
 
 import copy

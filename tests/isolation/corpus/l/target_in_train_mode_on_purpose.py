@@ -1,8 +1,9 @@
-"""A target network that stays in train mode on purpose, with statistics of its own.
+"""False alarm: a target network that stays in train mode on purpose, with its own statistics.
 
 https://github.com/DLR-RM/stable-baselines3/pull/1004: "looking at BYOL implementation, they
 actually keep `training=True` for the target net" (araffin asks whether it is an oversight). It is a
-choice: the target normalises by its own batch. Its statistics are named, and may move.
+choice: the target normalises by its own batch. The contract names its statistics and lets them
+move.
 """
 
 import copy

@@ -1,8 +1,8 @@
-"""DDPG with BatchNorm whose every call runs in train mode: targets and acting as well.
+"""DDPG with BatchNorm that runs every network in train mode, including the targets and acting.
 
-https://github.com/keras-team/keras-io/issues/198: the first mend put `training=True` into each call
-of a model; on the policy's "I think this function should run in inference mode (training=False) --
-no?" (fchollet, in the pull request 246). Each such call moves running statistics.
+https://github.com/keras-team/keras-io/issues/198: the first fix put `training=True` into every call
+of a model. About the policy's: "I think this function should run in inference mode (training=False)
+-- no?" (fchollet, in pull request 246). Each such call moves running statistics.
 """
 
 import copy
@@ -33,8 +33,8 @@ CASE = Case(
 
 
 @contextmanager
-def reading(*networks: nn.Module, training: bool) -> Iterator[None]:
-    """Runs networks that are only read, in the mode that is asked for."""
+def in_mode(*networks: nn.Module, training: bool) -> Iterator[None]:
+    """Context manager: networks that the update does not train, in the given mode."""
     for network in networks:
         network.train(training)
     yield
@@ -51,7 +51,7 @@ def contract_and_updates(*, training: bool) -> tuple[Contract, Updates]:
 
     def update_critic() -> None:
         batch = random_batch()
-        with torch.no_grad(), reading(target_actor, target_critic, training=training):
+        with torch.no_grad(), in_mode(target_actor, target_critic, training=training):
             target_actions = target_actor(batch.next_states)
             y = batch.rewards + 0.99 * target_critic(batch.next_states, target_actions)
         critic_loss = mse_loss(critic_model(batch.states, batch.actions), y)
@@ -61,14 +61,14 @@ def contract_and_updates(*, training: bool) -> tuple[Contract, Updates]:
 
     def update_actor() -> None:
         states = random_batch().states
-        with reading(critic_model, training=training):
+        with in_mode(critic_model, training=training):
             actor_loss = -critic_model(states, actor_model(states)).mean()
         actor_optimizer.zero_grad()
         actor_loss.backward()
         actor_optimizer.step()
 
     def policy() -> None:
-        with torch.no_grad(), reading(actor_model, training=training):
+        with torch.no_grad(), in_mode(actor_model, training=training):
             actor_model(random_batch().states)
 
     contract = Contract(

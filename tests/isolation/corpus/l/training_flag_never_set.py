@@ -1,9 +1,9 @@
-"""DDPG with BatchNorm that is never told that it trains.
+"""DDPG with BatchNorm that never sets the training flag.
 
 https://github.com/keras-team/keras-io/issues/198: the training flag "is never altered. Effectively
-… normalization has no effect" (lubiluk); Keras' default is inference, as is that of a PyTorch
-network after `eval()`. The parameters train, the running statistics stay those of the
-initialisation.
+… normalization has no effect" (lubiluk). Inference is the default in Keras, and the mode of a
+PyTorch network after `eval()`. The parameters train, but the running statistics keep their initial
+values.
 """
 
 import torch

@@ -1,9 +1,9 @@
-"""A fixed positional table under a stop-gradient, which AdamW's weight decay shrinks step by step.
+"""A constant positional table under a stop-gradient, which AdamW's weight decay shrinks.
 
-https://github.com/extropic-ai/sparse-transformers/pull/3: the table is a leaf of the model that
-goes to AdamW whole; its gradient is zero, and "this silently shrinks the positional-encoding
-amplitude during training" (tripathiarpan20). JAX gives zeros where PyTorch would give None, as
-`materialize_grads` does here. Fixed with a group of its own, without decay.
+https://github.com/extropic-ai/sparse-transformers/pull/3: the table is a parameter of the model,
+and AdamW holds the whole model. The table's gradient is zero, and "this silently shrinks the
+positional-encoding amplitude during training" (tripathiarpan20). JAX returns zeros where PyTorch
+returns None; `materialize_grads` does the same here. The fix is a parameter group without decay.
 """
 
 import torch
@@ -32,12 +32,12 @@ class Transformer(nn.Module):
         return self.blocks(states + self.pe.detach())
 
 
-def contract_and_updates(*, decay_of_the_table: float) -> tuple[Contract, Updates]:
+def contract_and_updates(*, table_decay: float) -> tuple[Contract, Updates]:
     model = Transformer()
     optimizer = torch.optim.AdamW(
         [
             {"params": model.blocks.parameters()},
-            {"params": [model.pe], "weight_decay": decay_of_the_table},
+            {"params": [model.pe], "weight_decay": table_decay},
         ],
         lr=1e-2,
         weight_decay=0.1,
@@ -62,8 +62,8 @@ def contract_and_updates(*, decay_of_the_table: float) -> tuple[Contract, Update
 
 
 def broken() -> tuple[Contract, Updates]:
-    return contract_and_updates(decay_of_the_table=0.1)
+    return contract_and_updates(table_decay=0.1)
 
 
 def fixed() -> tuple[Contract, Updates]:
-    return contract_and_updates(decay_of_the_table=0.0)
+    return contract_and_updates(table_decay=0.0)

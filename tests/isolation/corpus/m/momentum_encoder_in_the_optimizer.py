@@ -1,8 +1,8 @@
-"""MoCo, whose optimizer holds the momentum encoder as well: weight decay would shrink it.
+"""False alarm: MoCo's optimizer also holds the momentum encoder, which weight decay could shrink.
 
 https://github.com/facebookresearch/moco/issues/14: should `model.parameters()` not be
 `encoder_q.parameters()`? "`torch.optim.SGD` does not apply weight decay to parameters that do not
-have gradients" (ppwwyyxx): the keys' encoder requires no grad, so that its `.grad` stays None.
+have gradients" (ppwwyyxx): the key encoder requires no grad, so its `.grad` stays None.
 """
 
 import copy
@@ -21,7 +21,7 @@ CASE = Case(
     algorithm="MoCo (non-RL)",
     url="https://github.com/facebookresearch/moco/issues/14",
     false_alarm=True,
-    reason="SGD skips a parameter whose gradient is None; that it holds it is declared",
+    reason="SGD skips parameters whose gradient is None, and the contract lets it hold them",
 )
 
 

@@ -1,8 +1,8 @@
-"""A supernet that trains the path it sampled, while momentum and decay move the paths it did not.
+"""A supernet that trains the sampled path, while momentum and decay move the other paths.
 
-https://github.com/megvii-model/DetNAS/issues/3: why is `.grad` set to None where its sum is 0?
+https://github.com/megvii-model/DetNAS/issues/3: why is `.grad` set to None if its sum is 0?
 "Parameters on other paths would be updated by `momentum` and `weight_decay`, if `not p.grad is
-None`" (yukang2017). The broken twin leaves that line out.
+None`" (yukang2017). The broken example omits that line.
 """
 
 import torch
@@ -31,7 +31,7 @@ class Supernet(nn.Module):
         self.paths = nn.ModuleDict({"left": mlp(8, 4, 1, seed=2), "right": mlp(8, 4, 1, seed=3)})
 
 
-def contract_and_updates(*, empty_to_none: bool) -> tuple[Contract, Updates]:
+def contract_and_updates(*, zeros_to_none: bool) -> tuple[Contract, Updates]:
     net = Supernet()
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9, weight_decay=4e-5)
 
@@ -40,7 +40,7 @@ def contract_and_updates(*, empty_to_none: bool) -> tuple[Contract, Updates]:
         loss = (net.paths[path](net.stem(batch.states)) - batch.rewards).pow(2).mean()
         optimizer.zero_grad(set_to_none=False)
         loss.backward()
-        if empty_to_none:
+        if zeros_to_none:
             for parameter in net.parameters():
                 if parameter.grad is not None and parameter.grad.sum() == 0:
                     parameter.grad = None
@@ -55,8 +55,8 @@ def contract_and_updates(*, empty_to_none: bool) -> tuple[Contract, Updates]:
 
 
 def broken() -> tuple[Contract, Updates]:
-    return contract_and_updates(empty_to_none=False)
+    return contract_and_updates(zeros_to_none=False)
 
 
 def fixed() -> tuple[Contract, Updates]:
-    return contract_and_updates(empty_to_none=True)
+    return contract_and_updates(zeros_to_none=True)

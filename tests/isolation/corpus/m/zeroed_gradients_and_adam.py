@@ -2,8 +2,8 @@
 
 https://github.com/HorizonRobotics/alf/pull/862: `zero_grad()` became `zero_grad(set_to_none=True)`,
 which "will allow the possibility of optimizing different sets of model parameters for different
-update_with_gradient() calls" (emailweixu). Where the gradient is zero and not None, Adam's momentum
-moves the networks that this update does not train.
+update_with_gradient() calls" (emailweixu). If the gradient is zero instead of None, Adam's momentum
+moves the networks that the update does not train.
 """
 
 import torch

@@ -1,8 +1,8 @@
-"""TD3 whose actor has no bounded output, and whose actions are clipped to the bounds.
+"""TD3 whose actor has an unbounded output, and whose actions are clipped to the bounds.
 
 https://github.com/vwxyzjn/cleanrl/issues/196: "any action beyond the boundary is considered the
-same in the `clip` implementation" (huxiao09); clipped inside the actor's loss, such an action has a
-gradient of exactly zero. Fixed with tanh, as in the paper's code.
+same in the `clip` implementation" (huxiao09). Inside the actor's loss, a clipped action has a
+gradient of exactly zero. The fix is tanh, as in the paper's code.
 """
 
 import torch

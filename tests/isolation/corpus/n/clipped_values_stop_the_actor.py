@@ -1,8 +1,8 @@
 """DDPG whose critic's output is clipped to the range of returns inside the actor's loss.
 
 https://github.com/openai/baselines/issues/131: "what is the gradient when the value is too large
-and gets clipped?" (danijar). Exactly zero: where the critic overestimates, the actor gets nothing,
-although the path is there.
+and gets clipped?" (danijar). Exactly zero: if the critic overestimates, the actor gets no gradient,
+although the path exists.
 """
 
 import torch

@@ -1,8 +1,8 @@
-"""TD3 whose two losses come from one forward pass over a stack: reached, and exactly zero.
+"""False alarm: TD3's two losses share a stacked forward pass; the gradient across is zero.
 
 https://github.com/pytorch/rl/issues/1187: "I believe that the TD3 loss might accidentally leak
-critic gradients into the actor" (smorad), since the second backward needs the graph of the first.
-The critic's loss does reach the actor through the stacked actions; what arrives there is zero.
+critic gradients into the actor" (smorad), since the second backward pass needs the graph of the
+first. The critic's loss does reach the actor through the stacked actions, but with a zero gradient.
 """
 
 import torch
@@ -19,7 +19,7 @@ CASE = Case(
     algorithm="TD3",
     url="https://github.com/pytorch/rl/issues/1187",
     false_alarm=True,
-    reason="the other loss's part of the stack is not used: the gradient across is exactly zero",
+    reason="a loss does not use the other's part of the stack: its gradient there is exactly zero",
 )
 
 
@@ -28,7 +28,7 @@ class TD3Loss:
         self.actor, self.qvalue = actor_network(), Critic()
 
     def __call__(self) -> tuple[Tensor, Tensor]:
-        """The losses of actor and critic, of one call of the critic for the stacked actions."""
+        """Return actor loss and critic loss from one critic call on the stacked actions."""
         batch = random_batch()
         parameters = dict(self.qvalue.named_parameters())
         detached = {name: parameter.detach() for name, parameter in parameters.items()}

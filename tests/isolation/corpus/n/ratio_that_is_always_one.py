@@ -1,7 +1,8 @@
-"""GRPO with one iteration: `exp(logp - logp.detach())` is always 1, and still has a gradient.
+"""False alarm: GRPO's `exp(logp - logp.detach())` is always 1, but its gradient is not zero.
 
-https://github.com/huggingface/trl/issues/2769: read as a loss that cannot train anything, since its
-value never depends on the model. The value is constant, the derivative is that of `logp`.
+https://github.com/huggingface/trl/issues/2769: the reporter thinks that the loss cannot train
+anything, since its value never depends on the model. The value is constant, but its derivative is
+that of `logp`.
 """
 
 import torch
@@ -16,7 +17,7 @@ CASE = Case(
     algorithm="GRPO",
     url="https://github.com/huggingface/trl/issues/2769",
     false_alarm=True,
-    reason="the detached copy cancels the value alone: the gradient is the policy gradient",
+    reason="the detached copy cancels only the value: the gradient is the policy gradient",
 )
 
 

@@ -1,7 +1,7 @@
-"""PPO's clipped value loss: where a value left the range, its row has no gradient.
+"""False alarm: in PPO's clipped value loss, a row whose value left the range has no gradient.
 
 https://github.com/DLR-RM/stable-baselines3/issues/159: "is … clipped predict values has gradient"
-(wujiren, who measured that it has none). So it is meant: the rows within the range train the
+(wujiren, who measured that it has none). This is intended: the rows within the range train the
 critic.
 """
 
