@@ -70,7 +70,7 @@ def main() -> int:
     false_alarms = sum(each.case_file.case.false_alarm for each in outcomes)
     recall, precision = made / expected, made / (made + unexpected)
 
-    console = Console(width=140)
+    console = Console(width=150)
     console.print(class_table(outcomes))
     console.print(case_table(outcomes))
     console.print(

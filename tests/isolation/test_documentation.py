@@ -1,0 +1,80 @@
+"""The examples of docs/audit.md run, and its tables agree with code and benchmark."""
+
+import json
+import re
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from torch import nn
+from torch.utils.tensorboard import SummaryWriter
+
+from ddpg.isolation import Cell, Contract, ContractBrokenError, Finding
+from ddpg.isolation.pytest_plugin import Isolation
+from ddpg.isolation.report import Kind
+from tests.isolation.agents import ActorCritic
+
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = (DOCS / "audit.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+
+
+class Model(ActorCritic):
+    """An agent with all updates in one call."""
+
+    def train(self) -> None:
+        self.critic_update()
+        self.actor_update()
+        self.sync()
+
+
+@pytest.fixture
+def names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The reader's own objects, and the names of the first example."""
+    monkeypatch.chdir(tmp_path)
+    agent = ActorCritic()
+    names: dict[str, Any] = {
+        **vars(agent),
+        "agent": agent,
+        "actor_loss": agent.actor_loss,
+        "critic_loss": agent.critic_loss,
+        "encoder": nn.Linear(3, 3),
+        "model": Model(),
+        "SummaryWriter": SummaryWriter,
+        "steps": 2,
+        "Agent": ActorCritic,
+        "contract_of": ActorCritic.contract,
+    }
+    exec(BLOCKS[0], names)
+    return names
+
+
+@pytest.mark.parametrize("block", BLOCKS[1:])
+def test_the_example_runs(block: str, names: dict[str, Any], tmp_path: Path) -> None:
+    exec(block, names)
+    for name in [each for each in names if each.startswith("test_")]:
+        names[name](Isolation)
+    if "term(" in block:
+        with pytest.raises(ContractBrokenError, match="'actor_loss'"):
+            names["report"].assert_kept()
+    else:
+        names["report"].assert_kept()
+    assert any(tmp_path.rglob("events.*")) == ("LiveWatch" in block)
+
+
+def test_every_field_and_kind_is_explained() -> None:
+    explained = [field.name for each in (Contract, Cell, Finding) for field in fields(each)]
+    for name in [*explained, *get_args(Kind)]:
+        assert f"`{name}`" in PAGE, name
+
+
+def test_the_costs_are_those_of_the_benchmark() -> None:
+    results = json.loads((DOCS / "performance.json").read_text())["audit"]["results"]
+    costs = [each for each in results if "milliseconds" in each]
+    rows = re.findall(r"^\| .* \| ([\d.]+) \| ([\d.]+) \|$", PAGE, re.MULTILINE)
+    assert rows == [
+        (f"{each['milliseconds']:.1f}", f"{each['bare_updates']:.1f}") for each in costs
+    ]
+    for each in results[len(costs) :]:
+        assert f"{each['ratio']:.3f}" in PAGE
