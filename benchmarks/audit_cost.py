@@ -16,6 +16,7 @@ from benchmarks.tables import Table
 from ddpg.agent import DDPG
 from ddpg.config.settings import Config
 from ddpg.isolation import audit
+from ddpg.isolation.contracts import ours
 from ddpg.replay import Batch
 from ddpg.training import separation
 from ddpg.training.loop import Trainer
@@ -141,11 +142,12 @@ def _turns(stop: str) -> dict[str, Callable[[], object]]:
         next_observation=torch.randn(1, _BATCH, _OBSERVATION_DIM),
         terminated=torch.zeros(1, _BATCH, 1),
     )
-    contract = separation.contract(agent)
-    updates = separation.updates(agent, batch)
+    contract = ours.contract(agent)
+    named = ours.updates(agent, batch)
+    updates = {name: named[name] for name in separation.UPDATES}
     return {
         "update": partial(agent.update, batch),
-        "light": partial(separation.measure, agent, contract, batch),
+        "light": partial(separation.measure, agent, batch),
         "full": partial(audit, contract, updates, rounds=1),
         "default": partial(audit, contract, updates),
     }

@@ -27,7 +27,9 @@ from benchmarks.subjects import LIMITS, OURS, PEERS, SUBJECTS, missing
 from benchmarks.tables import Table
 from benchmarks.targets import targets_table
 from benchmarks.work import SIZES
-from ddpg.cli.parser import OneSentenceParser, fail
+from ddpg.cli.command import command
+from ddpg.cli.parser import OneSentenceParser
+from ddpg.errors import UsageError
 from ddpg.runs.files import atomic_write
 
 _PROGRAM = "bench.py"
@@ -36,8 +38,9 @@ _WIDTH = 200
 _SECTIONS = ("profile", "scaling", "solve", "audit")
 
 
+@command(_PROGRAM, interrupted="interrupted: sections without a table are lost")
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit status: 0 done, 2 a usage error or a subject that failed, 130 interrupted."""
+    """Return 0; a usage error or a failed subject exits with status 2."""
     given = _parser().parse_args(arguments)
     for name in ("peers", "limit", *_SECTIONS) if given.all else ():
         setattr(given, name, True)
@@ -48,12 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 # Each is shown and kept before the next one can fail.
                 _run(section, given)
     except SubjectError as error:
-        fail(_PROGRAM, error)
-    except OSError as error:
-        fail(_PROGRAM, f"{error.filename} cannot be written: {error.strerror}")
-    except KeyboardInterrupt:
-        print(f"{_PROGRAM}: interrupted: what has no table yet is lost", file=sys.stderr)
-        return 130
+        raise UsageError(str(error)) from error
     return 0
 
 
@@ -112,32 +110,33 @@ def _parser() -> OneSentenceParser:
 def _check(given: Any) -> None:
     """Refuse, before anything runs, what cannot be measured."""
     if given.repeats < 1:
-        fail(_PROGRAM, f"repeats is {given.repeats}; allowed: a whole number ≥ 1")
+        raise UsageError(f"repeats is {given.repeats}; allowed: a whole number ≥ 1")
     if not 0 < given.seconds < float("inf"):
-        fail(_PROGRAM, f"seconds is {given.seconds:g}; allowed: a number > 0")
+        raise UsageError(f"seconds is {given.seconds:g}; allowed: a number > 0")
     if not 1 <= given.threads <= len(cores()):
-        fail(_PROGRAM, f"threads is {given.threads}; allowed here: 1 to {len(cores())}, the cores")
+        raise UsageError(
+            f"threads is {given.threads}; allowed here: 1 to {len(cores())}, the cores"
+        )
     for name in _subjects(given):
         if name not in SUBJECTS:
-            fail(_PROGRAM, f"subjects names {name!r}; allowed: {', '.join(SUBJECTS)}")
+            raise UsageError(f"subjects names {name!r}; allowed: {', '.join(SUBJECTS)}")
     needed = [*_subjects(given), *(SOLVED_BESIDE if given.solve else ())]
     sentence = missing(needed)
     if sentence:
-        fail(_PROGRAM, sentence)
+        raise UsageError(sentence)
     _check_files(given)
 
 
 def _check_files(given: Any) -> None:
     """Refuse what could not be written once it is measured, or would not be."""
     if given.document and not given.document.is_file():
-        fail(_PROGRAM, f"document is {str(given.document)!r}; allowed: a file that exists")
+        raise UsageError(f"document is {str(given.document)!r}; allowed: a file that exists")
     for name in ("json", "picture"):
         file = getattr(given, name)
         if file and (file.is_dir() or not os.access(file.parent, os.W_OK)):
-            fail(_PROGRAM, f"{name} is {str(file)!r}; allowed: a file in a folder that exists")
+            raise UsageError(f"{name} is {str(file)!r}; allowed: a file in a folder that exists")
     if given.document and not has_places(given.document):
-        fail(
-            _PROGRAM,
+        raise UsageError(
             f"document is {str(given.document)!r}; allowed: a file with places for tables, "
             "`<!-- measured NAME -->`, each with its `<!-- end -->`",
         )
@@ -145,9 +144,11 @@ def _check_files(given: Any) -> None:
         _sections(given.json)
     if given.picture and given.picture.suffix not in (".png", ".pdf", ".svg"):
         picture = str(given.picture)
-        fail(_PROGRAM, f"picture is {picture!r}; allowed: a name that ends in .png, .pdf or .svg")
+        raise UsageError(f"picture is {picture!r}; allowed: a name that ends in .png, .pdf or .svg")
     if given.picture and not given.scaling:
-        fail(_PROGRAM, f"picture is {str(given.picture)!r}; allowed: beside --scaling, its subject")
+        raise UsageError(
+            f"picture is {str(given.picture)!r}; allowed: beside --scaling, its subject"
+        )
 
 
 def _sections(file: Path) -> dict[str, Any]:
@@ -159,7 +160,7 @@ def _sections(file: Path) -> dict[str, Any]:
     except ValueError:
         sections = None
     if not isinstance(sections, dict):
-        fail(_PROGRAM, f"json is {str(file)!r}; allowed: a new file, or one that bench.py wrote")
+        raise UsageError(f"json is {str(file)!r}; allowed: a new file, or one that bench.py wrote")
     return sections
 
 

@@ -1,7 +1,6 @@
-"""Audit `runs/NAME` or `module:factory`: which update reached, wrote and moved which module."""
+"""Audit a run or an agent of your own: `python scripts/audit.py runs/NAME`. See `--help`."""
 
-from ddpg.cli.audit import main
-from ddpg.evaluation.audit import SUBJECTS, subject
+from ddpg.cli.command import start
 
 if __name__ == "__main__":
-    raise SystemExit(main(subject, SUBJECTS))
+    raise SystemExit(start("ddpg.cli.audit"))

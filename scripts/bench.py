@@ -1,9 +1,6 @@
-"""How fast the agent is: `python scripts/bench.py --peers --limit`. See `--help`."""
+"""Measure the agent's speed: `python scripts/bench.py --peers --limit`. See `--help`."""
 
-from ddpg.training.interrupt import ends_at_once
+from ddpg.cli.command import start
 
 if __name__ == "__main__":
-    with ends_at_once():
-        # Here, since PyTorch takes seconds to load.
-        from benchmarks.command_line import main
-    raise SystemExit(main())
+    raise SystemExit(start("benchmarks.command_line"))

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from ddpg.cli.compare import main
+from ddpg.cli.command import start
 
 if __name__ == "__main__":
-    raise SystemExit(main(Path(__file__).parent.parent / "configs" / "comparison.yaml"))
+    plan = Path(__file__).parent.parent / "configs" / "comparison.yaml"
+    raise SystemExit(start("ddpg.cli.compare", plan))

@@ -1,6 +1,6 @@
 """The tutorial: `python scripts/tutorial.py`. See `--help`."""
 
-from ddpg.cli.tutorial import main
+from ddpg.cli.command import start
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(start("ddpg.cli.tutorial"))

@@ -1,118 +1,120 @@
-"""The command line of `scripts/audit.py`."""
+"""Audit a run or an agent: which update reached, wrote and moved which module.
 
-import argparse
+`python scripts/audit.py runs/NAME` audits a run's agent, `python scripts/audit.py module:factory`
+an agent of your own.
+"""
+
 import importlib
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from rich.console import Console
 
-from ddpg.errors import UsageError
-from ddpg.isolation.auditing import audit
-from ddpg.isolation.contract import Contract, ContractError
-from ddpg.isolation.report import Report
+from ddpg.cli.command import command
+from ddpg.cli.parser import OneSentenceParser
+from ddpg.errors import CheckpointError, ConfigError, UsageError
+from ddpg.evaluation.audit import contract_and_updates
+from ddpg.isolation import Contract, ContractError, Report, audit
 from ddpg.runs.files import write_file
 
-KEPT, BROKEN, USAGE = 0, 1, 2
-Subject = tuple[Contract, Mapping[str, Callable[[], Any]]]
+Updates = Mapping[str, Callable[[], Any]]
+_ALLOWED = "the folder of a run, or module:factory"
 
 
-def main(
-    find: Callable[[str], Subject], subjects: str, arguments: Sequence[str] | None = None
-) -> int:
-    """Audit what the command line names.
-
-    Args:
-        find: what the subject's name stands for; raises UsageError.
-        subjects: the help on such names.
-        arguments: those of the process, if left out.
-
-    Returns:
-        0 if the contract is kept, 1 if it is broken. Leaves with 2 on a usage error.
-    """
-    parser = _parser(subjects)
-    parsed = parser.parse_args(arguments)
-    try:
-        contract, updates = find(parsed.subject)
-        report = audit(contract, updates, rounds=parsed.rounds)
-    except (UsageError, ContractError) as error:
-        _fail(parser, str(error))
-    except Exception as error:  # the user's own code: any error can come out of it
-        _fail(parser, f"{parsed.subject} raised {_described(error)}")
-    for path, content in ((parsed.json, Report.to_json), (parsed.html, Report.to_html)):
-        if path is not None:
-            _write(parser, path, content(report))
+@command("audit.py")
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Return 0 if the contract is kept and 1 if it is broken; a usage error exits with 2."""
+    parsed = _parser().parse_args(arguments)
+    report = _report(parsed.subject, parsed.rounds)
+    if parsed.json:
+        write_file(parsed.json, report.to_json())
+    if parsed.html:
+        write_file(parsed.html, report.to_html())
     console = Console()
     console.print(report.table())
     console.print(report.summary(), markup=False, highlight=False, soft_wrap=True)
-    return KEPT if report.kept else BROKEN
+    return 0 if report.kept else 1
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        _fail(self, message)
+def load(subject: str) -> tuple[Contract, Updates]:
+    """Return the contract and the updates of a run folder or of `module:factory`.
+
+    Raises:
+        UsageError: `subject` is neither, or cannot be read.
+        Exception: the user's module or function raised it.
+    """
+    if ":" in subject and not Path(subject).is_dir():
+        return _call_factory(subject)
+    try:
+        return contract_and_updates(Path(subject))
+    except (ConfigError, CheckpointError) as error:
+        raise UsageError(f"{error}; allowed: {_ALLOWED}") from error
 
 
-def _parser(subjects: str) -> argparse.ArgumentParser:
-    parser = _Parser(
+def _report(subject: str, rounds: int) -> Report:
+    try:
+        return audit(*load(subject), rounds=rounds)
+    except ContractError as error:
+        raise UsageError(str(error)) from error
+    except UsageError:
+        raise
+    except Exception as error:  # The user's own code can raise anything.
+        raise UsageError(f"{subject} raised {_described(error)}") from error
+
+
+def _parser() -> OneSentenceParser:
+    parser = OneSentenceParser(
         prog="audit.py",
-        description="Say what each update reached, wrote and moved, against its contract.",
+        description="Report which update reached, wrote and moved which module.",
         epilog="Exit status: 0 the contract is kept, 1 it is broken, 2 a usage error.",
     )
-    parser.add_argument("subject", help=subjects)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the report as JSON")
-    parser.add_argument("--html", type=Path, metavar="FILE", help="write the report as a page")
     parser.add_argument(
-        "--rounds", type=int, default=2, help="how often the updates run (default: 2)"
+        "subject",
+        help=f"{_ALLOWED}, a function without arguments that returns (contract, updates)",
     )
+    parser.add_argument("--json", type=Path | None, metavar="FILE", help="write the report as JSON")
+    parser.add_argument(
+        "--html", type=Path | None, metavar="FILE", help="write the report as a page"
+    )
+    parser.add_argument("--rounds", type=int, default=2, help="how often the updates run, ≥ 1")
     return parser
 
 
-def factory_subject(text: str) -> Subject:
-    """The contract and the updates that `module:factory` returns.
+def _call_factory(text: str) -> tuple[Contract, Updates]:
+    """Return the result of the function that `module:factory` names.
 
     Raises:
-        UsageError: there is no such function, or it returns something else.
-        Exception: what the user's module or function raised.
+        UsageError: there is no such function, or its result is not allowed.
+        Exception: the user's module or function raised it.
     """
-    module_name, colon, factory_name = text.partition(":")
-    if not (module_name and colon and factory_name):
-        raise UsageError(f"the subject is {text!r}: it takes module:factory")
+    module_name, _, factory_name = text.partition(":")
+    if not (module_name and factory_name):
+        raise UsageError(f"subject: {text!r} is not allowed; allowed: {_ALLOWED}")
     sys.path.insert(0, str(Path.cwd()))
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         if error.name and module_name.split(".")[0] != error.name.split(".")[0]:
             raise
-        raise UsageError(f"there is no module {module_name!r} here or on the path") from error
+        raise UsageError(
+            f"cannot import {module_name}: it is not in this folder or on the path"
+        ) from error
     factory = getattr(module, factory_name, None)
     if not callable(factory):
-        raise UsageError(f"the module {module_name!r} has no function {factory_name!r}")
-    made = factory()
-    if not (isinstance(made, tuple) and len(made) == 2 and isinstance(made[0], Contract)):
+        raise UsageError(f"cannot call {text}: {module_name} has no function {factory_name!r}")
+    result = factory()
+    if not (isinstance(result, tuple) and len(result) == 2 and isinstance(result[0], Contract)):
         raise UsageError(
-            f"{text} returned a {type(made).__name__}: it has to return (contract, updates)"
+            f"{text}: a result of type {type(result).__name__} is not allowed; "
+            "allowed: (contract, updates)"
         )
-    return made
+    return result
 
 
 def _described(error: Exception) -> str:
     place = traceback.extract_tb(error.__traceback__)[-1]
     first = (str(error).strip().splitlines() or [""])[0]
     return f"{type(error).__name__} at {place.filename}:{place.lineno}: {first}"
-
-
-def _write(parser: argparse.ArgumentParser, path: Path, content: str) -> None:
-    """The whole file or none."""
-    try:
-        write_file(path, content)
-    except OSError as error:
-        _fail(parser, f"{path} cannot be written: {error.strerror}")
-
-
-def _fail(parser: argparse.ArgumentParser, sentence: str) -> NoReturn:
-    print(f"{parser.prog}: error: {' '.join(sentence.split())}", file=sys.stderr)
-    raise SystemExit(USAGE)

@@ -9,12 +9,13 @@ from typing import Any
 import yaml
 from jsonargparse import ArgumentParser, Namespace
 
+from ddpg.cli.command import STOPPED, command
 from ddpg.cli.compare_display import comparison_display
-from ddpg.cli.parser import OneSentenceParser, fail, one_sentence_warnings
+from ddpg.cli.parser import OneSentenceParser
 from ddpg.comparison.plan import ALL, Plan
 from ddpg.comparison.running.schedule import Result, run
 from ddpg.config.settings import module_in_a_file
-from ddpg.errors import ConfigError
+from ddpg.errors import ConfigError, StorageError
 
 _PROGRAM = "compare.py"
 _LISTS = {
@@ -26,30 +27,22 @@ _LISTS = {
 """Option -> axis, and what it lists."""
 
 
+@command(_PROGRAM, interrupted="interrupted: checkpoints may be missing")
 def main(default_plan: Path, arguments: Sequence[str] | None = None) -> int:
-    """Exit status: 0 done, 1 a run was given up or a file cannot be written, 2 a usage error.
+    """Return 0, 1 if a run was given up or a file cannot be written, or 128 + signal.
 
-    128 + signal if it was interrupted.
+    A usage error exits with status 2.
     """
     parsed = _parser(default_plan).parse_args(arguments)
     try:
         if parsed.report_only:
             print(_report(parsed.report_only))
             return 0
-        with one_sentence_warnings(_PROGRAM), comparison_display() as show:
+        with comparison_display() as show:
             result = run(_plan(parsed), show, parsed.workers, parsed.ray_address)
         return _tell(result)
-    except ConfigError as error:
-        fail(_PROGRAM, error)
     except OSError as error:
-        print(
-            f"{_PROGRAM}: stopped: {error.filename} cannot be written: {error.strerror}",
-            file=sys.stderr,
-        )
-        return 1
-    except KeyboardInterrupt:
-        print(f"{_PROGRAM}: interrupted: checkpoints may be missing", file=sys.stderr)
-        return 130
+        raise StorageError(f"cannot write {error.filename}: {error.strerror}") from error
 
 
 def _parser(default_plan: Path) -> ArgumentParser:
@@ -146,7 +139,7 @@ def _tell(result: Result) -> int:
     folder = shlex.quote(str(result.folder))
     print(f"{result.folder}: done. Curves: tensorboard --logdir {folder}")
     print(f"Report: {_report(result.folder)}")
-    return 1 if result.failed else 0
+    return STOPPED if result.failed else 0
 
 
 def _report(folder: Path) -> Path:

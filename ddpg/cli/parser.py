@@ -3,21 +3,18 @@
 import dataclasses
 import os
 import re
-import sys
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn, get_type_hints
 
 import yaml
 from jsonargparse import ActionYesNo, ArgumentParser, Namespace
 
+from ddpg.cli.command import fail
 from ddpg.config.settings import Config, help_text, module_in_a_file, unknown_setting, value_error
 from ddpg.config.yaml_file import read_settings
-from ddpg.errors import ConfigError, RunWarning
+from ddpg.errors import ConfigError
 from ddpg.runs.folder import RunFolder
-from ddpg.stops import StopWarning
 
 _WIDER: dict[Any, Any] = {
     int: int | float,
@@ -36,7 +33,7 @@ class OneSentenceParser(ArgumentParser):
         )
         if number:
             allowed = {"int": "a whole number", "float": "a number"}[number[2]]
-            message = f"{number[1]} is {number[3]!r}; allowed: {allowed}"
+            message = f"{number[1]}: {_plain(number[3])!r} is not allowed; allowed: {allowed}"
         fail(self.prog, message)
 
 
@@ -80,34 +77,6 @@ class _ConfigParser(OneSentenceParser):
         elif path:
             message = f"config is {path[2]}: {path[1]}; allowed: a YAML file of settings"
         super().error(message, ex)
-
-
-def fail(program: str, message: object) -> NoReturn:
-    """Leave with exit status 2 and one line on standard error."""
-    print(f"{program}: error: {' '.join(str(message).split())}", file=sys.stderr)
-    raise SystemExit(2)
-
-
-@contextmanager
-def one_sentence_warnings(program: str) -> Iterator[None]:
-    """Inside, what a stop or a run warns of is one line on standard error, and told once."""
-
-    told: set[str] = set()
-
-    def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
-        if not issubclass(category, (StopWarning, RunWarning)):
-            usual(message, category, *place, **more)
-        elif str(message) not in told:
-            # The command line, the run's folder and the agent each check the same setting.
-            told.add(str(message))
-            print(f"{program}: warning: {message}", file=sys.stderr)
-
-    with warnings.catch_warnings():
-        # Not `once`: what it remembers is forgotten whenever anybody changes a filter.
-        warnings.simplefilter("always", StopWarning)
-        warnings.simplefilter("always", RunWarning)
-        usual, warnings.showwarning = warnings.showwarning, show
-        yield
 
 
 def parse_config(arguments: Sequence[str] | None = None) -> Config:

@@ -1,13 +1,14 @@
 """The command line of `scripts/tutorial.py`."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
 
 from rich.console import Console
 
-from ddpg.cli.parser import OneSentenceParser, fail
+from ddpg.cli.command import command
+from ddpg.cli.parser import OneSentenceParser
+from ddpg.errors import UsageError
 from ddpg.runs.files import write_file
 from ddpg.tutorial import lesson, page, terminal
 from ddpg.tutorial.blocks import Figure, Section
@@ -15,9 +16,9 @@ from ddpg.tutorial.claims import table as claims_table
 from ddpg.tutorial.exercises import checker
 
 PROGRAM = "tutorial.py"
-Result = TypeVar("Result")
 
 
+@command(PROGRAM)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Show, draw, measure or check what the command line asks for.
 
@@ -29,15 +30,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     outputs = [parsed.claims, parsed.graphs, parsed.html]
     if parsed.exercise is not None:
         if any(outputs):
-            fail(PROGRAM, "--exercise goes alone; allowed beside it: --file, --hint, --solution")
+            raise UsageError("--exercise goes alone; allowed beside it: --file, --hint, --solution")
         if not 1 <= parsed.exercise <= 5:
-            fail(PROGRAM, f"exercise is {parsed.exercise}; allowed: 1 to 5")
+            raise UsageError(f"exercise is {parsed.exercise}; allowed: 1 to 5")
         return _exercise(parsed.exercise, parsed.file, parsed.hint, parsed.solution, console)
     if parsed.file or parsed.hint or parsed.solution:
-        fail(PROGRAM, "--file, --hint and --solution need --exercise N; allowed: 1 to 5")
+        raise UsageError("--file, --hint and --solution need --exercise N; allowed: 1 to 5")
     for folder in _folders(parsed.claims, parsed.graphs, parsed.html):
         # Before the work, which can take minutes.
-        _written(lambda folder=folder: folder.mkdir(parents=True, exist_ok=True))
+        folder.mkdir(parents=True, exist_ok=True)
     if parsed.claims:
         _claims(Path(parsed.claims), console)
     if parsed.graphs or parsed.html:
@@ -75,10 +76,7 @@ def _exercise(number: int, file: str | None, hint: bool, solution: bool, console
     if solution:
         console.print(checker.solution(number), markup=False, soft_wrap=True)
         return 0
-    try:
-        result = checker.check(number, Path(file) if file else None)
-    except checker.ExerciseError as error:
-        fail(PROGRAM, error)
+    result = checker.check(number, Path(file) if file else None)
     style = "green" if result.solved else "red"
     console.print(result.text(hint), style=style, markup=False, soft_wrap=True)
     return 0 if result.solved else 1
@@ -94,34 +92,23 @@ def _drawn(
     sections: Sequence[Section], graphs: str | None, html: str | None, console: Console
 ) -> None:
     if graphs:
-        count = _written(lambda: _graphs(sections, Path(graphs)))
+        count = _graphs(sections, Path(graphs))
         console.print(f"{graphs}: {count} graphs, each as SVG and PNG", soft_wrap=True)
     if html:
-        _written(lambda: _write(Path(html), page.page(sections).encode()))
+        write_file(Path(html), page.page(sections).encode())
         console.print(f"{html}: the lesson in one page", soft_wrap=True)
 
 
 def _claims(path: Path, console: Console) -> None:
     started = time.perf_counter()
     text = claims_table.document()
-    _written(lambda: _write(path, text.encode()))
+    write_file(path, text.encode())
     console.print(f"{path}: measured in {time.perf_counter() - started:.0f} s", soft_wrap=True)
 
 
 def _graphs(sections: Sequence[Section], folder: Path) -> int:
     figures = [b for section in sections for b in section.blocks if isinstance(b, Figure)]
     for figure in figures:
-        _write(folder / f"{figure.name}.svg", figure.drawing.svg().encode())
-        _write(folder / f"{figure.name}.png", figure.drawing.png())
+        write_file(folder / f"{figure.name}.svg", figure.drawing.svg().encode())
+        write_file(folder / f"{figure.name}.png", figure.drawing.png())
     return len(figures)
-
-
-def _write(path: Path, content: bytes) -> None:
-    write_file(path, content)
-
-
-def _written(write: Callable[[], Result]) -> Result:
-    try:
-        return write()
-    except OSError as error:
-        fail(PROGRAM, f"{error.filename} cannot be written: {error.strerror}")

@@ -119,7 +119,6 @@ class Trainer:
         dims = (self.environments.observation_dim, self.environments.action_dim)
         self.agent = DDPG(config, *dims, self.streams.weights, self.device)
         self.replay = self._empty_replay(dims)
-        self.contract = separation.contract(self.agent)
         self.verdict = ""
         self.noise = make_noise(
             config.noise, self.streams.noise, self.environments.action_dim, config.noise_theta
@@ -145,7 +144,7 @@ class Trainer:
             self.tracker = Tracker(
                 config,
                 self.folder,
-                separation.tags(self.contract),
+                separation.tags(self.agent),
                 self.step if config.resume else None,
             )
             if config.resume:
@@ -321,7 +320,7 @@ class Trainer:
 
     def _audit(self, batch: Batch) -> None:
         """Measure where the coming update's gradients go; the weights stay as they are."""
-        values, self.verdict = separation.measure(self.agent, self.contract, batch)
+        values, self.verdict = separation.measure(self.agent, batch)
         for tag, value in values.items():
             self._add(f"{tracking.SEPARATION}/{tag}", value)
 

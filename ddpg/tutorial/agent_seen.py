@@ -11,11 +11,11 @@ import torch
 from ddpg.agent import DDPG
 from ddpg.config.settings import Config
 from ddpg.isolation import Cell, Report, audit
+from ddpg.isolation.contracts.ours import contract
 from ddpg.isolation.render.folding import ELSEWHERE, LOSS, Folded, folded_graphs
 from ddpg.random_streams import RandomStreams
 from ddpg.replay import Batch
 from ddpg.stops import StopWarning
-from ddpg.training.separation import contract
 from ddpg.tutorial.drawing import Drawing, Graph, Node, Panel, Role, beside
 
 Row = Literal["critic_update", "actor_update"]

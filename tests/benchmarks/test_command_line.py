@@ -91,7 +91,7 @@ def test_ctrl_c_ends_it_in_one_line_and_keeps_what_is_there(tmp_path, capsys, mo
     monkeypatch.setitem(command_line._MEASURED, "speed", interrupted)
     assert main([f"--json={file}"]) == 130
     said = capsys.readouterr()
-    assert said.err == "bench.py: interrupted: what has no table yet is lost\n"
+    assert said.err == "bench.py: interrupted: sections without a table are lost\n"
     assert said.out == ""
     assert [each.name for each in tmp_path.iterdir()] == ["it.json"]
     assert file.read_text() == '{"other": "kept"}'

@@ -68,13 +68,19 @@ def test_a_broken_contract_and_its_files(tmp_path: Path) -> None:
     ("arguments", "sentence"),
     [
         (["mine"], "mine is no run: it has no config.yaml; allowed: the folder of a run, or"),
-        ([":kept"], "the subject is ':kept': it takes module:factory"),
-        (["nowhere:kept"], "there is no module 'nowhere' here or on the path"),
-        (["mine:nothing"], "the module 'mine' has no function 'nothing'"),
-        (["mine:NUMBER"], "the module 'mine' has no function 'NUMBER'"),
-        (["mine:wrong"], "mine:wrong returned a int: it has to return (contract, updates)"),
+        (
+            [":kept"],
+            "subject: ':kept' is not allowed; allowed: the folder of a run, or module:factory",
+        ),
+        (["nowhere:kept"], "cannot import nowhere: it is not in this folder or on the path"),
+        (["mine:nothing"], "cannot call mine:nothing: mine has no function 'nothing'"),
+        (["mine:NUMBER"], "cannot call mine:NUMBER: mine has no function 'NUMBER'"),
+        (
+            ["mine:wrong"],
+            "mine:wrong: a result of type int is not allowed; allowed: (contract, updates)",
+        ),
         (["mine:kept", "--rounds", "0"], "rounds is 0: it takes 1 or more"),
-        (["mine:kept", "--json", "no/folder.json"], "cannot be written: No such file"),
+        (["mine:kept", "--json", "no/folder.json"], "cannot write no/folder.json: No such file"),
         ([], "the following arguments are required"),
     ],
 )

@@ -77,7 +77,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path):
     assert "Traceback" not in errors
     assert len(output.splitlines()) == 1
     # To the length that was asked for last, which config.yaml of the first start does not tell.
-    assert shlex.split(output.partition("Go on with: ")[2]) == [
+    assert shlex.split(output.partition("Continue with: ")[2]) == [
         *("python", str(SCRIPTS / "train.py"), "--resume"),
         *("--runs", "runs", "--name", "my run", "--steps", "1000000"),
     ]

@@ -88,8 +88,8 @@ def test_an_exercise_is_checked(capsys):
         (["--hint"], "need --exercise N"),
         (["--exercise", "1", "--html", "page.html"], "--exercise goes alone"),
         (["--bogus"], "unrecognized arguments: --bogus"),
-        (["--graphs", "{file}/under"], "cannot be written"),
-        (["--html", "{file}/page.html"], "cannot be written"),
+        (["--graphs", "{file}/under"], "cannot write"),
+        (["--html", "{file}/page.html"], "cannot write"),
     ],
 )
 def test_bad_input_is_one_sentence(arguments, sentence, tmp_path, capsys):

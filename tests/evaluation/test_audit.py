@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from ddpg.cli.audit import main
+from ddpg.cli.audit import load, main
 from ddpg.config.settings import Config
 from ddpg.errors import CheckpointError, UsageError
-from ddpg.evaluation.audit import SUBJECTS, run_subject, subject
+from ddpg.evaluation.audit import contract_and_updates
 from ddpg.isolation import Grade, audit
 from ddpg.training.loop import Trainer, train
 
@@ -57,7 +57,7 @@ def files(folder: Path) -> dict[str, tuple[str, int]]:
 
 
 def test_a_run_is_kept_and_alive(kept: Path) -> None:
-    report = audit(*run_subject(kept))
+    report = audit(*contract_and_updates(kept))
     assert report.kept
     assert report["critic_update", "critic"].grade == Grade.MOVED
     assert report["actor_update", "actor"].grade == Grade.MOVED
@@ -67,7 +67,7 @@ def test_a_run_is_kept_and_alive(kept: Path) -> None:
 
 
 def test_a_run_without_a_stop_is_broken(broken: Path) -> None:
-    findings = audit(*run_subject(broken)).findings
+    findings = audit(*contract_and_updates(broken)).findings
     assert [(f.update, f.module, f.verdict, f.grade) for f in findings] == [
         ("critic_update", "actor_target", "leaked", Grade.MOVED),
         ("critic_update", "critic_target", "leaked", Grade.MOVED),
@@ -77,7 +77,7 @@ def test_a_run_without_a_stop_is_broken(broken: Path) -> None:
 def test_the_agent_and_the_batch_are_what_the_run_would_go_on_with(
     kept: Path, tmp_path: Path
 ) -> None:
-    _, updates = run_subject(kept)
+    _, updates = contract_and_updates(kept)
     shutil.copytree(kept, tmp_path / kept.name)
     stored = Config.load(kept / "config.yaml")
     trainer = Trainer(
@@ -101,7 +101,7 @@ def test_the_exit_status_and_the_untouched_folder(
 ) -> None:
     run: Path = request.getfixturevalue(which)
     before = files(run)
-    status = main(subject, SUBJECTS, [str(run), "--json", str(tmp_path / "report.json")])
+    status = main([str(run), "--json", str(tmp_path / "report.json")])
     assert status == (0 if which == "kept" else 1)
     assert f"The contract is {which}" in capsys.readouterr().out
     assert json.loads((tmp_path / "report.json").read_text())["kept"] == (which == "kept")
@@ -110,18 +110,18 @@ def test_the_exit_status_and_the_untouched_folder(
 
 def test_what_is_no_run_is_one_sentence(kept: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"nowhere is no run.*allowed: the folder of a run, or"):
-        subject(str(tmp_path / "nowhere"))
+        load(str(tmp_path / "nowhere"))
     bare = tmp_path / "bare"
     bare.mkdir()
     shutil.copy(kept / "config.yaml", bare)
     with pytest.raises(UsageError, match="holds no checkpoint"):
-        subject(str(bare))
+        load(str(bare))
     assert [path.name for path in bare.iterdir()] == ["config.yaml"]
     damaged = shutil.copytree(kept, tmp_path / "damaged")
     for state in (damaged / "checkpoints").glob("state-*.pt"):
         state.write_bytes(b"no checkpoint")
     with pytest.raises(UsageError, match="is damaged"):
-        subject(str(damaged))
+        load(str(damaged))
 
 
 def test_a_run_that_never_stepped_has_no_batch(kept: Path, tmp_path: Path) -> None:
@@ -130,8 +130,8 @@ def test_a_run_that_never_stepped_has_no_batch(kept: Path, tmp_path: Path) -> No
     trainer.begin()
     trainer.close()
     empty = trainer.folder.path
-    with pytest.raises(CheckpointError, match="a replay without a transition"):
-        run_subject(empty)
+    with pytest.raises(CheckpointError, match="its replay buffer is empty"):
+        contract_and_updates(empty)
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from ddpg.config.settings import Config
 from ddpg.errors import CheckpointError, RunError
-from ddpg.evaluation.audit import run_subject
+from ddpg.evaluation.audit import contract_and_updates
 from ddpg.evaluation.policy import load_actor
 from ddpg.runs.folder import RunFolder
 from ddpg.training.loop import train
@@ -199,7 +199,7 @@ def test_pieces_of_replay_with_a_gap_are_named(
 def assert_refused(run: Path, sentence: str) -> None:
     """A resumption and the audit say `sentence`, and nothing is written."""
     before = contents(run)
-    for read in (lambda: train(resumed(run)), lambda: run_subject(run)):
+    for read in (lambda: train(resumed(run)), lambda: contract_and_updates(run)):
         with pytest.raises(CheckpointError) as error:
             read()
         assert sentence in str(error.value)
@@ -255,7 +255,7 @@ def test_any_damage_to_a_state_is_one_sentence_or_does_no_harm(
 
     forge(run, change)
     before = contents(run)
-    for read in (lambda: load_actor(RunFolder(run), None), lambda: run_subject(run)):
+    for read in (lambda: load_actor(RunFolder(run), None), lambda: contract_and_updates(run)):
         refused(read)
         assert contents(run) == before
     if refused(lambda: train(resumed(run))):
@@ -277,7 +277,7 @@ def refused(read: Callable[[], object]) -> bool:
 def test_the_one_that_a_run_has_written_is_taken_up(run: Path) -> None:
     forge(run, lambda state: state)
     assert load_actor(RunFolder(run), None)[1] == 70
-    run_subject(run)
+    contract_and_updates(run)
     assert train(resumed(run)).step == 76
 
 

@@ -61,8 +61,8 @@ def test_a_signal_finishes_the_step_and_writes_a_checkpoint(
     step = saved(tmp_path, "mine").latest_step()
     assert step is not None
     assert len(said) == 1
-    assert said[0].startswith(f"Stopped at step {step:,}. Go on with: python ")
-    again = shlex.split(said[0].partition("Go on with: python ")[2])[1:]
+    assert said[0].startswith(f"Stopped at step {step:,}. Continue with: python ")
+    again = shlex.split(said[0].partition("Continue with: python ")[2])[1:]
     assert again == [
         *("--resume", "--runs", str(tmp_path), "--name", "mine", "--steps", "1000000"),
     ]

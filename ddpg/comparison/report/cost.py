@@ -20,10 +20,10 @@ from ddpg.comparison.report.variants import Update
 from ddpg.config.settings import Config
 from ddpg.environments.vector import action_scale, make, observation_dim
 from ddpg.errors import ConfigError
+from ddpg.isolation.contracts import ours
 from ddpg.isolation.observe.saved_tensors import Amount, SavedTensors
 from ddpg.replay import Batch
 from ddpg.runs.files import atomic_write
-from ddpg.training import separation
 
 FILE = "cost.csv"
 _SECONDS = 20.0
@@ -192,7 +192,7 @@ def _updates(config: Config) -> list[tuple[Update, Callable[[], object]]]:
         normal(observation),
         torch.zeros(config.members, config.batch_size, 1),
     )
-    updates = separation.updates(agent, batch)
+    updates = ours.updates(agent, batch)
     return [("critic_update", updates["critic_update"]), ("actor_update", updates["actor_update"])]
 
 

@@ -13,8 +13,8 @@ from ddpg.agent import DDPG
 from ddpg.comparison.report.reading import already_warned
 from ddpg.config.settings import Config
 from ddpg.isolation import audit
+from ddpg.isolation.contracts import ours
 from ddpg.replay import Batch
-from ddpg.training import separation
 
 _OBSERVATION, _ACTION, _BATCH = 3, 2, 4
 
@@ -33,5 +33,5 @@ def reached(config: Config) -> set[tuple[str, str]]:
         torch.randn(1, _BATCH, _OBSERVATION, generator=generator),
         torch.zeros(1, _BATCH, 1),
     )
-    report = audit(separation.contract(agent), separation.updates(agent, batch), rounds=1)
+    report = audit(ours.contract(agent), ours.updates(agent, batch), rounds=1)
     return {(cell.update, cell.module) for cell in report.cells if cell.reached}

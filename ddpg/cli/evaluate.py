@@ -1,0 +1,63 @@
+"""Score a run's deterministic policies: `python scripts/evaluate.py runs/NAME --episodes 100`.
+
+`--compare RUN RUN` names the first evaluation at which the weights of two runs differ.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from jsonargparse import Namespace
+from rich.console import Console
+
+from ddpg.cli.command import command
+from ddpg.cli.display import evaluation_table
+from ddpg.cli.parser import OneSentenceParser
+from ddpg.evaluation.episodes import FIRST_SEED, evaluate
+from ddpg.evaluation.video import record
+from ddpg.evaluation.weights import compare
+from ddpg.runs.files import write_file
+
+
+@command("evaluate.py")
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Score a run and return 0; or compare two, and return 1 if their weights differ."""
+    parser = _parser()
+    parsed = parser.parse_args(arguments)
+    if bool(parsed.run) == bool(parsed.compare):
+        parser.error("allowed: the folder of a run, or --compare and the folders of two")
+    if parsed.compare:
+        comparison = compare(*parsed.compare)
+        print(comparison)
+        return int(comparison.parts_at is not None)
+    _evaluate(parsed)
+    return 0
+
+
+def _parser() -> OneSentenceParser:
+    parser = OneSentenceParser(prog="evaluate.py", description=__doc__)
+    parser.add_argument("run", type=Path | None, nargs="?", help="folder of the run")
+    parser.add_argument(
+        "--compare", type=Path, nargs=2, metavar="RUN", help="two runs: where do they differ?"
+    )
+    parser.add_argument("--episodes", type=int, default=100, help="episodes of each member, ≥ 1")
+    parser.add_argument(
+        "--seed", type=int, default=FIRST_SEED, help="episode i starts from reset(seed=SEED + i)"
+    )
+    parser.add_argument("--json", type=Path | None, help="file for the scores of every member")
+    parser.add_argument("--video", type=Path | None, help=".mp4 or .gif of one episode at SEED")
+    parser.add_argument("--member", type=int, default=0, help="member of the video, from 0")
+    parser.add_argument(
+        "--env", type=str | None, help="for a run with the env module:id, that name again"
+    )
+    return parser
+
+
+def _evaluate(parsed: Namespace) -> None:
+    if parsed.video:
+        total = record(parsed.run, parsed.video, parsed.member, parsed.seed, parsed.env)
+        print(f"{parsed.video}: return {total:.2f}")
+    evaluation = evaluate(parsed.run, parsed.episodes, parsed.seed, parsed.env)
+    Console().print(evaluation_table(evaluation))
+    if parsed.json:
+        write_file(parsed.json, json.dumps(evaluation.to_dict(), indent=2) + "\n")

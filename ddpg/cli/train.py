@@ -1,0 +1,57 @@
+"""Train DDPG: `python scripts/train.py --stop detach`."""
+
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ddpg.cli.command import command
+from ddpg.cli.display import progress_display, returns_text, show
+from ddpg.cli.parser import parse_config
+from ddpg.config.settings import Config
+from ddpg.errors import CheckpointError, DamagedCheckpointError
+from ddpg.training.loop import TrainingResult, train
+
+
+@command("train.py", interrupted="interrupted: the steps since the last checkpoint are lost")
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Train; return 0, or 128 + n if signal n interrupted it."""
+    with progress_display() as bar:
+        config = parse_config(arguments)
+        try:
+            result = train(config, lambda progress: show(bar, progress))
+        except DamagedCheckpointError as error:
+            if error.before is None or config.resume_from == "previous":
+                raise
+            again = _resume_command(config, Path(config.runs, str(config.name)))
+            raise CheckpointError(
+                f"{error}; the checkpoint before it is of step {error.before:,}. Continue from it "
+                f"with: {again} --resume_from previous"
+            ) from error
+    if result.signal and not result.finished:
+        again = _resume_command(config, result.folder)
+        print(f"Stopped at step {result.step:,}. Continue with: {again}")
+        return 128 + result.signal
+    print(_summary(config, result))
+    return 0
+
+
+def _summary(config: Config, result: TrainingResult) -> str:
+    """Return the last line of a finished run, with the commands that show and score it."""
+    folder = shlex.quote(str(result.folder))
+    score = shlex.quote(str(Path(sys.argv[0]).with_name("evaluate.py")))
+    evaluated = result.returns is not None
+    outcome = f"return {returns_text(result.returns)}" if evaluated else "never evaluated"
+    curves = f"Curves: tensorboard --logdir {folder}. " if config.tensorboard else ""
+    return (
+        f"{result.folder}: {outcome} after {result.step:,} steps. {curves}"
+        f"Score: python {score} {folder}"
+    )
+
+
+def _resume_command(config: Config, folder: Path) -> str:
+    """Return the command that resumes the run in `folder`, up to the same last step."""
+    place = ["--runs", str(folder.parent), "--name", folder.name, "--steps", str(config.steps)]
+    # A run's own file may not import a module, so the command line names it again.
+    named = ["--env", config.env] if ":" in config.env else []
+    return shlex.join(["python", sys.argv[0], "--resume", *place, *named])

@@ -1,0 +1,45 @@
+"""The contract of this project's own agent: each update trains one network and moves no other.
+
+    report = audit(contract(agent), updates(agent, batch), stacked=True)
+
+A loss may go through the modules that it is protected from, and write their `.grad` (under the stop
+`optimizer` it does), as long as no step applies that gradient. The optimizers may hold these
+modules: under a stop that is the only barrier, they do.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from ddpg.isolation.contract import Contract, follows, nothing, trains
+
+if TYPE_CHECKING:
+    from ddpg.agent import DDPG
+    from ddpg.replay import Batch
+
+
+def contract(agent: "DDPG") -> Contract:
+    """Return the contract of the two updates, of Polyak averaging and of acting."""
+    bootstrap = tuple(agent.critic_stop.protected)
+    return Contract(
+        modules=agent.modules,
+        optimizers={"critic": agent.critic_optimizer, "actor": agent.actor_optimizer},
+        updates={
+            "critic_update": trains("critic", through=bootstrap),
+            "actor_update": trains("actor", through="critic"),
+            "sync": follows(actor_target="actor", critic_target="critic"),
+            "acting": nothing(),
+        },
+        holds={"critic": ("critic", *bootstrap), "actor": ("actor", "critic")},
+        restores=[agent.critic_stop, agent.actor_stop],
+    )
+
+
+def updates(agent: "DDPG", batch: "Batch") -> dict[str, Callable[[], Any]]:
+    """Return the updates of the contract, all on `batch`."""
+    return {
+        "critic_update": partial(agent.update_critic, batch),
+        "actor_update": partial(agent.update_actor, batch),
+        "sync": agent.update_targets,
+        "acting": partial(agent.act, batch.observation),
+    }
