@@ -8,24 +8,24 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ddpg.isolation.auditing import audit as audit
-    from ddpg.isolation.auditing import watch as watch
-    from ddpg.isolation.contract import Contract as Contract
-    from ddpg.isolation.contract import ContractError as ContractError
-    from ddpg.isolation.contract import Permission as Permission
-    from ddpg.isolation.contract import follows as follows
-    from ddpg.isolation.contract import moves as moves
-    from ddpg.isolation.contract import nothing as nothing
-    from ddpg.isolation.contract import split as split
-    from ddpg.isolation.contract import trains as trains
-    from ddpg.isolation.live import LiveWatch as LiveWatch
-    from ddpg.isolation.observe.watcher import term as term
-    from ddpg.isolation.report import Cell as Cell
-    from ddpg.isolation.report import ContractBrokenError as ContractBrokenError
-    from ddpg.isolation.report import Finding as Finding
-    from ddpg.isolation.report import Grade as Grade
-    from ddpg.isolation.report import Path as Path
-    from ddpg.isolation.report import Report as Report
+    from .auditing import audit as audit
+    from .auditing import watch as watch
+    from .contract import Contract as Contract
+    from .contract import ContractError as ContractError
+    from .contract import Permission as Permission
+    from .contract import follows as follows
+    from .contract import moves as moves
+    from .contract import nothing as nothing
+    from .contract import split as split
+    from .contract import trains as trains
+    from .live import LiveWatch as LiveWatch
+    from .observe.watcher import term as term
+    from .report import ContractBrokenError as ContractBrokenError
+    from .report import Report as Report
+    from .results import Cell as Cell
+    from .results import Finding as Finding
+    from .results import Grade as Grade
+    from .results import Path as Path
 
 _HOMES = {
     "auditing": ("audit", "watch"),
@@ -40,7 +40,8 @@ _HOMES = {
         "trains",
     ),
     "live": ("LiveWatch",),
-    "report": ("Cell", "ContractBrokenError", "Finding", "Grade", "Path", "Report"),
+    "report": ("ContractBrokenError", "Report"),
+    "results": ("Cell", "Finding", "Grade", "Path"),
     "observe.watcher": ("term",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -5,12 +5,12 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, Literal
 
-from ddpg.isolation.contract import Contract, ContractError
-from ddpg.isolation.explain.paths import explained
-from ddpg.isolation.judge.errors import is_finding
-from ddpg.isolation.judge.verdicts import judge
-from ddpg.isolation.observe.watcher import Watcher
-from ddpg.isolation.report import Report
+from .contract import Contract, ContractError
+from .explain.paths import explained
+from .judge.errors import is_finding
+from .judge.verdicts import judge
+from .observe.watcher import Watcher
+from .report import Report
 
 Update = Callable[[], Any]
 Level = Literal["light", "full"]
@@ -47,13 +47,13 @@ def audit(
     watcher = Watcher(contract, dry_run=True, closely=level == "full")
     with watcher:
         run(watcher, named, rounds)
-        report = judge(
+        results = judge(
             contract, watcher.setup_inventory, watcher.records, watcher.setup_stored, stacked
         )
-    report.rerun = partial(run, updates=named, rounds=rounds)
-    if level == "full" and report.findings:
-        report.findings = explained(contract, report.findings, report.rerun)
-    return report
+    rerun = partial(run, updates=named, rounds=rounds)
+    if level == "full" and results.findings:
+        results.findings = explained(contract, results.findings, rerun)
+    return Report(contract, results, rerun)
 
 
 def run(watcher: Watcher, updates: Mapping[str, Update], rounds: int) -> None:
@@ -79,13 +79,14 @@ class Watching:
     def report(self) -> Report:
         """What the blocks so far did."""
         watcher = self._watcher
-        return judge(
+        results = judge(
             watcher.contract,
             watcher.setup_inventory,
             watcher.records,
             watcher.setup_stored,
             self._stacked,
         )
+        return Report(watcher.contract, results)
 
 
 @contextmanager

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from ddpg.isolation.contract import Contract, ContractError
-from ddpg.isolation.judge.verdicts import judge
-from ddpg.isolation.observe.watcher import Watcher
-from ddpg.isolation.report import Cell, Report
+from .contract import Contract, ContractError
+from .judge.verdicts import judge
+from .observe.watcher import Watcher
+from .report import Report
+from .results import Cell
 
 
 class ScalarWriter(Protocol):
@@ -44,9 +45,10 @@ class LiveWatch:
         with Watcher(self.contract, dry_run=False, closely=False) as watcher:
             with watcher.update(name):
                 yield
-            self.report = judge(
+            results = judge(
                 self.contract, watcher.setup_inventory, watcher.records, watcher.setup_stored
             )
+            self.report = Report(self.contract, results)
         for cell in self.report.cells:
             self._draw(cell, run if step is None else step)
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from ddpg.isolation.contract import Contract
-    from ddpg.isolation.report import Report
+    from .contract import Contract
+    from .report import Report
 
 Update = Callable[[], Any]
 
@@ -33,7 +33,7 @@ class Isolation:
         Raises:
             ContractBrokenError: with every finding.
         """
-        from ddpg.isolation.auditing import audit
+        from .auditing import audit
 
         __tracebackhide__ = True
         report = audit(self.contract, updates, **options)

@@ -1,126 +1,38 @@
 """What an audit says: cells (update × module), findings (what is wrong), and the report of both."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from enum import IntEnum
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from torch import Tensor
-
-from ddpg.isolation.contract import Contract
+from .contract import Contract
+from .observe.watcher import Watcher
+from .results import Cell, Finding, Kind, Results, Verdict
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from ddpg.isolation.observe.watcher import Watcher
-
-Verdict = Literal["kept", "leaked", "starved", "moved_by_other"]
-Kind = Literal["reached", "written", "moved", "membership", "aliasing", "order", "stored", "modes"]
-Written = Literal["none", "zero", "nonzero"]
-
-SETUP = "setup"  # the update of what is true before any update ran
-
-
-class Grade(IntEnum):
-    """How far a touch went."""
-
-    NOTHING = 0
-    ZERO = 1
-    NONZERO = 2
-    MOVED = 3
+    from .render.folding import FoldedGraph
 
 
 class ContractBrokenError(AssertionError):
     """An update did what the contract does not allow."""
 
 
-@dataclass(frozen=True)
-class PathStep:
-    """One operation on a path, the module it ran in, and the user's line (`file:line: code`)."""
+class Report(Results):
+    """The results of an audit. `report[update, module]` is a cell; `findings` is what is wrong.
 
-    operation: str
-    module: str = ""
-    line: str = ""
-
-
-@dataclass(frozen=True)
-class Path:
-    """From a loss to a parameter; for a starved module, to where the path ends.
-
-    Attributes:
-        steps: the operations, from the loss on.
-        entry: the user's line where the path enters the module, or where it ends.
-        stop: where a stop could stand and which, or what would open the path.
+    Args:
+        rerun: runs the updates again under the watcher that it is given; None: they are gone.
     """
-
-    steps: tuple[PathStep, ...]
-    entry: str
-    stop: str
-
-    def lines(self) -> list[str]:
-        """For reading: where it enters, what to do, and the way in operations."""
-        way = " → ".join(
-            f"{step.operation} [{step.module}]" if step.module else step.operation
-            for step in self.steps
-        )
-        return [f"path: {way}", f"at: {self.entry}", f"stop: {self.stop}"]
-
-
-@dataclass
-class Cell:
-    """One update × one module. Norms are L2; those of stacked members have the shape `[member]`."""
-
-    update: str
-    module: str
-    verdict: Verdict = "kept"
-    grade: Grade = Grade.NOTHING
-    reached: bool = False
-    delivered: float | None = None
-    written: Written = "none"
-    gradient_norm: float | None = None
-    movement: float = 0.0
-    movers: tuple[str, ...] = ()
-    reason: str = ""
-    loss: str | None = None
-    grades: Tensor | None = None
-    gradient_norms: Tensor | None = None
-    movements: Tensor | None = None
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that is wrong."""
-
-    update: str
-    module: str
-    verdict: Verdict
-    grade: Grade
-    kind: Kind
-    message: str
-    loss: str | None = None
-    tensors: tuple[str, ...] = ()
-    path: Path | None = None
-
-
-class Report:
-    """What an audit found. `report[update, module]` is a cell; `findings` is what is wrong."""
 
     def __init__(
         self,
         contract: Contract,
-        cells: Sequence[Cell],
-        findings: Sequence[Finding],
-        notes: Sequence[str] = (),
+        results: Results,
+        rerun: Callable[[Watcher], None] | None = None,
     ) -> None:
+        super().__init__(results.cells, results.findings, results.notes)
         self.contract = contract
-        self.cells = list(cells)
-        self.findings = list(findings)
-        self.notes = list(notes)
-        self.rerun: Callable[[Watcher], None] | None = None
-
-    @property
-    def kept(self) -> bool:
-        return not self.findings
+        self._rerun = rerun
 
     def __getitem__(self, key: tuple[str, str]) -> Cell:
         for cell in self.cells:
@@ -175,13 +87,13 @@ class Report:
 
     def table(self) -> "Table":
         """Update × module, each with its verdict and grade, for `rich.print`."""
-        from ddpg.isolation.render.table import table
+        from .render.table import table
 
         return table(self)
 
     def to_json(self) -> str:
         """Cells, findings and notes as JSON; norms that are not finite as strings."""
-        from ddpg.isolation.render.json import to_json
+        from .render.json import to_json
 
         return to_json(self)
 
@@ -190,12 +102,21 @@ class Report:
 
         For the graphs the updates run once more, as a dry run; a report of `watch` has none.
         """
-        from ddpg.isolation.render.svg import to_svg
+        from .render.svg import to_svg
 
-        return to_svg(self)
+        return to_svg(self, self.graphs())
 
     def to_html(self) -> str:
         """One page that needs nothing else: the matrix, the findings with paths, the graphs."""
-        from ddpg.isolation.render.html import to_html
+        from .render.html import to_html
 
-        return to_html(self)
+        return to_html(self, self.graphs())
+
+    def graphs(self) -> "list[FoldedGraph]":
+        """The autograd graph of each kind of backward pass, folded to modules.
+
+        The updates run once more, as a dry run; a report of `watch` has no graphs.
+        """
+        from .render.folding import folded_graphs
+
+        return [] if self._rerun is None else folded_graphs(self.contract, self._rerun)

@@ -12,7 +12,7 @@ from ddpg.agent import DDPG
 from ddpg.config.settings import Config
 from ddpg.isolation import Cell, Report, audit
 from ddpg.isolation.contracts.ours import contract
-from ddpg.isolation.render.folding import ELSEWHERE, LOSS, Folded, folded_graphs
+from ddpg.isolation.render.folding import ELSEWHERE, LOSS, FoldedGraph
 from ddpg.random_streams import RandomStreams
 from ddpg.replay import Batch
 from ddpg.stops import StopWarning
@@ -59,7 +59,7 @@ def see(row: Row, expression: str) -> AgentSeen:
     promised = replace(promised, updates={row: promised.updates[row]})
     report = audit(promised, updates[row], rounds=1)
     cells = {cell.module: cell for cell in report.cells}
-    graphs = tuple(_graph(each, report, index) for index, each in enumerate(folded_graphs(report)))
+    graphs = tuple(_graph(each, report, index) for index, each in enumerate(report.graphs()))
     return AgentSeen(expression, cells, graphs)
 
 
@@ -113,9 +113,7 @@ def _batch() -> Batch:
     )
 
 
-def _graph(folded: Folded, report: Report, index: int) -> Graph:
-    row = folded.seen.row
-    permission = report.contract.permission(row)
+def _graph(folded: FoldedGraph, report: Report, index: int) -> Graph:
     # `chain_rule` has a second backward pass, which starts at the action.
     nodes = {LOSS: Node(("loss", "action")[index : index + 1], "loss")}
     for group, operations in folded.operations.items():
@@ -125,8 +123,8 @@ def _graph(folded: Folded, report: Report, index: int) -> Graph:
         if module == ELSEWHERE:
             nodes[module] = Node(("the detached action",), "operation")
             continue
-        cell = report[row, module]
-        role: Role = "trained" if permission.may_train(module) else "protected"
+        cell = report[folded.row, module]
+        role: Role = "trained" if module in folded.trained else "protected"
         reached = module in folded.ways
         notes = (
             "parameters in the graph" if reached else "parameters not in the graph",

@@ -9,7 +9,6 @@ from rich.console import Console
 from torch import nn
 
 from ddpg.isolation import Contract, Report, audit, trains, watch
-from ddpg.isolation.render.folding import folded_graphs
 from tests.isolation.agents import ActorCritic
 
 HOSTILE = '<b>&"actor"\\N</b>'
@@ -71,9 +70,9 @@ def test_nan_in_json() -> None:
 
 
 def test_the_graph_is_folded_to_modules(broken: Report) -> None:
-    critic, actor = folded_graphs(broken)
-    assert (critic.seen.row, critic.modules) == ("critic_update", {"critic"})
-    assert (actor.seen.row, actor.modules) == ("actor_update", {"actor", "critic"})
+    critic, actor = broken.graphs()
+    assert (critic.row, critic.modules) == ("critic_update", {"critic"})
+    assert (actor.row, actor.modules) == ("actor_update", {"actor", "critic"})
     to_critic = {one for one, two in actor.edges if two == "critic"}
     assert len(to_critic) == 1
     assert ("actor", next(iter(to_critic))) in actor.edges
@@ -112,7 +111,7 @@ def test_a_watched_report_has_a_matrix_and_no_graph() -> None:
     agent = ActorCritic()
     with watch(agent.contract()) as watching, watching.update("acting"):
         agent.act()
-    assert folded_graphs(watching.report) == []
+    assert watching.report.graphs() == []
     assert "acting" in watching.report.to_svg()
 
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from ddpg.isolation import Contract, Finding, Permission, Report, split
-from ddpg.isolation.report import Kind
+from ddpg.isolation.results import Kind
 
 Fault = tuple[str, str, str, str]
 

@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from ddpg.isolation.report import Kind, Verdict
+from ddpg.isolation.results import Kind, Verdict
 from ddpg.tutorial.exercises import checker
 from ddpg.tutorial.exercises.registry import EXERCISES
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from ddpg.isolation.contract import Contract, follows, nothing, split, trains
+from ..contract import Contract, follows, nothing, split, trains
 
 if TYPE_CHECKING:
     from stable_baselines3 import SAC, TD3

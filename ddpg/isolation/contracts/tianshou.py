@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from ddpg.isolation.contract import Contract, follows, nothing, split, trains
+from ..contract import Contract, follows, nothing, split, trains
 
 if TYPE_CHECKING:
     from tianshou.algorithm.modelfree.ddpg import DDPG

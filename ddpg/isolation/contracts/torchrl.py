@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.optim import Optimizer
 
-from ddpg.isolation.contract import Contract, follows, nothing, trains
-from ddpg.isolation.observe.watcher import term
+from ..contract import Contract, follows, nothing, trains
+from ..observe.watcher import term
 
 if TYPE_CHECKING:
     from tensordict import TensorDictBase

@@ -15,15 +15,16 @@ from torch import Tensor
 from torch.autograd.graph import Node
 from torch.overrides import TorchFunctionMode
 
-from ddpg.isolation.contract import Contract
-from ddpg.isolation.explain.cuts import Cut, is_cut, likelihood, name_of, tensors_in
-from ddpg.isolation.explain.sources import Frame, current, parse, users_line
-from ddpg.isolation.observe.autograd import recorded_at, root_of, users_of, walk, way, without
-from ddpg.isolation.observe.inventory import Entry
-from ddpg.isolation.observe.records import Call, Pass
-from ddpg.isolation.observe.rows import parts_of
-from ddpg.isolation.observe.watcher import Watcher
-from ddpg.isolation.report import Finding, Path, PathStep
+from ..contract import Contract
+from ..observe.autograd import recorded_at, root_of, users_of, walk, way, without
+from ..observe.inventory import Entry
+from ..observe.passes import entries_among
+from ..observe.records import Call, Pass, Record
+from ..observe.rows import parts_of
+from ..observe.watcher import Watcher
+from ..results import Finding, Path, PathStep
+from .cuts import Cut, is_cut, likelihood, name_of, tensors_in
+from .sources import Frame, current, parse, users_line
 
 
 @dataclass
@@ -43,35 +44,34 @@ class Paths(TorchFunctionMode):
     """The explainer of a `Watcher`: paths to the modules with findings, and cuts of tensors."""
 
     def __init__(
-        self, contract: Contract, wanted: set[tuple[str, str]], misheld: set[tuple[str, str]]
+        self, watcher: Watcher, wanted: set[tuple[str, str]], misheld: set[tuple[str, str]]
     ) -> None:
         super().__init__()
-        self.contract = contract
+        self.watcher = watcher
+        self.contract = watcher.contract
         self.wanted = wanted
         self.misheld = misheld
         self.seen: list[Seen] = []
         self.cuts: dict[str, list[Cut]] = {}
         self.calls: dict[str, list[Call]] = {}
-        self.watcher: Watcher | None = None
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
-        if self._record() is not None:
+        record = self.watcher.record
+        if record is not None:
             graphed = [each for each in tensors_in(args) if each.grad_fn is not None]
             if graphed and is_cut(func, result):
-                self._cut(func, graphed)
+                self._cut(record, func, graphed)
         return result
 
     def walked(
         self,
+        record: Record,
         seen: Pass,
         outputs: Sequence[object],  # noqa: ARG002  the drawer of graphs needs them
         nodes: dict[Node, Node | None],
         leaves: dict[Node, int],
     ) -> None:
-        record = self._record()
-        if record is None or self.watcher is None:
-            return
         self._add(Seen(seen), record, nodes, leaves)
         for name in seen.terms:
             root = root_of(self.watcher.terms[name])
@@ -82,7 +82,7 @@ class Paths(TorchFunctionMode):
     def _add(
         self,
         found: Seen,
-        record: Any,
+        record: Record,
         nodes: dict[Node, Node | None],
         leaves: dict[Node, int],
     ) -> None:
@@ -91,18 +91,16 @@ class Paths(TorchFunctionMode):
         for node, key in leaves.items():
             for owner in entries[key].owners:
                 if not found.first:
-                    found.first = self._steps(node, nodes, entries[key])
+                    found.first = _steps(record, node, nodes, entries[key])
                 if (seen.update, owner) in self.wanted and owner not in found.paths:
-                    found.paths[owner] = self._steps(node, nodes, entries[key])
-                    found.entries[owner] = self._entry(node, nodes, owner)
-                    found.behind[owner], found.around[owner] = self._behind(nodes, leaves, owner)
+                    found.paths[owner] = _steps(record, node, nodes, entries[key])
+                    found.entries[owner] = _entry(record, node, nodes, owner)
+                    found.behind[owner], found.around[owner] = _behind(record, nodes, leaves, owner)
 
-    def called(self, call: Call, output: object) -> None:
-        record = self._record()
-        if record is not None:
-            call.line = users_line(current(), call.depth)
-            call.has_graph = any(each.grad_fn is not None for each in tensors_in((output,)))
-            self.calls.setdefault(record.update, []).append(call)
+    def called(self, record: Record, call: Call, output: object) -> None:
+        call.line = users_line(current(), call.depth)
+        call.has_graph = any(each.grad_fn is not None for each in tensors_in((output,)))
+        self.calls.setdefault(record.update, []).append(call)
 
     def path_of(self, finding: Finding) -> Path | None:
         """The path of a finding, if it is one about gradients."""
@@ -125,53 +123,12 @@ class Paths(TorchFunctionMode):
                 )
         return None
 
-    def _record(self) -> Any:
-        return None if self.watcher is None else self.watcher.record
-
-    def _call_at(self, node: Node, module: str | None = None) -> Call | None:
-        """The innermost call that recorded the node; with `module`, the outermost one of that."""
-        return self._record().call_at(recorded_at(node), module)
-
-    def _steps(self, leaf: Node, nodes: Mapping[Node, Node | None], entry: Entry) -> list[PathStep]:
-        steps = [PathStep(f"parameter {entry.label}", entry.owners[0])]
-        for node in way(leaf, nodes)[1:]:
-            call = self._call_at(node)
-            line = users_line(_frames(node))
-            steps.append(PathStep(node.name(), call.label if call else "", line))
-        return [*steps, PathStep("loss")][::-1]
-
-    def _entry(self, leaf: Node, nodes: Mapping[Node, Node | None], owner: str) -> str:
-        """The line that called the module; for bare tensors, the operation that used them."""
-        steps = way(leaf, nodes)
-        for node in reversed(steps[1:]):
-            call = self._call_at(node, owner)
-            if call is not None:
-                return users_line(_frames(node), call.depth)
-        return users_line(_frames(steps[1])) if len(steps) > 1 else ""
-
-    def _behind(
-        self, nodes: Mapping[Node, Node | None], leaves: Mapping[Node, int], owner: str
-    ) -> tuple[list[str], set[str]]:
-        """Modules that the loss reaches through `owner`, and those that it reaches around it."""
-        entries = self._record().inventory.entries
-        inside = [node for node in nodes if self._call_at(node, owner) is not None]
-        inside += users_of({n for n, k in leaves.items() if owner in entries[k].owners}, nodes)
-        below = walk(inside)
-        outside = without(set(inside), nodes)
-
-        def owners(among: Container[Node]) -> set[str]:
-            keys = [key for node, key in leaves.items() if node in among]
-            return {each for key in keys for each in entries[key].owners} - {owner}
-
-        return sorted(owners(below)), owners(outside)
-
-    def _cut(self, func: Any, tensors: Sequence[Tensor]) -> None:
-        record = self._record()
-        assert self.watcher is not None
+    def _cut(self, record: Record, func: Any, tensors: Sequence[Tensor]) -> None:
         reaches: set[str] = set()
         for tensor in tensors:
             root = root_of(tensor)
-            for key in self.watcher.entries_below(walk([root] if root else [])):
+            below = entries_among(walk([root] if root else []), record.inventory)
+            for key in below.values():
                 reaches |= set(record.inventory.entries[key].owners)
         if reaches:
             name = name_of(func)
@@ -215,7 +172,6 @@ class Paths(TorchFunctionMode):
 
     def _twins(self, module: str) -> list[str]:
         """Modules that share a tensor with it without saying so."""
-        assert self.watcher is not None
         owners = [entry.owners for entry in self.watcher.setup_inventory.by_owner[module]]
         return sorted({each for names in owners for each in names} - {module})
 
@@ -257,10 +213,9 @@ def explained(
     """The findings with their paths; `run` runs the updates under the watcher it is given."""
     wanted = {(_update_of(f.update, contract), f.module) for f in findings}
     misheld = {(f.update, f.module) for f in findings if f.kind == "membership"}
-    paths = Paths(contract, wanted, misheld)
     with _anomaly_mode():
-        watcher = Watcher(contract, dry_run=True, explainer=paths)
-        paths.watcher = watcher
+        watcher = Watcher(contract, dry_run=True)
+        watcher.explainer = paths = Paths(watcher, wanted, misheld)
         with watcher, paths:
             run(watcher)
     return [replace(finding, path=paths.path_of(finding)) for finding in findings]
@@ -275,6 +230,44 @@ def _anomaly_mode() -> Iterator[None]:
         # An error that counts as a finding was reported; its forward stack is of no more use.
         warnings.filterwarnings("ignore", message="Error detected in")
         yield
+
+
+def _steps(
+    record: Record, leaf: Node, nodes: Mapping[Node, Node | None], entry: Entry
+) -> list[PathStep]:
+    steps = [PathStep(f"parameter {entry.label}", entry.owners[0])]
+    for node in way(leaf, nodes)[1:]:
+        call = record.call_at(recorded_at(node))
+        line = users_line(_frames(node))
+        steps.append(PathStep(node.name(), call.label if call else "", line))
+    return [*steps, PathStep("loss")][::-1]
+
+
+def _entry(record: Record, leaf: Node, nodes: Mapping[Node, Node | None], owner: str) -> str:
+    """The line that called the module; for bare tensors, the operation that used them."""
+    steps = way(leaf, nodes)
+    for node in reversed(steps[1:]):
+        call = record.call_at(recorded_at(node), owner)
+        if call is not None:
+            return users_line(_frames(node), call.depth)
+    return users_line(_frames(steps[1])) if len(steps) > 1 else ""
+
+
+def _behind(
+    record: Record, nodes: Mapping[Node, Node | None], leaves: Mapping[Node, int], owner: str
+) -> tuple[list[str], set[str]]:
+    """Modules that the loss reaches through `owner`, and those that it reaches around it."""
+    entries = record.inventory.entries
+    inside = [node for node in nodes if record.call_at(recorded_at(node), owner) is not None]
+    inside += users_of({n for n, k in leaves.items() if owner in entries[k].owners}, nodes)
+    below = walk(inside)
+    outside = without(set(inside), nodes)
+
+    def owners(among: Container[Node]) -> set[str]:
+        keys = [key for node, key in leaves.items() if node in among]
+        return {each for key in keys for each in entries[key].owners} - {owner}
+
+    return sorted(owners(below)), owners(outside)
 
 
 def _frames(node: Node) -> list[Frame]:

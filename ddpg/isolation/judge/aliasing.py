@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from ddpg.isolation.contract import Contract
-from ddpg.isolation.judge.problems import Problem, names_in, some
-from ddpg.isolation.observe.inventory import Entry, Inventory
+from ..contract import Contract
+from ..observe.inventory import Entry, Inventory
+from .problems import Problem, names_in, some
 
 
 def aliased(inventory: Inventory, contract: Contract, update: str) -> Iterator[Problem]:

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from ddpg.isolation.contract import Contract
-from ddpg.isolation.judge.problems import Problem, names_in, some
-from ddpg.isolation.observe.passes import FREED, IN_PLACE
-from ddpg.isolation.observe.records import Record
-from ddpg.isolation.report import Kind, Verdict
+from ..contract import Contract
+from ..observe.passes import FREED, IN_PLACE
+from ..observe.records import Record
+from ..results import Kind, Verdict
+from .problems import Problem, names_in, some
 
 _MEANT: tuple[tuple[str, Kind, Verdict], ...] = (
     (IN_PLACE, "order", "moved_by_other"),

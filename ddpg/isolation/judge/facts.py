@@ -6,12 +6,12 @@ from collections.abc import Set as AbstractSet
 import torch
 from torch import Tensor
 
-from ddpg.isolation.observe.internals import norms
-from ddpg.isolation.observe.inventory import Entry
-from ddpg.isolation.observe.ledger import Change, same_bits
-from ddpg.isolation.observe.records import Record
-from ddpg.isolation.observe.rows import parts_of
-from ddpg.isolation.report import Grade, Written
+from ..observe.autograd import norms
+from ..observe.inventory import Entry
+from ..observe.ledger import Change, same_bits
+from ..observe.records import Record
+from ..observe.rows import parts_of
+from ..results import Grade, Written
 
 
 class Facts:

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 
-from ddpg.isolation.contract import Contract, Permission
-from ddpg.isolation.judge.facts import Facts, is_nonzero
-from ddpg.isolation.judge.movers import GRADIENT, POLYAK, TRAIN_MODE, by_step, by_write
-from ddpg.isolation.judge.problems import Problem, names_in, some
-from ddpg.isolation.observe.ledger import Change
-from ddpg.isolation.observe.records import Pass, Record, Step
-from ddpg.isolation.observe.rows import parts_of
-from ddpg.isolation.report import Grade
+from ..contract import Contract, Permission
+from ..observe.ledger import Change
+from ..observe.records import Pass, Record, Step
+from ..observe.rows import parts_of
+from ..results import Grade
+from .facts import Facts, is_nonzero
+from .movers import GRADIENT, POLYAK, TRAIN_MODE, by_step, by_write
+from .problems import Problem, names_in, some
 
 
 def applied(record: Record, contract: Contract) -> Iterator[Problem]:

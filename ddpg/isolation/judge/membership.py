@@ -3,11 +3,11 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from ddpg.isolation.contract import Contract
-from ddpg.isolation.judge.problems import Problem, names_in, some
-from ddpg.isolation.observe.inventory import Entry
-from ddpg.isolation.observe.records import Record
-from ddpg.isolation.report import SETUP
+from ..contract import Contract
+from ..observe.inventory import Entry
+from ..observe.records import Record
+from ..results import SETUP
+from .problems import Problem, names_in, some
 
 
 def misheld(records: Sequence[Record], contract: Contract) -> Iterator[Problem]:

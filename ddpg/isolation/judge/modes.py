@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from ddpg.isolation.contract import Permission
-from ddpg.isolation.judge.problems import Problem, names_in, some
-from ddpg.isolation.observe.records import Call, Record
+from ..contract import Permission
+from ..observe.records import Call, Record
+from .problems import Problem, names_in, some
 
 
 def misset(record: Record, row: str, permission: Permission) -> Iterator[Problem]:

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from ddpg.isolation.judge.facts import is_nonzero
-from ddpg.isolation.observe.inventory import Entry
-from ddpg.isolation.observe.ledger import Change
-from ddpg.isolation.observe.records import Record, Step, Write
+from ..observe.inventory import Entry
+from ..observe.ledger import Change
+from ..observe.records import Record, Step, Write
+from .facts import is_nonzero
 
 GRADIENT = "gradient"
 TRAIN_MODE = "forward in train mode"

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from ddpg.isolation.contract import Contract
-from ddpg.isolation.observe.records import Record
-from ddpg.isolation.observe.residue import BEFORE
+from ..contract import Contract
+from ..observe.records import Record
+from ..observe.residue import BEFORE
 
 
 def notes_on(records: Sequence[Record], contract: Contract) -> list[str]:

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from ddpg.isolation.observe.inventory import Entry
-from ddpg.isolation.report import Grade, Kind, Verdict
+from ..observe.inventory import Entry
+from ..results import Grade, Kind, Verdict
 
 When = Literal["any", "every", "last"]
 

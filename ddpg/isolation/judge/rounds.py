@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from ddpg.isolation.contract import Contract
-from ddpg.isolation.judge import starving
-from ddpg.isolation.judge.facts import Facts
-from ddpg.isolation.judge.problems import Problem
+from ..contract import Contract
+from . import starving
+from .facts import Facts
+from .problems import Problem
 
 
 class Rounds:

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from ddpg.isolation.contract import Contract, ContractError, Permission
-from ddpg.isolation.judge.facts import Facts
-from ddpg.isolation.judge.problems import Problem, When, names_in, some
-from ddpg.isolation.observe.inventory import Entry
-from ddpg.isolation.observe.ledger import same_bits
-from ddpg.isolation.observe.records import Record
-from ddpg.isolation.observe.residue import is_multiple
-from ddpg.isolation.report import Grade, Kind, Verdict
+from ..contract import Contract, ContractError, Permission
+from ..observe.inventory import Entry
+from ..observe.ledger import same_bits
+from ..observe.records import Record
+from ..observe.residue import is_multiple
+from ..results import Grade, Kind, Verdict
+from .facts import Facts
+from .problems import Problem, When, names_in, some
 
 
 def untrained(facts: Facts, contract: Contract) -> Iterator[Problem]:

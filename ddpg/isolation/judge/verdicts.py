@@ -3,15 +3,15 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from ddpg.isolation.contract import Contract, Permission
-from ddpg.isolation.judge import aliasing, errors, leaks, membership, modes, starving
-from ddpg.isolation.judge.facts import Facts, norm, norm_by_member
-from ddpg.isolation.judge.notes import notes_on
-from ddpg.isolation.judge.problems import Problem
-from ddpg.isolation.judge.rounds import Rounds
-from ddpg.isolation.observe.inventory import Inventory
-from ddpg.isolation.observe.records import Record
-from ddpg.isolation.report import SETUP, Cell, Finding, Grade, Report, Verdict
+from ..contract import Contract, Permission
+from ..observe.inventory import Inventory
+from ..observe.records import Record
+from ..results import SETUP, Cell, Finding, Grade, Results, Verdict
+from . import aliasing, errors, leaks, membership, modes, starving
+from .facts import Facts, norm, norm_by_member
+from .notes import notes_on
+from .problems import Problem
+from .rounds import Rounds
 
 _KEPT: Verdict = "kept"
 _WORST: tuple[Verdict, ...] = ("leaked", "moved_by_other", "starved")
@@ -23,7 +23,7 @@ def judge(
     records: Sequence[Record],
     stored_at_setup: dict[str, str],
     stacked: bool = False,
-) -> Report:
+) -> Results:
     """The verdicts over all records of an audit.
 
     Args:
@@ -60,7 +60,7 @@ def judge(
     problems += _ties_changed(setup, records, contract)
     problems += rounds.problems()
     notes = [*notes_on(records, contract), *rounds.notes()]
-    return _report(contract, facts, _merge(problems), notes, stacked)
+    return _results(contract, facts, _merge(problems), notes, stacked)
 
 
 def _rows(record: Record, contract: Contract) -> list[str]:
@@ -138,13 +138,13 @@ def _merge(problems: Sequence[Problem]) -> list[Problem]:
     ]
 
 
-def _report(
+def _results(
     contract: Contract,
     facts: dict[tuple[str, str], list[Facts]],
     problems: Sequence[Problem],
     notes: Sequence[str],
     stacked: bool,
-) -> Report:
+) -> Results:
     cells: list[Cell] = []
     for (row, module), rounds in facts.items():
         own = [p for p in problems if (p.update, p.module) == (row, module)]
@@ -163,7 +163,7 @@ def _report(
         )
         for p in problems
     ]
-    return Report(contract, cells, findings, notes)
+    return Results(cells, findings, list(notes))
 
 
 def _cell(permission: Permission, facts: Facts, problems: Sequence[Problem], stacked: bool) -> Cell:

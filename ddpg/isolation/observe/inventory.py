@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 
-from ddpg.isolation.contract import Contract, ContractError, ModuleLike
+from ..contract import Contract, ContractError, ModuleLike
 
 _Named = tuple[str, Tensor, bool]
 """Name, tensor, and whether it is a buffer."""

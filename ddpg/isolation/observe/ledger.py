@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ddpg.isolation.observe.internals import sequence_number
-from ddpg.isolation.observe.inventory import Entry
+from .autograd import sequence_number
+from .inventory import Entry
 
 _INTEGERS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 

@@ -1,21 +1,20 @@
 """One backward pass under watch: what its graph reaches, and what gradient it delivers."""
 
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 from torch.autograd.graph import GradientEdge, Node
 
-from ddpg.isolation.observe.autograd import leaf_of, recorded_at, root_of, saved_tensors, walk
-from ddpg.isolation.observe.internals import unwrapped
-from ddpg.isolation.observe.inventory import Inventory
-from ddpg.isolation.observe.ledger import copy_of
-from ddpg.isolation.observe.records import Call, Pass
-
-if TYPE_CHECKING:
-    from ddpg.isolation.observe.watcher import Watcher
+from .autograd import Engine, leaf_of, recorded_at, root_of, saved_tensors, unwrapped, walk
+from .inventory import Inventory
+from .ledger import Ledger, copy_of
+from .records import Call, Pass, Record
+from .residue import Residue
 
 # What PyTorch says of a saved tensor that was changed, or given up by an earlier backward pass.
 IN_PLACE = "modified by an inplace operation"
@@ -23,42 +22,85 @@ FREED = "have already been freed"
 _VIEWS = {"T", "Transpose", "View", "Permute", "Unsqueeze", "Expand", "ReshapeAlias", "UnsafeView"}
 
 
-def run_pass(
-    watcher: "Watcher",
-    seen: Pass,
-    engine: Callable[..., Any],
-    outputs: Sequence[Tensor | GradientEdge],
-    arguments: tuple[Any, ...],
-    keywords: Mapping[str, Any],
-) -> Any:
-    """Run the pass, and record it in `seen`. The graph is walked first, since the pass frees it."""
-    inventory = watcher.inventory
-    roots = [root_of(each) for each in outputs]
-    seen.loose = None in roots
-    nodes = walk([root for root in roots if root is not None])
-    leaves = entries_among(nodes, inventory)
-    seen.reached = set(leaves.values())
-    seen.accumulates = bool(keywords.get("accumulate_grad"))
-    numbers = {node: recorded_at(node) for node in nodes}
-    seen.calls = _calls(watcher, numbers)
-    seen.outdated = _outdated(watcher, numbers)
-    for name, tensor in watcher.terms.items():
-        if tensor.grad_fn in nodes:
-            seen.terms[name] = _term(tensor, inventory)
-    watcher.residue.before(seen.reached, inventory)
-    if watcher.explainer is not None:
-        watcher.explainer.walked(seen, outputs, nodes, leaves)
-    if not seen.accumulates:
-        gradients = engine(outputs, *arguments, **keywords)
-        _returned(seen, inventory, arguments[3], gradients)
-        return gradients
+class Explainer(Protocol):
+    """Receives the graphs and the forward calls that a `Watcher` sees, while they exist."""
+
+    def walked(
+        self,
+        record: Record,
+        seen: Pass,
+        outputs: Sequence[object],
+        nodes: dict[Node, Node | None],
+        leaves: dict[Node, int],
+    ) -> None:
+        """Take the graph of a backward pass (node → the node it was met from), before it runs."""
+
+    def called(self, record: Record, call: Call, output: object) -> None:
+        """Take a forward call of a named module, with its output."""
+
+
+@dataclass(frozen=True, eq=False)
+class PassRecorder:
+    """Runs backward passes of one update and records each of them.
+
+    Attributes:
+        record: of the update that is running.
+        terms: loss term → its tensor.
+        residue: gets every pass before and after it runs.
+        explainer: gets every graph.
+    """
+
+    record: Record
+    ledger: Ledger
+    terms: Mapping[str, Tensor]
+    residue: Residue
+    explainer: Explainer | None
+
+    def run(
+        self,
+        seen: Pass,
+        engine: Engine,
+        outputs: Sequence[Tensor | GradientEdge],
+        arguments: tuple[Any, ...],
+        keywords: Mapping[str, Any],
+    ) -> Any:
+        """Run the pass, and record it in `seen`. The graph is walked first: the pass frees it."""
+        inventory = self.record.inventory
+        roots = [root_of(each) for each in outputs]
+        seen.loose = None in roots
+        nodes = walk([root for root in roots if root is not None])
+        leaves = entries_among(nodes, inventory)
+        seen.reached = set(leaves.values())
+        seen.accumulates = bool(keywords.get("accumulate_grad"))
+        numbers = {node: recorded_at(node) for node in nodes}
+        seen.calls = _calls(self.record.calls, numbers)
+        seen.outdated = _outdated(self.ledger, inventory, numbers)
+        for name, tensor in self.terms.items():
+            if tensor.grad_fn in nodes:
+                seen.terms[name] = _term(tensor, inventory)
+        self.residue.before(seen.reached, inventory)
+        if self.explainer is not None:
+            self.explainer.walked(self.record, seen, outputs, nodes, leaves)
+        if seen.accumulates:
+            with _caught(seen, nodes, leaves):
+                result = engine(outputs, *arguments, **keywords)
+        else:
+            result = engine(outputs, *arguments, **keywords)
+            _returned(seen, inventory, arguments[3], result)
+        self.residue.after(seen, inventory)
+        return result
+
+
+@contextmanager
+def _caught(seen: Pass, nodes: Iterable[Node], leaves: Mapping[Node, int]) -> Iterator[None]:
+    """Record the gradient that each leaf is delivered inside the block."""
     handles = [node.register_prehook(_catcher(seen.delivered, key)) for node, key in leaves.items()]
     for node in nodes:
         leaf = leaf_of(node)
         if leaf is not None and node not in leaves:
             handles.append(node.register_prehook(_other_catcher(seen, leaf)))
     try:
-        return engine(outputs, *arguments, **keywords)
+        yield
     finally:
         for handle in handles:
             handle.remove()
@@ -138,10 +180,9 @@ def _term(loss: Tensor, inventory: Inventory) -> tuple[set[int], dict[int, Tenso
     return set(leaves.values()), delivered
 
 
-def _calls(watcher: "Watcher", numbers: Mapping[Node, int]) -> list[Call]:
+def _calls(calls: Iterable[Call], numbers: Mapping[Node, int]) -> list[Call]:
     """The forward calls that recorded operations of this graph."""
     recorded = sorted(numbers.values())
-    calls = watcher.record.calls if watcher.record is not None else []
     return [
         call
         for call in calls
@@ -149,13 +190,12 @@ def _calls(watcher: "Watcher", numbers: Mapping[Node, int]) -> list[Call]:
     ]
 
 
-def _outdated(watcher: "Watcher", numbers: Mapping[Node, int]) -> dict[int, str]:
+def _outdated(ledger: Ledger, inventory: Inventory, numbers: Mapping[Node, int]) -> dict[int, str]:
     """Entries that this graph saved for its backward pass, and that changed since."""
-    ledger = watcher.ledger
     old = [node for node, number in numbers.items() if 0 <= number < ledger.latest_change]
     found: dict[int, str] = {}
     for node in old:
-        for key in _saved_entries(node, watcher.inventory):
+        for key in _saved_entries(node, inventory):
             changes = ledger.changes.get(key, ())
             if any(numbers[node] < change.last_old for change in changes):
                 found.setdefault(key, node.name())

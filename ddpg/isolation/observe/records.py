@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from ddpg.isolation.observe.inventory import Inventory
-from ddpg.isolation.observe.ledger import Change
+from .inventory import Inventory
+from .ledger import Change
 
 
 @dataclass(eq=False)

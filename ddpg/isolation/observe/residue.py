@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
-from ddpg.isolation.observe.inventory import Inventory
-from ddpg.isolation.observe.ledger import copy_of, same_bits
-from ddpg.isolation.observe.records import Pass
+from .inventory import Inventory
+from .ledger import copy_of, same_bits
+from .records import Pass
 
 BEFORE = "before the audit"  # stands for the passes that nobody watched
 

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from ddpg.isolation.contract import ContractError
-from ddpg.isolation.observe.inventory import Inventory, held_by
-from ddpg.isolation.observe.ledger import copy_of
+from ..contract import ContractError
+from .inventory import Inventory, held_by
+from .ledger import copy_of
 
 Undo = Callable[[], object]
 

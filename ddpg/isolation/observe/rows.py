@@ -2,8 +2,8 @@
 
 from itertools import permutations
 
-from ddpg.isolation.contract import REST, Contract
-from ddpg.isolation.observe.records import Call, Pass, Record, Step
+from ..contract import REST, Contract
+from .records import Call, Pass, Record, Step
 
 
 def assign_rows(record: Record, contract: Contract) -> None:

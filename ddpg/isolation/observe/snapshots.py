@@ -4,10 +4,10 @@ from dataclasses import replace
 
 from torch import Tensor, nn
 
-from ddpg.isolation.observe.internals import sequence_number
-from ddpg.isolation.observe.inventory import Entry, Inventory
-from ddpg.isolation.observe.ledger import Change, copy_of, same_bits
-from ddpg.isolation.observe.records import Record
+from .autograd import sequence_number
+from .inventory import Entry, Inventory
+from .ledger import Change, copy_of, same_bits
+from .records import Record
 
 
 def replaced(record: Record) -> list[Change]:

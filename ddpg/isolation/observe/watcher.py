@@ -6,7 +6,6 @@ from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.graph import Node
 from torch.nn.modules.module import (
     register_module_forward_hook,
     register_module_forward_pre_hook,
@@ -17,18 +16,17 @@ from torch.optim.optimizer import (
     register_optimizer_step_pre_hook,
 )
 
-from ddpg.isolation.contract import Contract, ContractError
-from ddpg.isolation.observe import snapshots as looking
-from ddpg.isolation.observe.explainer import Explainer
-from ddpg.isolation.observe.internals import Engine, engine_replaced, sequence_number
-from ddpg.isolation.observe.inventory import Entry, Inventory, held_by, optimizers_of
-from ddpg.isolation.observe.ledger import Change, Ledger, copy_of
-from ddpg.isolation.observe.passes import entries_among, run_pass
-from ddpg.isolation.observe.records import Call, Pass, Record, Step, Write
-from ddpg.isolation.observe.residue import Residue
-from ddpg.isolation.observe.restoring import Restorer
-from ddpg.isolation.observe.rows import assign_rows
-from ddpg.isolation.observe.stored import examine
+from ..contract import Contract, ContractError
+from . import snapshots as looking
+from .autograd import Engine, engine_replaced, sequence_number
+from .inventory import Entry, Inventory, held_by, optimizers_of
+from .ledger import Change, Ledger, copy_of
+from .passes import Explainer, PassRecorder
+from .records import Call, Pass, Record, Step, Write
+from .residue import Residue
+from .restoring import Restorer
+from .rows import assign_rows
+from .stored import examine
 
 _watching: list["Watcher"] = []
 
@@ -72,7 +70,7 @@ class Watcher:
             for optimizer in self.optimizers.values():
                 self.restorer.remember_optimizer(optimizer)
         self.ledger = Ledger(looking.primary(self.inventory))
-        self.residue = Residue(self.inventory)
+        self._residue = Residue(self.inventory)
         self.record: Record | None = None
         self._step: Step | None = None
         self._labels: dict[int, str] = {}
@@ -186,14 +184,14 @@ class Watcher:
         self.record.events.append(seen)
         self._inside_pass = True
         try:
-            result = run_pass(self, seen, self._engine, outputs, arguments, keywords)
+            return PassRecorder(
+                self.record, self.ledger, self.terms, self._residue, self.explainer
+            ).run(seen, self._engine, outputs, arguments, keywords)
         except Exception:
             seen.raised = True
             raise
         finally:
             self._inside_pass = False
-        self.residue.after(seen, self.inventory)
-        return result
 
     def _before_step(self, optimizer: Optimizer, *_: object) -> None:
         if self.record is None or self._step is not None:
@@ -217,7 +215,7 @@ class Watcher:
         step.held.add(key)
         if entry.tensor.grad is not None:
             step.gradients[key] = copy_of(entry.tensor.grad)
-            step.sources[key] = self.residue.sources(entry.tensor)
+            step.sources[key] = self._residue.sources(entry.tensor)
         if group.get("weight_decay"):
             step.decay.add(key)
         state = optimizer.state.get(entry.tensor, {})
@@ -276,14 +274,10 @@ class Watcher:
         if call is not None:
             call.last = sequence_number()
             if self.explainer is not None:
-                self.explainer.called(call, output)
+                self.explainer.called(self.record, call, output)
             if self.closely:
                 self._look_at(module._parameters.values())
             self._look_at(module._buffers.values(), call)
-
-    def entries_below(self, nodes: dict[Node, Node | None]) -> set[int]:
-        """The entries among the leaves of a walked graph."""
-        return set(entries_among(nodes, self.inventory).values())
 
     def _look_at(self, tensors: Iterable[Tensor | None], call: Call | None = None) -> None:
         keys = [id(tensor) for tensor in tensors if id(tensor) in self.ledger.entries]

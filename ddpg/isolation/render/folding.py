@@ -1,17 +1,17 @@
 """The autograd graph of each backward pass, folded to modules."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pygraphviz
 from torch import Tensor
 from torch.autograd.graph import Node
 
-from ddpg.isolation.observe.autograd import leaf_of, recorded_at
-from ddpg.isolation.observe.records import Call, Pass, Record
-from ddpg.isolation.observe.watcher import Watcher
-from ddpg.isolation.report import Report
+from ..contract import Contract
+from ..observe.autograd import leaf_of, recorded_at
+from ..observe.records import Call, Pass, Record
+from ..observe.watcher import Watcher
 
 with warnings.catch_warnings():
     # torchviz still reads torch's version with distutils.
@@ -23,17 +23,20 @@ ELSEWHERE = "other parameters"
 
 
 @dataclass
-class Folded:
+class FoldedGraph:
     """One backward pass, in the direction of the forward pass.
 
     Attributes:
+        row: the update, or the part of a split one.
+        trained: the modules that this row may train.
         operations: a group that is no module → the operations folded into it.
         modules: the modules in the graph.
         edges: from group to group.
         ways: module → the edges of one path from it to the loss.
     """
 
-    seen: Pass
+    row: str = ""
+    trained: set[str] = field(default_factory=set)
     operations: dict[str, list[str]] = field(default_factory=dict)
     modules: set[str] = field(default_factory=set)
     edges: set[tuple[str, str]] = field(default_factory=set)
@@ -44,48 +47,47 @@ class Folder:
     """The explainer of a `Watcher` that folds what it is shown."""
 
     def __init__(self) -> None:
-        self.folded: list[Folded] = []
-        self.watcher: Watcher | None = None
+        self.folded: list[tuple[Pass, FoldedGraph]] = []
 
     def walked(
         self,
+        record: Record,
         seen: Pass,
         outputs: Sequence[object],
         nodes: dict[Node, Node | None],
         leaves: dict[Node, int],
     ) -> None:
         """Draw the graph with torchviz, and keep it folded."""
-        record = None if self.watcher is None else self.watcher.record
         losses = tuple(each for each in outputs if isinstance(each, Tensor) and each.grad_fn)
-        if record is not None and losses:
-            self.folded.append(_fold(record, seen, losses, nodes, leaves))
+        if losses:
+            self.folded.append((seen, _fold(record, losses, nodes, leaves)))
 
-    def called(self, call: Call, output: object) -> None:
+    def called(self, record: Record, call: Call, output: object) -> None:
         """Nothing: the call itself is in the record."""
 
 
-def folded_graphs(report: Report) -> list[Folded]:
-    """The graphs of the report's updates, each kind of backward pass once; runs them again."""
-    if report.rerun is None:
-        return []
+def folded_graphs(contract: Contract, run: Callable[[Watcher], None]) -> list[FoldedGraph]:
+    """Return the graph of each kind of backward pass; `run` runs the updates under a watcher."""
     folder = Folder()
-    watcher = folder.watcher = Watcher(report.contract, dry_run=True, explainer=folder)
+    watcher = Watcher(contract, dry_run=True, explainer=folder)
     with watcher:
-        report.rerun(watcher)
-    different: dict[tuple[str, frozenset[tuple[str, str]]], Folded] = {}
-    for each in folder.folded:
-        different.setdefault((each.seen.row, frozenset(each.edges)), each)
+        run(watcher)
+    different: dict[tuple[str, frozenset[tuple[str, str]]], FoldedGraph] = {}
+    for seen, graph in folder.folded:
+        permission = contract.permission(seen.row)
+        graph.row = seen.row
+        graph.trained = {module for module in graph.modules if permission.may_train(module)}
+        different.setdefault((graph.row, frozenset(graph.edges)), graph)
     return list(different.values())
 
 
 def _fold(
     record: Record,
-    seen: Pass,
     losses: tuple[Tensor, ...],
     nodes: Mapping[Node, Node | None],
     leaves: Mapping[Node, int],
-) -> Folded:
-    folded = Folded(seen)
+) -> FoldedGraph:
+    folded = FoldedGraph()
     groups: dict[str, str] = {str(id(loss)): LOSS for loss in losses}
     outside: dict[str, str] = {}
     of_node: dict[Node, str] = {}

@@ -1,10 +1,12 @@
 """The report as one self-contained page."""
 
+from collections.abc import Sequence
 from html import escape
 
-from ddpg.isolation.render.svg import FILLS, to_svg
-from ddpg.isolation.render.table import words
-from ddpg.isolation.report import Cell, Finding, Report
+from ..results import Finding, Results
+from .folding import FoldedGraph
+from .matrix import Field, in_words, matrix_of
+from .svg import FILLS, to_svg
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; }
@@ -15,46 +17,43 @@ th { text-align: left; } td small { color: #5f6368; display: block; }
 """
 
 
-def to_html(report: Report) -> str:
+def to_html(results: Results, graphs: Sequence[FoldedGraph]) -> str:
     """The verdict, the matrix, the findings with their paths, the graphs."""
-    verdict = "The contract is kept" if report.kept else "The contract is broken"
-    findings = "".join(_finding(each) for each in report.findings)
-    notes = "".join(f"<li>{escape(note)}</li>" for note in report.notes)
+    verdict = "The contract is kept" if results.kept else "The contract is broken"
+    findings = "".join(_finding(each) for each in results.findings)
+    notes = "".join(f"<li>{escape(note)}</li>" for note in results.notes)
     return (
         "<!DOCTYPE html>\n<html lang='en'><head><meta charset='utf-8'>"
         f"<title>Audit: {verdict.lower()}</title><style>{_STYLE}</style></head><body>"
-        f"<h1>{verdict}</h1>{_matrix(report)}"
+        f"<h1>{verdict}</h1>{_matrix(results)}"
         + (f"<h2>Findings</h2>{findings}" if findings else "")
         + (f"<h2>Notes</h2><ul>{notes}</ul>" if notes else "")
         + "<h2>Graphs</h2><p>The autograd graph of each backward pass, folded to modules: green "
         "is trained, red the path of a leak.</p>"
-        f"{to_svg(report, matrix=False)}</body></html>\n"
+        f"{to_svg(results, graphs, matrix=False)}</body></html>\n"
     )
 
 
-def _matrix(report: Report) -> str:
-    modules = list(dict.fromkeys(cell.module for cell in report.cells))
-    rows: dict[str, dict[str, Cell]] = {}
-    for cell in report.cells:
-        rows.setdefault(cell.update, {})[cell.module] = cell
-    head = "".join(f"<th>{escape(module)}</th>" for module in modules)
+def _matrix(results: Results) -> str:
+    matrix = matrix_of(results.cells)
+    head = "".join(f"<th>{escape(module)}</th>" for module in matrix.modules)
     body = "".join(
-        f"<tr><th>{escape(update)}</th>{''.join(_cell(cells[m]) for m in modules)}</tr>"
-        for update, cells in rows.items()
+        f"<tr><th>{escape(update)}</th>{''.join(map(_cell, fields))}</tr>"
+        for update, fields in matrix.rows.items()
     )
     return f"<table><tr><th></th>{head}</tr>{body}</table>"
 
 
-def _cell(cell: Cell) -> str:
-    small = "".join(f"<small>{escape(line)}</small>" for line in words(cell))
+def _cell(field: Field) -> str:
+    small = "".join(f"<small>{escape(line)}</small>" for line in field.lines)
     return (
-        f"<td style='background:{FILLS[cell.verdict]}' title='{escape(cell.reason, quote=True)}'>"
-        f"{cell.verdict.replace('_', ' ')}{small}</td>"
+        f"<td style='background:{FILLS[field.kind]}' title='{escape(field.reason, quote=True)}'>"
+        f"{field.verdict}{small}</td>"
     )
 
 
 def _finding(finding: Finding) -> str:
-    head = f"{finding.update} × {finding.module}: {finding.verdict.replace('_', ' ')}"
+    head = f"{finding.update} × {finding.module}: {in_words(finding.verdict)}"
     path = ""
     if finding.path is not None:
         path = "".join(

@@ -8,17 +8,17 @@ from typing import Any
 
 from torch import Tensor
 
-from ddpg.isolation.report import Report
+from ..results import Results
 
 
-def to_json(report: Report) -> str:
+def to_json(results: Results) -> str:
     """`kept`, `cells`, `findings`, `notes`; JSON has no NaN, so those are written as strings."""
     return json.dumps(
         {
-            "kept": report.kept,
-            "cells": [_plain(dataclasses.asdict(cell)) for cell in report.cells],
-            "findings": [_plain(dataclasses.asdict(finding)) for finding in report.findings],
-            "notes": report.notes,
+            "kept": results.kept,
+            "cells": [_plain(dataclasses.asdict(cell)) for cell in results.cells],
+            "findings": [_plain(dataclasses.asdict(finding)) for finding in results.findings],
+            "notes": results.notes,
         },
         indent=2,
         allow_nan=False,

@@ -1,13 +1,14 @@
 """The report as a picture: the matrix, and the graphs, laid out by Graphviz."""
 
+from collections.abc import Sequence
 from html import escape
 from typing import Any
 
 import pygraphviz
 
-from ddpg.isolation.render.folding import ELSEWHERE, LOSS, Folded, folded_graphs
-from ddpg.isolation.render.table import words
-from ddpg.isolation.report import Cell, Report
+from ..results import Results
+from .folding import ELSEWHERE, LOSS, FoldedGraph
+from .matrix import matrix_of
 
 FILLS = {
     "kept": "#e6f4ea",
@@ -19,24 +20,23 @@ _RED, _GREY, _TRAINED, _OTHER = "#c5221f", "#80868b", "#a8dab5", "#e8eaed"
 _FONT: dict[str, Any] = {"fontname": "Helvetica", "fontsize": "11"}
 
 
-def to_svg(report: Report, matrix: bool = True) -> str:
+def to_svg(results: Results, graphs: Sequence[FoldedGraph], matrix: bool = True) -> str:
     """One SVG document, without what stands before its root element."""
     drawn = pygraphviz.AGraph(directed=True, rankdir="LR", compound="true", newrank="true", **_FONT)
     drawn.node_attr.update(**_FONT)
     drawn.edge_attr.update(color=_GREY, arrowsize="0.7")
-    for index, folded in enumerate(folded_graphs(report)):
-        _draw(drawn, folded, report, index)
+    for index, folded in enumerate(graphs):
+        _draw(drawn, folded, results, index)
     if matrix:
-        drawn.add_node("matrix", shape="plain", label=_matrix(report))
+        drawn.add_node("matrix", shape="plain", label=_matrix(results))
     svg = drawn.draw(format="svg", prog="dot")
     text = svg.decode() if isinstance(svg, bytes) else str(svg)
     return text[text.index("<svg") :]
 
 
-def _draw(drawn: pygraphviz.AGraph, folded: Folded, report: Report, index: int) -> None:
-    row = folded.seen.row
-    permission = report.contract.permission(row)
-    leaked = {f.module for f in report.findings if f.update == row and f.verdict == "leaked"}
+def _draw(drawn: pygraphviz.AGraph, folded: FoldedGraph, results: Results, index: int) -> None:
+    row = folded.row
+    leaked = {f.module for f in results.findings if f.update == row and f.verdict == "leaked"}
     red = {edge for module in leaked for edge in folded.ways.get(module, ())}
     names: dict[str, str] = {}
 
@@ -49,7 +49,7 @@ def _draw(drawn: pygraphviz.AGraph, folded: Folded, report: Report, index: int) 
         add(group, label=_plain(_shortened(operations)), shape="plaintext", fontcolor=_GREY)
     for module in folded.modules:
         fill = _OTHER if module == ELSEWHERE else "#ffffff"
-        fill = _TRAINED if permission.may_train(module) else fill
+        fill = _TRAINED if module in folded.trained else fill
         edge = _RED if module in leaked else _GREY
         width = "2.5" if module in leaked else "1"
         add(
@@ -64,22 +64,16 @@ def _draw(drawn: pygraphviz.AGraph, folded: Folded, report: Report, index: int) 
     )
 
 
-def _matrix(report: Report) -> str:
+def _matrix(results: Results) -> str:
     """An HTML-like label of Graphviz: a table."""
-    modules = list(dict.fromkeys(cell.module for cell in report.cells))
-    rows: dict[str, dict[str, Cell]] = {}
-    for cell in report.cells:
-        rows.setdefault(cell.update, {})[cell.module] = cell
-    head = "".join(f"<td><b>{_html(module)}</b></td>" for module in modules)
+    matrix = matrix_of(results.cells)
+    head = "".join(f"<td><b>{_html(module)}</b></td>" for module in matrix.modules)
     body = ""
-    for update, cells in rows.items():
+    for update, fields in matrix.rows.items():
         body += f"<tr><td align='left'><b>{_html(update)}</b></td>"
-        for module in modules:
-            cell = cells[module]
-            said = "<br/>".join(
-                _html(line) for line in [cell.verdict.replace("_", " "), *words(cell)]
-            )
-            body += f"<td bgcolor='{FILLS[cell.verdict]}'>{said}</td>"
+        for field in fields:
+            said = "<br/>".join(map(_html, (field.verdict, *field.lines)))
+            body += f"<td bgcolor='{FILLS[field.kind]}'>{said}</td>"
         body += "</tr>"
     return (
         "<<table border='0' cellborder='1' cellspacing='0' cellpadding='5' color='#dadce0'>"

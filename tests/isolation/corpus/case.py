@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 from ddpg.isolation import Contract, Grade
-from ddpg.isolation.report import Kind, Verdict
+from ddpg.isolation.results import Kind, Verdict
 
 Updates = Mapping[str, Callable[[], object]]
 Example = Callable[[], tuple[Contract, Updates]]
