@@ -137,7 +137,7 @@ def _wrap(stopwatch: Stopwatch, trainer: Trainer, compiled: bool) -> None:
         (trainer.tracker, "write", "logging"),
         (trainer, "_log_window", "logging"),
         (trainer, "_audit", _AUDIT),
-        (agent, "update", _WHOLE_UPDATE if compiled else _UPDATE),
+        (trainer, "_learn", _WHOLE_UPDATE if compiled else _UPDATE),
     ]
     if not compiled:
         parts += [(agent, "update_targets", "Polyak")]

@@ -1,90 +1,21 @@
-"""Actor and critic on `[member, batch, dim]`: one matrix product serves all members."""
+"""Actor and critic on `[member, batch, dim]`: one matrix product computes a layer of all members.
 
-import math
+Constructor arguments of both networks: `generators`, one per member, draw the initial weights;
+`hidden` are the widths of the hidden layers; `final_bound` is the half-width of the last layer's
+initial weights (None: 1/√inputs).
+"""
+
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
 
-_FEW = 16
-"""Inputs up to which a layer's product is spelled out to a compiler."""
+from ddpg.fast.linear import MemberLinear
 
 
-class MemberLinear(nn.Module):
-    """One linear layer a member: `[member, batch, inputs]` -> `[member, batch, outputs]`.
-
-    Weights are drawn from ±1/√inputs, as in the paper's supplement and in `torch.nn.Linear`, each
-    member's with its own generator.
-
-    Args:
-        generators: one a member.
-        inputs: width of the input.
-        outputs: width of the output.
-        bound: half-width of the initial weights and biases; None: 1/√inputs.
-    """
-
-    def __init__(
-        self, generators: Sequence[Generator], inputs: int, outputs: int, bound: float | None = None
-    ):
-        super().__init__()
-        bound = 1 / math.sqrt(inputs) if bound is None else bound
-        self.weight = nn.Parameter(torch.empty(len(generators), inputs, outputs))
-        self.bias = nn.Parameter(torch.empty(len(generators), 1, outputs))
-        with torch.no_grad():
-            for member, generator in enumerate(generators):
-                self.weight[member].uniform_(-bound, bound, generator=generator)
-                self.bias[member].uniform_(-bound, bound, generator=generator)
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        # `self.weight`, without the search by which `nn.Module` finds it.
-        own: dict[str, Any] = self._parameters
-        if torch.compiler.is_compiling():
-            return _product_to_fuse(inputs, own["weight"]) + own["bias"]
-        return torch.baddbmm(own["bias"], inputs, own["weight"])
-
-
-def _product_to_fuse(inputs: Tensor, weight: Tensor) -> Tensor:
-    """`inputs @ weight`, spelled out where few inputs meet more outputs: in the first layer.
-
-    A compiler calls a library for a product, and joins what is spelled out, and its gradients, to
-    the work around them: for few inputs, that work is most of it.
-    """
-    _, inputs_dim, outputs_dim = weight.shape
-    if inputs_dim > min(_FEW, outputs_dim):
-        return torch.bmm(inputs, weight)
-    # Inside inference mode, a view of what comes from outside cannot be traced.
-    inputs, weight = inputs.clone(), weight.clone()
-    columns, rows = inputs.unsqueeze(-1).unbind(2), weight.unsqueeze(2).unbind(1)
-    terms = [column * row for column, row in zip(columns, rows, strict=True)]
-    return sum(terms[1:], terms[0])
-
-
-class _Network(nn.Module):
-    """Hidden layers and an output layer."""
-
-    hidden: nn.ModuleList
-    output: MemberLinear
-
-    def _layers(self) -> tuple[list[MemberLinear], MemberLinear]:
-        """`self.hidden` and `self.output`, without the search by which `nn.Module` finds them."""
-        own: dict[str, Any] = self._modules
-        return [*own["hidden"]._modules.values()], own["output"]
-
-
-class Actor(_Network):
-    """The deterministic policy μ(s): `[member, batch, observation]` -> `[member, batch, action]`.
-
-    Actions lie in [−1, 1], by tanh.
-
-    Args:
-        generators: one a member, for the initial weights.
-        observation_dim: width of an observation.
-        action_dim: width of an action.
-        hidden: width of each hidden layer.
-        final_bound: half-width of the last layer's initial weights; None: 1/√inputs.
-    """
+class Actor(nn.Module):
+    """Policy μ(s): `[member, batch, observation]` -> `[member, batch, action]` in [−1, 1]."""
 
     def __init__(
         self,
@@ -95,30 +26,21 @@ class Actor(_Network):
         final_bound: float | None = None,
     ):
         super().__init__()
-        widths = [observation_dim, *hidden]
-        self.hidden = nn.ModuleList(
-            MemberLinear(generators, inputs, outputs) for inputs, outputs in pairwise(widths)
-        )
-        self.output = MemberLinear(generators, widths[-1], action_dim, final_bound)
+        layers = pairwise([observation_dim, *hidden])
+        self.hidden = nn.ModuleList(MemberLinear(generators, *widths) for widths in layers)
+        self.output = MemberLinear(generators, hidden[-1], action_dim, final_bound)
 
     def forward(self, observation: Tensor) -> Tensor:
-        features, (hidden, output) = observation, self._layers()
-        for layer in hidden:
+        features = observation
+        for layer in self.hidden:
             features = layer(features).relu()
-        return output(features).tanh()
+        return self.output(features).tanh()
 
 
-class Critic(_Network):
-    """The action value Q(s, a): `[member, batch, observation]`, `[member, batch, action]` ->
-    `[member, batch, 1]`.
+class Critic(nn.Module):
+    """Value Q(s, a): `[member, batch, observation]`, `[member, batch, action]` -> `[.., .., 1]`.
 
-    Args:
-        generators: one a member, for the initial weights.
-        observation_dim: width of an observation.
-        action_dim: width of an action.
-        hidden: width of each hidden layer.
-        action_layer: the layer that the action enters, counted from 0; the paper's is 1.
-        final_bound: half-width of the last layer's initial weights; None: 1/√inputs.
+    The action enters the layer `action_layer`, counted from 0; the paper's is 1.
     """
 
     def __init__(
@@ -132,23 +54,18 @@ class Critic(_Network):
     ):
         super().__init__()
         self.action_layer = action_layer
-        widths = [observation_dim, *hidden]
-        widths_in = [
-            width + action_dim if index == action_layer else width
-            for index, width in enumerate(widths)
-        ]
-        self.hidden = nn.ModuleList(
-            MemberLinear(generators, inputs, outputs)
-            for inputs, outputs in zip(widths_in, hidden, strict=False)
-        )
-        self.output = MemberLinear(generators, widths_in[-1], 1, final_bound)
+        inputs = [observation_dim, *hidden]
+        inputs[action_layer] += action_dim
+        layers = zip(inputs, hidden, strict=False)
+        self.hidden = nn.ModuleList(MemberLinear(generators, *widths) for widths in layers)
+        self.output = MemberLinear(generators, inputs[-1], 1, final_bound)
 
     def forward(self, observation: Tensor, action: Tensor) -> Tensor:
-        features, (hidden, output) = observation, self._layers()
-        for index, layer in enumerate([*hidden, output]):
+        features = observation
+        for index, layer in enumerate([*self.hidden, self.output]):
+            if index > 0:
+                features = features.relu()
             if index == self.action_layer:
                 features = torch.cat([features, action], dim=-1)
             features = layer(features)
-            if layer is not output:
-                features = features.relu()
         return features

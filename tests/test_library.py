@@ -42,7 +42,10 @@ def test_only_a_compiled_training_loads_the_compiler(tmp_path):
     again = {**settings, "steps": 40, "resume": True}
     train = f"from ddpg import Config, train; [train(Config(**s)) for s in ({settings}, {again})]"
     assert imported(train, (*COMPILER, "torch.utils.tensorboard")) == {"torch.utils.tensorboard"}
-    compiled = "from tests.parts import make_agent; make_agent(compile=True)"
+    compiled = (
+        "from ddpg.fast.compiled import CompiledUpdate; from tests.parts import make_agent; "
+        "CompiledUpdate(make_agent())"
+    )
     assert imported(compiled, COMPILER) == set(COMPILER)
 
 

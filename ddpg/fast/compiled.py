@@ -1,101 +1,168 @@
-"""`torch.compile` of an update: forward, stop, backward and optimizer in one graph."""
+"""`torch.compile` of an agent's update: forward, stop, backward and optimizer in one graph."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from types import FunctionType
-from typing import Any
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 import torch
 from torch import Tensor
 
 from ddpg.errors import CompileError, ConfigError
-from ddpg.replay import Batch
-from ddpg.stops import Stop
 
-Part = Callable[[Batch], tuple[Tensor, ...]]
 _Layout = tuple[torch.Size, tuple[int, ...]]
 """Shape and strides of one column of a batch."""
 
 
-def in_one_order(batch: Batch) -> Batch:
-    """`batch` with reward and `terminated` in memory of their own, not columns of replay's rows.
+class Columns(Protocol):
+    """Type of a batch: a named tuple of tensors (`ddpg.replay.Batch`)."""
 
-    What a compiled update sums over the batch it sums in the order in which it reads these, and
-    that has to be the same beside every stop.
-    """
-    return batch._replace(
-        reward=batch.reward.contiguous(), terminated=batch.terminated.contiguous()
-    )
+    @property
+    def reward(self) -> Tensor: ...
+
+    @property
+    def terminated(self) -> Tensor: ...
+
+    def _replace(self, **columns: Tensor) -> Self: ...
+
+    def __iter__(self) -> Iterator[Tensor]: ...
 
 
-class CompiledPart:
-    """One update as one compiled graph, with its stop in it.
+class Surroundings(Protocol):
+    """Type of a stop (`ddpg.stops.Stop`): the two acts that stay outside of a graph."""
 
-    A graph can neither clear gradients nor change what requires grad, so that is done around it.
-    Afterwards `.grad` is what the uncompiled update leaves, up to rounding.
+    def clear_gradients(self) -> None: ...
 
-    The first call compiles, for some ten seconds, or a few with what the folder `cache_folder`
-    holds.
+    def around(self) -> AbstractContextManager[None]: ...
+
+
+_Batch = TypeVar("_Batch", bound=Columns)
+_AnyBatch = TypeVar("_AnyBatch", contravariant=True)
+
+
+class Updates(Protocol[_AnyBatch]):
+    """Type of an agent (`ddpg.agent.DDPG`): the updates to compile, and their stops."""
+
+    @property
+    def critic_stop(self) -> Surroundings: ...
+
+    @property
+    def actor_stop(self) -> Surroundings: ...
+
+    def update_critic(self, batch: _AnyBatch, /) -> tuple[Tensor, Tensor]: ...
+
+    def update_actor(self, batch: _AnyBatch, /) -> Tensor: ...
+
+    def update_targets(self) -> None: ...
+
+
+class CompiledUpdate(Generic[_Batch]):
+    """An agent's update as two compiled graphs: the critic's, and the actor's with the targets.
+
+    It computes what the eager update computes, up to rounding.
 
     Args:
-        stop: the stop of the update.
-        part: the update; a function of a batch that returns detached tensors.
+        agent: the agent whose weights the graphs update.
 
     Raises:
         ConfigError: there is no C++ compiler.
     """
 
-    def __init__(self, stop: Stop, part: Part):
+    def __init__(self, agent: Updates[_Batch]):
+        def update_actor_and_targets(batch: _Batch) -> tuple[Tensor]:
+            policy_q = agent.update_actor(batch)
+            agent.update_targets()
+            return (policy_q,)
+
         _require_compiler()
+        self._critic = CompiledFunction(agent.update_critic, agent.critic_stop)
+        self._actor = CompiledFunction(update_actor_and_targets, agent.actor_stop)
+
+    @property
+    def is_compiled(self) -> bool:
+        """Whether the first update, which compiles, is done."""
+        return self._actor.is_compiled
+
+    def __call__(self, batch: _Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """Update on `batch`; return Q(s, a), y and Q(s, μ(s)), detached.
+
+        Raises:
+            CompileError: see `CompiledFunction`.
+        """
+        # The order in which a graph sums over the batch depends on strides. With contiguous
+        # columns it is the same for every stop.
+        batch = batch._replace(
+            reward=batch.reward.contiguous(), terminated=batch.terminated.contiguous()
+        )
+        q, target = self._critic(batch)
+        (policy_q,) = self._actor(batch)
+        return q, target, policy_q
+
+
+class CompiledFunction(Generic[_Batch]):
+    """One function of a batch as one compiled graph, with its stop inside.
+
+    A graph can neither clear gradients nor change `requires_grad`, so both are done around it.
+    Afterwards `.grad` is what the eager function leaves, up to rounding.
+
+    The first call compiles. That takes about ten seconds, or a few if `cache_folder` has the graph.
+
+    Args:
+        function: an update that returns detached tensors.
+        stop: the stop of the update.
+    """
+
+    def __init__(self, function: Callable[[_Batch], tuple[Tensor, ...]], stop: Surroundings):
         self.stop = stop
-        self._traced = _with_code_of_its_own(part)
-        self._graph: Part | None = None
+        self._traced = _with_unshared_code(function)
+        self._graph: Callable[[_Batch], tuple[Tensor, ...]] | None = None
         self._layout: list[_Layout] = []
 
     @property
     def is_compiled(self) -> bool:
-        """Whether the first call is over."""
+        """Whether the first call is done."""
         return self._graph is not None
 
-    def __call__(self, batch: Batch) -> tuple[Tensor, ...]:
-        """What `part` returns.
+    def __call__(self, batch: _Batch) -> tuple[Tensor, ...]:
+        """Return what `function` returns.
 
         Raises:
-            CompileError: the compiler failed or was stopped, or the batch has other shapes or
-                strides than the first one had.
+            CompileError: the compiler failed or was stopped, or the shapes or strides differ from
+                those of the first batch.
         """
         layout = [(column.shape, column.stride()) for column in batch]
         self.stop.clear_gradients()
         with self.stop.around():
             if self._graph is None:
                 outputs = self._compile_and_run(batch)
-                self._graph, self._layout = _bare_graph(self._traced), layout
+                self._graph, self._layout = _undispatched_graph(self._traced), layout
                 return outputs
             if layout != self._layout:
                 raise CompileError(
-                    f"a batch has the shapes {_told(layout)}; allowed: those of the first batch "
-                    f"that the compiled update took, {_told(self._layout)}"
+                    f"a batch has the shapes {_layout_text(layout)}; allowed: those of the first "
+                    f"batch that the compiled update took, {_layout_text(self._layout)}"
                 )
             return self._graph(batch)
 
-    def _compile_and_run(self, batch: Batch) -> tuple[Tensor, ...]:
+    def _compile_and_run(self, batch: _Batch) -> tuple[Tensor, ...]:
         from torch._dynamo import config
         from torch._dynamo.exc import BackendCompilerFailed
 
-        # What guards and assertions look at never changes between updates, apart from the layout
-        # of a batch, and looking takes as long as a third of a small update.
         options: dict[str, Any] = {
             "cpp_wrapper": True,
             "deterministic": True,
-            # A sum that is spelled out is done with what reads it, which is not the same, nor
-            # done in the same order, beside every stop.
+            # An unrolled sum is fused with its reader, which differs between stops, and so would
+            # the order of summation.
             "unroll_reductions_threshold": 1,
+            # Checks cost a third of a small update. Only the layout of a batch could change, and
+            # `__call__` checks it.
             "size_asserts": False,
             "alignment_asserts": False,
             "guard_filter_fn": torch.compiler.skip_all_guards_unsafe,
         }
         compiled = torch.compile(self._traced, fullgraph=True, dynamic=False, options=options)
         try:
-            # Without it, a graph cannot hold a backward pass.
+            # A graph with a backward pass needs this.
             with config.patch(trace_autograd_ops=True):
                 return compiled(batch)
         except BackendCompilerFailed as error:
@@ -103,20 +170,27 @@ class CompiledPart:
             raise CompileError(f"the update could not be compiled: {reason}") from error
 
 
-def _with_code_of_its_own(part: Part) -> FunctionType:
-    """`part` as a function whose code no other one shares: PyTorch keeps graphs with the code."""
+def cache_folder() -> str:
+    """Return the folder of compiled graphs: TORCHINDUCTOR_CACHE_DIR, or PyTorch's default."""
+    from torch._inductor.runtime.cache_dir_utils import cache_dir
 
-    def update(batch: Batch) -> tuple[Tensor, ...]:
-        return part(batch)
+    return cache_dir()
+
+
+def _with_unshared_code(function: Callable[..., Any]) -> FunctionType:
+    """Wrap `function` in a new code object, since PyTorch stores graphs with the code."""
+
+    def update(batch: Any) -> Any:
+        return function(batch)
 
     return FunctionType(update.__code__.replace(), globals(), closure=update.__closure__)
 
 
-def _bare_graph(traced: FunctionType) -> Part:
-    """What PyTorch runs in place of `traced`, as long as that lives.
+def _undispatched_graph(traced: FunctionType) -> Callable[..., tuple[Tensor, ...]]:
+    """Return the function that PyTorch runs in place of `traced`.
 
-    `torch.compile` gives a function that first finds out which graph to run, and whether to compile
-    another, for some 15 microseconds; here there is one.
+    A function of `torch.compile` first chooses among its graphs, which takes 15 microseconds.
+    Here there is one. It lives as long as `traced`.
     """
     from torch._dynamo.eval_frame import _debug_get_cache_entry_list
 
@@ -124,15 +198,8 @@ def _bare_graph(traced: FunctionType) -> Part:
     return FunctionType(entry.code, traced.__globals__, closure=traced.__closure__)
 
 
-def _told(layout: list[_Layout]) -> str:
+def _layout_text(layout: list[_Layout]) -> str:
     return ", ".join(f"{list(shape)} with strides {list(strides)}" for shape, strides in layout)
-
-
-def cache_folder() -> str:
-    """Where compiled graphs are kept from run to run: TORCHINDUCTOR_CACHE_DIR, or its default."""
-    from torch._inductor.runtime.cache_dir_utils import cache_dir
-
-    return cache_dir()
 
 
 def _require_compiler() -> None:

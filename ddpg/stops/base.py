@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from enum import Enum
 from itertools import chain
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
@@ -75,6 +75,17 @@ class Stop:
     def parameters(self) -> list[nn.Parameter]:
         """What the optimizer of this update holds: trained, then protected parameters."""
         return self.trained_parameters + self.protected_parameters
+
+    def parameter_groups(self, weight_decay: float = 0.0) -> list[dict[str, Any]]:
+        """Return `parameters()` as groups for an optimizer, of which only the trained one decays.
+
+        Weight decay would move a protected parameter even if its gradient is zero.
+        """
+        trained = set(self.trained_parameters)
+        decaying = [p for p in self.parameters() if p in trained]
+        others = [p for p in self.parameters() if p not in trained]
+        groups = [{"params": decaying, "weight_decay": weight_decay}, {"params": others}]
+        return [group for group in groups if group["params"]]
 
     def around(self) -> AbstractContextManager[None]:
         """What must hold before a compiled update begins and until it has ended; here, nothing.

@@ -16,7 +16,7 @@ from ddpg.config.settings import Config
 from ddpg.environments.vector import Environments
 from ddpg.errors import CompileError, ConfigError, EnvironmentFaultError, RunWarning, StorageError
 from ddpg.evaluation.episodes import TRAINING_FIRST_SEED, Evaluator
-from ddpg.fast.compiled import cache_folder
+from ddpg.fast.compiled import CompiledUpdate, cache_folder
 from ddpg.noise import make_noise, scheduled_sigma
 from ddpg.random_streams import RandomStreams
 from ddpg.replay import Batch, ReplayBuffer
@@ -118,6 +118,7 @@ class Trainer:
         self.streams = RandomStreams.from_seeds(self.seeds)
         dims = (self.environments.observation_dim, self.environments.action_dim)
         self.agent = DDPG(config, *dims, self.streams.weights, self.device)
+        self._compiled_update = CompiledUpdate(self.agent) if config.compile else None
         self.replay = self._empty_replay(dims)
         self.verdict = ""
         self.noise = make_noise(
@@ -304,12 +305,15 @@ class Trainer:
         self.updates += 1
 
     def _learn(self, batch: Batch) -> Values:
-        """One update; before the first of a compiled one it is told what takes so long."""
-        if not self.agent.compiles_next:
+        """Run one update; report before the first compiled one, which takes a while."""
+        update = self._compiled_update
+        if update is None:
             return self.agent.update(batch)
+        if update.is_compiled:
+            return Values(*update(batch))
         self._report(f"compiling the update, once, into {cache_folder()}")
         try:
-            return self.agent.update(batch)
+            return Values(*update(batch))
         except CompileError as error:
             # Ctrl-C reaches the C++ compiler too.
             if self.interrupt.signal is not None:

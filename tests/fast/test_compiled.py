@@ -13,7 +13,8 @@ import torch
 from ddpg.agent import DDPG, Values
 from ddpg.config.settings import Config
 from ddpg.errors import CompileError, ConfigError
-from ddpg.replay import ReplayBuffer
+from ddpg.fast.compiled import CompiledUpdate
+from ddpg.replay import Batch, ReplayBuffer
 from ddpg.stops import STOPS, Crossing, Effect, StopWarning, legal
 from ddpg.stream import Stream
 from ddpg.training import separation
@@ -53,14 +54,27 @@ class Outcome(NamedTuple):
     terms: list[torch.Tensor]
 
 
-def small(**settings: Any) -> DDPG:
-    """An agent that compiles quickly."""
-    return make_agent(**{"members": 2, "hidden": (8,), **settings})
+class Learner:
+    """An agent with its update, which is compiled if the settings say so."""
+
+    def __init__(self, **settings: Any):
+        self.agent = make_agent(**settings)
+        compiled = self.agent.config.compile
+        self._update = CompiledUpdate(self.agent) if compiled else self.agent.update
+
+    def update(self, batch: Batch) -> Values:
+        return Values(*self._update(batch))
 
 
-def learn(agent: DDPG, first: int = 0, last: int = UPDATES) -> Outcome:
-    """Updates on the batches from `first` up to `last`."""
-    return told(agent, [agent.update(random_batch(2, seed)) for seed in range(first, last)])
+def small(**settings: Any) -> Learner:
+    """Return a learner that compiles quickly."""
+    return Learner(**{"members": 2, "hidden": (8,), **settings})
+
+
+def learn(learner: Learner, first: int = 0, last: int = UPDATES) -> Outcome:
+    """Update on the batches from `first` up to `last`."""
+    seen = [learner.update(random_batch(2, seed)) for seed in range(first, last)]
+    return told(learner.agent, seen)
 
 
 def told(agent: DDPG, seen: list[Values]) -> Outcome:
@@ -119,14 +133,14 @@ def outcome_of_training(stops: tuple[str, str], size: Size) -> Outcome:
     replay = ReplayBuffer(stream, 500, *dims, torch.device("cpu"))
     replay.rows.copy_(torch.cat(random_batch(size.members, 0, batch=500), dim=-1))
     replay.added = 500
-    agent = make_agent(
+    learner = Learner(
         members=size.members,
         hidden=size.hidden,
         stop=stops[0],
         actor_stop=stops[1],
         compile=True,
     )
-    return told(agent, [agent.update(replay.sample(size.batch)) for _ in range(UPDATES)])
+    return told(learner.agent, [learner.update(replay.sample(size.batch)) for _ in range(UPDATES)])
 
 
 @pytest.mark.parametrize("size", [Size(8, (64, 64), 64), Size(3, (4, 4), 100)], ids=str)
@@ -143,8 +157,8 @@ def test_a_compiled_update_is_the_uncompiled_one_up_to_rounding(stops):
     for name, weights in eager.weights.items():
         for key, value in weights.items():
             assert (ours.weights[name][key] - value).abs().max() < 1e-6, (name, key)
-        moved = not same_bits(weights, snapshot(start.modules[name]))
-        assert moved == (not same_bits(ours.weights[name], snapshot(start.modules[name])))
+        moved = not same_bits(weights, snapshot(start.agent.modules[name]))
+        assert moved == (not same_bits(ours.weights[name], snapshot(start.agent.modules[name])))
     for term, value in zip(ours.terms, eager.terms, strict=True):
         assert torch.allclose(term, value, atol=1e-6)
 
@@ -176,13 +190,13 @@ def test_other_settings_compile_to_the_same_too(settings):
 def test_what_is_watched_does_not_change_what_is_learned():
     watched = small(stop="manual", actor_stop="freeze+optimizer", compile=True)
     for seed in range(UPDATES):
-        found = separation.measure(watched, random_batch(2, seed))
+        found = separation.measure(watched.agent, random_batch(2, seed))
         assert found.summary == "separation kept"
         assert (found.values["critic_update/critic/grade"] == 3).all()
         assert (found.values["actor_update/actor/grade"] == 3).all()
         watched.update(random_batch(2, seed))
     plain = learn(small(stop="manual", actor_stop="freeze+optimizer", compile=True))
-    again = {name: snapshot(module) for name, module in watched.modules.items()}
+    again = {name: snapshot(module) for name, module in watched.agent.modules.items()}
     for name, weights in plain.weights.items():
         assert same_bits(weights, again[name]), name
 
@@ -192,16 +206,15 @@ def test_a_state_goes_on_to_the_bit_and_periods_are_kept_across_it():
     whole = learn(small(**settings), last=8)
     first, second = small(**settings), small(**settings)
     learn(first, last=4)
-    state = first.state_dict()
-    second.load_state_dict(state)
+    second.agent.load_state_dict(first.agent.state_dict())
     assert_same(learn(second, 4, 8), whole)
     # Into an agent whose graphs are there already.
-    second.load_state_dict(small(**settings).state_dict())
+    second.agent.load_state_dict(small(**settings).agent.state_dict())
     assert_same(learn(second, last=8), whole)
     # Into an uncompiled one, and back.
     eager = small(**{**settings, "compile": False})
     learn(eager, last=4)
-    second.load_state_dict(eager.state_dict())
+    second.agent.load_state_dict(eager.agent.state_dict())
     for name, weights in learn(second, 4, 8).weights.items():
         for key, value in weights.items():
             assert (whole.weights[name][key] - value).abs().max() < 1e-6, (name, key)
@@ -213,21 +226,21 @@ def test_a_state_goes_on_to_the_bit_and_periods_are_kept_across_it():
 
 
 def test_a_batch_of_another_shape_is_refused():
-    agent = small(compile=True)
-    learn(agent, last=1)
+    learner = small(compile=True)
+    learn(learner, last=1)
     with pytest.raises(
         CompileError, match=r"\[2, 9, 3\].*allowed: those of the first.*\[2, 8, 3\]"
     ):
-        agent.update(random_batch(2, 0, batch=9))
+        learner.update(random_batch(2, 0, batch=9))
 
 
 def test_a_batch_of_other_strides_is_refused():
-    agent, batch = small(compile=True), random_batch(2, 0)
-    agent.update(batch)
+    learner, batch = small(compile=True), random_batch(2, 0)
+    learner.update(batch)
     wider = torch.cat([batch.observation, batch.observation], dim=-1)[..., :3]
     assert torch.equal(wider, batch.observation)
     with pytest.raises(CompileError, match=r"strides \[48, 6, 1\].*allowed: .*\[24, 3, 1\]"):
-        agent.update(batch._replace(observation=wider))
+        learner.update(batch._replace(observation=wider))
 
 
 def test_a_compiler_that_fails_is_told(tmp_path):
@@ -235,8 +248,9 @@ def test_a_compiler_that_fails_is_told(tmp_path):
     compiler.write_text('#!/bin/sh\n[ "$1" = --version ] && echo g++ 13.2.0\n')
     compiler.chmod(0o755)
     code = (
+        "from ddpg.fast.compiled import CompiledUpdate\n"
         "from tests.parts import make_agent, random_batch\n"
-        "make_agent(compile=True, hidden=(8,)).update(random_batch(1, 0))"
+        "CompiledUpdate(make_agent(hidden=(8,)))(random_batch(1, 0))"
     )
     environment = {
         **os.environ,
@@ -249,7 +263,10 @@ def test_a_compiler_that_fails_is_told(tmp_path):
 
 
 def test_without_a_compiler_one_sentence_says_so():
-    code = "from tests.parts import make_agent; make_agent(compile=True)"
+    code = (
+        "from ddpg.fast.compiled import CompiledUpdate; from tests.parts import make_agent; "
+        "CompiledUpdate(make_agent())"
+    )
     environment = {**os.environ, "CXX": "no-such-compiler"}
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False

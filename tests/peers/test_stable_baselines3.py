@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ddpg.agent import DDPG
 from ddpg.config.settings import Config
-from ddpg.networks import MemberLinear
+from ddpg.fast.linear import MemberLinear
 from ddpg.replay import Batch
 from ddpg.stops import Crossing, Effect, legal
 

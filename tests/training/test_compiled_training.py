@@ -9,7 +9,7 @@ import torch
 
 from ddpg.config.settings import Config
 from ddpg.errors import CompileError
-from ddpg.fast.compiled import CompiledPart
+from ddpg.fast.compiled import CompiledUpdate
 from ddpg.training.loop import Progress, TrainingResult, train
 
 pytestmark = [
@@ -60,7 +60,7 @@ def test_a_compiler_that_ctrl_c_stopped_is_an_interruption(tmp_path, monkeypatch
         signal.raise_signal(signal.SIGINT)
         raise CompileError("the update could not be compiled: signal 2")
 
-    monkeypatch.setattr(CompiledPart, "__call__", stopped)
+    monkeypatch.setattr(CompiledUpdate, "__call__", stopped)
     with pytest.raises(KeyboardInterrupt):
         train(config(tmp_path))
 
@@ -69,6 +69,6 @@ def test_a_compiler_that_fails_is_told(tmp_path, monkeypatch):
     def fails(*_: object) -> None:
         raise CompileError("the update could not be compiled: no space left")
 
-    monkeypatch.setattr(CompiledPart, "__call__", fails)
+    monkeypatch.setattr(CompiledUpdate, "__call__", fails)
     with pytest.raises(CompileError, match="no space left"):
         train(config(tmp_path))

@@ -6,7 +6,6 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -91,7 +90,7 @@ def measure_cost(folder: Path) -> Path:
     # An environment that names a module would run code that a run's folder brought along.
     with already_warned():
         configs = {
-            subject(run.config): replace(run.config, compile=False)
+            subject(run.config): run.config
             for run in read_folder(folder)[0]
             if ":" not in run.config.env
         }

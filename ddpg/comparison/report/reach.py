@@ -24,7 +24,7 @@ def reached(config: Config) -> set[tuple[str, str]]:
     generator = torch.Generator().manual_seed(0)
     with already_warned():
         widths = (4,) * len(config.hidden)
-        small = replace(config, members=1, hidden=widths, device="cpu", compile=False)
+        small = replace(config, members=1, hidden=widths, device="cpu")
         agent = DDPG(small, _OBSERVATION, _ACTION, [generator], torch.device("cpu"))
     batch = Batch(
         torch.randn(1, _BATCH, _OBSERVATION, generator=generator),
