@@ -11,7 +11,7 @@ import yaml
 from jsonargparse import ActionYesNo, ArgumentParser, Namespace
 
 from ddpg.cli.command import fail
-from ddpg.config.settings import Config, help_text, module_in_a_file, unknown_setting, value_error
+from ddpg.config.settings import SETTINGS, Config, module_in_a_file, unknown_setting
 from ddpg.config.yaml_file import read_settings
 from ddpg.errors import ConfigError
 from ddpg.runs.folder import RunFolder
@@ -69,9 +69,9 @@ class _ConfigParser(OneSentenceParser):
         unknown = re.search(r"unrecognized arguments: --(\w+)", message)
         path = re.search(r'Parser key "config": (.*): (.*)', message)
         if setting and value and setting[1] in get_type_hints(Config):
-            message = value_error(setting[1], _plain(value[1]))
+            message = SETTINGS[setting[1]].refusal(_plain(value[1]))
         elif switch:
-            message = value_error(switch[1], switch[2])
+            message = SETTINGS[switch[1]].refusal(switch[2])
         elif unknown:
             message = unknown_setting(unknown[1])
         elif path:
@@ -108,7 +108,7 @@ def _parser() -> _ConfigParser:
     defaults = Config()
     for field in dataclasses.fields(Config):
         flag, default = f"--{field.name}", getattr(defaults, field.name)
-        text, hint = help_text(field.name), hints[field.name]
+        text, hint = SETTINGS[field.name].help_text, hints[field.name]
         if hint is bool:
             parser.add_argument(flag, action=ActionYesNo, nargs="?", default=default, help=text)
         else:

@@ -1,147 +1,144 @@
-"""Every setting of a run, with its unit and its range: one dataclass, YAML in and out."""
+"""Every setting of a run, with its unit and range: one dataclass, read from and written to YAML."""
 
 import dataclasses
 from collections.abc import Mapping
-from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Self
 
-from pydantic import ConfigDict, Field, ValidationError, create_model
+from pydantic import ConfigDict, ValidationError, create_model
 
-from ddpg.config.types import LARGEST_WHOLE, VALIDATED, WIDEST_LAYER
+from ddpg.config.fields import Setting, setting, shorten
 from ddpg.config.yaml_file import read_settings, settings_text
 from ddpg.errors import ConfigError, did_you_mean
 from ddpg.stops import Crossing, StopError, check
 
 
-def _setting(default: Any, text: str, unit: str = "", **limits: float) -> Any:
-    """A field with its description, its unit, and its limits (`ge`, `gt`, `le`, `lt`)."""
-    return dataclasses.field(
-        default_factory=lambda: deepcopy(default),
-        metadata={"text": text, "unit": unit, "limits": limits},
-    )
-
-
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """Every setting of a run; `help_text` tells a setting's meaning, unit and range.
+    """Every setting of a run. `SETTINGS[name].help_text` has its meaning, unit and range.
 
     Raises:
         ConfigError: a value is not allowed, or two settings contradict each other.
     """
 
-    env: str = _setting("Pendulum-v1", "Gymnasium environment with a Box action space")
-    env_options: dict[str, bool | int | float | str] = _setting(
+    env: str = setting("Pendulum-v1", "Gymnasium environment with a Box action space")
+    env_options: dict[str, bool | int | float | str] = setting(
         {}, "keyword arguments of the environment, {name: value}"
     )
-    seed: int = _setting(0, "seed of member 0; member k has seed + k", ge=0, lt=2**31)
-    members: int = _setting(1, "independent agents trained side by side", "agents", ge=1, le=10_000)
-    steps: int = _setting(20_000, "length of the run", "environment steps of one member", ge=1)
+    seed: int = setting(0, "seed of member 0; member k has seed + k", ge=0, lt=2**31)
+    members: int = setting(1, "independent agents trained side by side", "agents", ge=1, le=10_000)
+    steps: int = setting(20_000, "length of the run", "environment steps of one member", ge=1)
 
-    stop: str = _setting("no_grad+optimizer", "stop of the critic update; + joins several")
-    actor_stop: str = _setting("freeze+optimizer", "stop of the actor update; + joins several")
-    manual_scale: float | dict[str, float] = _setting(
+    stop: str = setting("no_grad+optimizer", "stop of the critic update; + joins several")
+    actor_stop: str = setting("freeze+optimizer", "stop of the actor update; + joins several")
+    manual_scale: float | dict[str, float] = setting(
         0.0, "stop manual: factor on protected gradients, one number or {module: number}"
     )
-    manual_every: int | dict[str, int] = _setting(
-        1, "stop manual: period of the update that lets them through; 1: none", "updates"
+    manual_every: int | dict[str, int] = setting(
+        1,
+        "stop manual: period of an update without scaling; 1: every update scales",
+        "updates",
     )
-    bootstrap_actor: Literal["target", "live"] = _setting(
+    bootstrap_actor: Literal["target", "live"] = setting(
         "target", "the actor that chooses the action of the bootstrap"
     )
 
-    gamma: float = _setting(0.98, "discount of the next step's value", ge=0, le=1)
-    tau: float = _setting(0.005, "share of the online weights in a Polyak step", gt=0, le=1)
-    batch_size: int = _setting(
+    gamma: float = setting(0.98, "discount of the next step's value", ge=0, le=1)
+    tau: float = setting(0.005, "share of the online weights in a Polyak step", gt=0, le=1)
+    batch_size: int = setting(
         64, "batch of one update", "transitions of one member", ge=1, le=2**20
     )
-    hidden: tuple[int, ...] = _setting((64, 64), "width of each hidden layer", "units")
-    action_layer: int = _setting(0, "layer of the critic that the action enters, from 0", ge=0)
-    final_bound: float | None = _setting(
+    hidden: tuple[int, ...] = setting((64, 64), "width of each hidden layer", "units")
+    action_layer: int = setting(0, "layer of the critic that the action enters, from 0", ge=0)
+    final_bound: float | None = setting(
         None, "half-width of the last layers' initial weights; null: 1/sqrt(inputs)", gt=0
     )
-    optimizer: Literal["adam", "sgd"] = _setting(
-        "adam", "optimizer of actor and critic; sgd: without momentum"
+    optimizer: Literal["adam", "sgd"] = setting(
+        "adam", "optimizer of actor and critic; sgd has no momentum"
     )
-    actor_learning_rate: float = _setting(5e-4, "optimizer's step size, actor", gt=0, le=1)
-    critic_learning_rate: float = _setting(1e-3, "optimizer's step size, critic", gt=0, le=1)
-    critic_weight_decay: float = _setting(0.0, "L2 penalty on the critic's weights", ge=0, le=1)
+    actor_learning_rate: float = setting(5e-4, "optimizer's step size, actor", gt=0, le=1)
+    critic_learning_rate: float = setting(1e-3, "optimizer's step size, critic", gt=0, le=1)
+    critic_weight_decay: float = setting(0.0, "L2 penalty on the critic's weights", ge=0, le=1)
 
-    replay_capacity: int = _setting(
-        200_000, "replay buffer; the oldest gives way", "transitions of one member", ge=1
+    replay_capacity: int = setting(
+        200_000,
+        "replay buffer; the oldest transition is replaced",
+        "transitions of one member",
+        ge=1,
     )
-    random_steps: int = _setting(
+    random_steps: int = setting(
         1_000, "uniformly random actions before the first update", "environment steps", ge=1
     )
-    noise: Literal["gaussian", "ornstein_uhlenbeck"] = _setting(
+    noise: Literal["gaussian", "ornstein_uhlenbeck"] = setting(
         "gaussian", "exploration noise, added to the action, which is then clipped"
     )
-    noise_sigma: float = _setting(
+    noise_sigma: float = setting(
         0.1, "scale of the noise, or its start", "half-ranges of the action", ge=0
     )
-    noise_sigma_final: float = _setting(
+    noise_sigma_final: float = setting(
         0.1, "scale of the noise after noise_steps", "half-ranges of the action", ge=0
     )
-    noise_steps: int = _setting(
+    noise_steps: int = setting(
         0, "length of the noise's linear schedule; 0: constant", "environment steps", ge=0
     )
-    noise_theta: float = _setting(
-        0.15, "Ornstein-Uhlenbeck: share of the noise that a step takes away", ge=0, le=1
+    noise_theta: float = setting(
+        0.15, "Ornstein-Uhlenbeck: share of the noise that each step removes", ge=0, le=1
     )
 
-    evaluation_every: int = _setting(
+    evaluation_every: int = setting(
         1_000, "period of evaluation while training; 0: none", "environment steps", ge=0
     )
-    evaluation_episodes: int = _setting(5, "length of one such evaluation", "episodes", ge=1)
-    log_every: int = _setting(
-        500, "period of losses and values, each a mean over it", "environment steps", ge=1
+    evaluation_episodes: int = setting(5, "length of each evaluation", "episodes", ge=1)
+    log_every: int = setting(
+        500,
+        "period of logged losses and values, means over the period",
+        "environment steps",
+        ge=1,
     )
-    separation_every: int = _setting(
-        1_000, "period of the audit of where gradients went; 0: none", "updates", ge=0
+    separation_every: int = setting(1_000, "period of the gradient audit; 0: none", "updates", ge=0)
+    tensorboard: bool = setting(
+        True, "write TensorBoard files too; metrics.csv always has the same figures"
     )
-    tensorboard: bool = _setting(
-        True, "write TensorBoard's files too; metrics.csv has the same figures in any case"
-    )
-    checkpoint_every: int = _setting(
+    checkpoint_every: int = setting(
         10_000,
         "period of checkpoints; 0: one at the start and one at the end",
         "environment steps",
         ge=0,
     )
-    on_divergence: Literal["stop", "drop_member"] = _setting(
-        "stop", "what a loss, gradient or value that is NaN or infinite does to the run"
+    on_divergence: Literal["stop", "drop_member"] = setting(
+        "stop", "reaction to a loss, gradient or value that is NaN or infinite"
     )
-    environment_timeout: float = _setting(
+    environment_timeout: float = setting(
         0.0,
-        "longest wait for an environment's step, each then in a process of its own; 0: none",
+        "time limit of each environment step, with one process per environment; 0: none",
         "seconds",
         ge=0,
     )
 
-    device: str = _setting("cpu", "cpu, cuda, cuda:N, mps, or auto: the first of cuda, mps, cpu")
-    threads: int = _setting(1, "threads of PyTorch on the CPU", "threads", ge=1, le=1024)
-    compile: bool = _setting(
-        False, "compile the update: some 20 s at first; small updates then take half the time"
+    device: str = setting("cpu", "cpu, cuda, cuda:N, mps, or auto: the first of cuda, mps, cpu")
+    threads: int = setting(1, "threads of PyTorch on the CPU", "threads", ge=1, le=1024)
+    compile: bool = setting(
+        False, "compile the update: about 20 s at first; then small updates take half the time"
     )
-    matmul_precision: Literal["highest", "high", "medium"] = _setting(
-        "highest", "PyTorch's precision of products; medium: faster with 256 units and more"
+    matmul_precision: Literal["highest", "high", "medium"] = setting(
+        "highest", "PyTorch's precision of matrix products; medium: faster with 256 units or more"
     )
-    runs: str = _setting("runs", "folder of all runs")
-    name: str | None = _setting(None, "name of this run; null: <env>-<stop>-<seed>")
-    resume: bool = _setting(False, "go on with the run `name` from a checkpoint of its own")
-    resume_from: Literal["newest", "previous"] = _setting(
-        "newest", "which of its two checkpoints; previous: the newest is damaged"
+    runs: str = setting("runs", "folder of all runs")
+    name: str | None = setting(None, "name of this run; null: <env>-<stop>-<seed>")
+    resume: bool = setting(False, "continue the run `name` from its checkpoint")
+    resume_from: Literal["newest", "previous"] = setting(
+        "newest", "checkpoint to resume from; previous: for when the newest is damaged"
     )
 
     def __post_init__(self) -> None:
-        given = {name: getattr(self, name) for name in _FIELDS}
+        given = {name: getattr(self, name) for name in SETTINGS}
         try:
             validated = _Validated(**given)
         except ValidationError as error:
             name = str(error.errors()[0]["loc"][0])
-            raise ConfigError(value_error(name, given[name])) from error
-        for name in _FIELDS:
+            raise ConfigError(SETTINGS[name].refusal(given[name])) from error
+        for name in SETTINGS:
             object.__setattr__(self, name, getattr(validated, name))
         self._check_stops()
         self._check_pairs()
@@ -189,33 +186,33 @@ class Config:
             )
         if self.resume and self.name is None:
             raise ConfigError("resume is true without a name; allowed: with the name of a run")
-        if self.name is not None and not _names_a_folder(self.name):
+        if self.name is not None and not _is_folder_name(self.name):
             raise ConfigError(
-                f"name is {_shortened(self.name)}; allowed: the name of one folder, without "
+                f"name is {shorten(self.name)}; allowed: the name of one folder, without "
                 f"separators and control characters, of up to {_LONGEST_NAME} bytes"
             )
-        for setting in ("env", "runs"):
-            value = getattr(self, setting)
+        for name in ("env", "runs"):
+            value = getattr(self, name)
             if not (value and value.isprintable()):
                 raise ConfigError(
-                    f"{setting} is {_shortened(value)}; allowed: text that is not empty, without "
+                    f"{name} is {shorten(value)}; allowed: text that is not empty, without "
                     "control characters"
                 )
 
     @classmethod
     def from_dict(cls, settings: Mapping[str, Any]) -> Self:
-        """A config from plain values, as YAML holds them.
+        """Return the config with plain YAML values.
 
         Raises:
-            ConfigError: also when a setting does not exist.
+            ConfigError: a value is not allowed, or a setting does not exist.
         """
         for name in settings:
-            if name not in _FIELDS:
+            if name not in SETTINGS:
                 raise ConfigError(unknown_setting(str(name)))
         return cls(**settings)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, as YAML holds them."""
+        """Return plain YAML values."""
         return {**dataclasses.asdict(self), "hidden": list(self.hidden)}
 
     @classmethod
@@ -224,11 +221,11 @@ class Config:
 
         Args:
             path: the file.
-            env: the environment that the caller names himself. A file's `module:id`, which
-                imports that module, is taken only if it is this one.
+            env: environment that the caller allows to import a module. An `env: module:id` in the
+                file is refused unless it is this one.
 
         Raises:
-            ConfigError: it is not a YAML mapping of settings, or would import a module.
+            ConfigError: the file is not a YAML mapping of settings, or would import a module.
         """
         config = cls.from_dict(read_settings(path))
         if ":" in config.env and config.env != env:
@@ -236,87 +233,37 @@ class Config:
         return config
 
     def to_yaml(self) -> str:
-        """All settings as a YAML text."""
+        """Return all settings as YAML."""
         return settings_text(self.to_dict())
 
 
-def help_text(name: str) -> str:
-    """A setting's meaning, unit and range, for `--help`."""
-    metadata = _FIELDS[name].metadata
-    unit = f", in {metadata['unit']}" if metadata["unit"] else ""
-    return f"{metadata['text']}{unit}; allowed: {_allowed(name)}"
-
-
-def value_error(name: str, value: object) -> str:
-    """The sentence that refuses `value` for the setting `name`."""
-    return f"{name} is {_shortened(value)}; allowed: {_allowed(name)}"
-
-
 def unknown_setting(name: str) -> str:
-    """The sentence that refuses a setting that does not exist."""
-    hint = did_you_mean(name, _FIELDS)
-    return f"there is no setting {_shortened(name)}{hint}; allowed: {', '.join(_FIELDS)}"
+    """Return the error message for a setting that does not exist."""
+    hint = did_you_mean(name, SETTINGS)
+    return f"there is no setting {shorten(name)}{hint}; allowed: {', '.join(SETTINGS)}"
 
 
 def module_in_a_file(path: Path, env: str) -> str:
-    """The sentence that refuses the `module:id` that a file names as `env`."""
+    """Return the error message for a file whose `env` is `module:id`."""
     return (
-        f"{path} has the env {_shortened(env)}, which imports a module; allowed: module:id from "
-        f"the command line alone, as --env {_shortened(env)}"
+        f"{path} has the env {shorten(env)}, which imports a module; allowed: module:id from "
+        f"the command line alone, as --env {shorten(env)}"
     )
 
 
-def _shortened(value: object) -> str:
-    """Short enough for a sentence."""
-    text = repr(value)
-    return text if len(text) <= 100 else f"{text[:80]} … ({len(text):,} characters)"
-
-
-def _names_a_folder(name: str) -> bool:
-    """Whether `name` is that of a folder inside another one, on every system."""
-    one = not set(name) & set("/\\") and name not in ("", ".", "..")
-    # First of all: what cannot be printed may not be encoded either.
-    return name.isprintable() and one and len(name.encode()) <= _LONGEST_NAME
-
-
-def _allowed(name: str) -> str:
-    signs = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
-    limits = _limits(name)
-    words = _type_words(_HINTS[name])
-    return " ".join([words, " and ".join(f"{signs[k]} {v:,}" for k, v in limits.items())]).strip()
-
-
-def _limits(name: str) -> dict[str, Any]:
-    """The setting's own; a whole number that has no upper one gets that of all."""
-    own = _FIELDS[name].metadata["limits"]
-    bounded = _HINTS[name] is not int or "le" in own or "lt" in own
-    return own if bounded else {**own, "le": LARGEST_WHOLE}
-
-
-def _type_words(hint: Any) -> str:
-    if get_origin(hint) is Literal:
-        return " or ".join(get_args(hint))
-    return {
-        int: "a whole number",
-        float: "a number",
-        bool: "true or false",
-        str: "text",
-        float | None: "null, or a number",
-        str | None: "null, or text",
-        float | dict[str, float]: "a number, or {module: number}",
-        int | dict[str, int]: "a whole number ≥ 1, or {module: such a number}",
-        dict[str, bool | int | float | str]: "{name: true or false, number, or text}",
-        tuple[int, ...]: f"a list of whole numbers ≥ 1 and ≤ {WIDEST_LAYER:,}",
-    }[hint]
+def _is_folder_name(name: str) -> bool:
+    """Return whether `name` names one folder inside another, on every system."""
+    is_single = not set(name) & set("/\\") and name not in ("", ".", "..")
+    # Printable first: other text may have no encoding.
+    return name.isprintable() and is_single and len(name.encode()) <= _LONGEST_NAME
 
 
 _LONGEST_NAME = 200
+"""Bytes."""
 _BOOTSTRAP_NAMES = {"target": "actor_target", "live": "actor"}
-_FIELDS = {field.name: field for field in dataclasses.fields(Config)}
-_HINTS = get_type_hints(Config, include_extras=True)
-_VALIDATED_FIELDS: dict[str, Any] = {
-    name: (VALIDATED.get(_HINTS[name], _HINTS[name]), Field(**_limits(name))) for name in _FIELDS
-}
+"""Value of `bootstrap_actor` -> name of the module."""
+SETTINGS = {field.name: Setting(field) for field in dataclasses.fields(Config)}
+_validators: dict[str, Any] = {name: each.validator() for name, each in SETTINGS.items()}
 _Validated = create_model(
-    "_Validated", __config__=ConfigDict(allow_inf_nan=False, strict=True), **_VALIDATED_FIELDS
+    "_Validated", __config__=ConfigDict(allow_inf_nan=False, strict=True), **_validators
 )

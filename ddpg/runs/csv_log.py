@@ -8,7 +8,7 @@ from typing import NamedTuple, Self
 
 from ddpg.errors import ConfigError
 from ddpg.runs.files import names_path
-from ddpg.config.types import LARGEST_WHOLE
+from ddpg.config.types import LARGEST_INTEGER
 
 _KEYS = ("step", "member")
 
@@ -117,7 +117,7 @@ def _row(path: Path, number: int, header: list[str], fields: list[str], members:
         step, member = (int(values.pop(key, "")) for key in _KEYS)
     except ValueError as error:
         raise ConfigError(f"{path} has no number in line {number}: {error}") from error
-    if not 0 <= step <= LARGEST_WHOLE:
+    if not 0 <= step <= LARGEST_INTEGER:
         raise ConfigError(f"{path} has step {step} in line {number}, which no run has")
     if not 0 <= member < members:
         raise ConfigError(f"{path} has member {member} in line {number}, and config.yaml {members}")
@@ -151,7 +151,7 @@ def _kept(path: Path, columns: list[str], last: int) -> int:
         step = row.partition(b",")[0]
         if (
             not step.isdigit()
-            or len(step) > len(str(LARGEST_WHOLE))
+            or len(step) > len(str(LARGEST_INTEGER))
             or row.count(b",") != len(columns) - 1
         ):
             raise ConfigError(

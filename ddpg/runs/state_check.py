@@ -12,9 +12,9 @@ from typing import Any
 import torch
 
 from ddpg.errors import CheckpointError
-from ddpg.config.types import LARGEST_WHOLE
+from ddpg.config.types import LARGEST_INTEGER
 
-COUNT = range(LARGEST_WHOLE + 1)
+COUNT = range(LARGEST_INTEGER + 1)
 """Steps and updates: as many as a setting may ask for."""
 
 

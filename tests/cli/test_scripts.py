@@ -99,7 +99,11 @@ def test_a_stop_that_cannot_train_is_warned_of_once_in_one_line(tmp_path):
 @pytest.mark.slow
 def test_help_and_the_printed_config(tmp_path):
     shown = script("train.py", "--help", cwd=tmp_path).stdout
-    for words in ("--gamma GAMMA", "allowed: a number ≥ 0 and ≤ 1", "in half-ranges of the action"):
+    for words in (
+        "--gamma GAMMA",
+        "allowed: a number ≥ 0 and ≤ 1",
+        "unit: half-ranges of the action",
+    ):
         assert words in " ".join(shown.split())
     printed = script("train.py", "--tau", "0.5", "--print_config", cwd=tmp_path).stdout
     assert yaml.safe_load(printed)["tau"] == 0.5
