@@ -25,6 +25,26 @@ class ContractError(ValueError):
 
 
 @dataclass(frozen=True)
+class UpdateRow:
+    """A row of the report: an update, or parts of a split one.
+
+    Attributes:
+        parts: of a split update, one optimizer or `rest`; several optimizers where their steps
+            share a backward pass.
+    """
+
+    update: str
+    parts: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.update}/{'+'.join(self.parts)}" if self.parts else self.update
+
+    def single_parts(self) -> "list[UpdateRow]":
+        """One row per part; the row itself if its update is whole."""
+        return [UpdateRow(self.update, (part,)) for part in self.parts] or [self]
+
+
+@dataclass(frozen=True)
 class Permission:
     """What one update may do. Built by `trains`, `moves`, `follows`, `nothing` and `split`.
 
@@ -164,26 +184,20 @@ class Contract:
             object.__setattr__(self, name, value)
         self._check()
 
-    def permission(self, row: str) -> Permission:
-        """What the update `row`, or the part `update/part` of a split one, may do.
+    def permission(self, row: UpdateRow) -> Permission:
+        """Return what a row may do; of several parts together, what any of them may."""
+        whole = self.updates.get(row.update, Permission())
+        if not row.parts:
+            return whole
+        permissions = [whole.split.get(part, Permission()) for part in row.parts]
+        return permissions[0] if len(permissions) == 1 else _union(permissions)
 
-        A backward pass that several steps share belongs to `update/one+other`, and may do what
-        any of these may.
-        """
-        if row in self.updates:
-            return self.updates[row]
-        update, _, part = row.rpartition("/")
-        parts = self.updates[update].split if update in self.updates else {}
-        if part not in parts and "+" in part:
-            return _union(parts.get(each, Permission()) for each in part.split("+"))
-        return parts.get(part, Permission())
+    def rows(self) -> list[UpdateRow]:
+        """Return a row per update, and per part of a split one."""
+        return [row for update in self.updates for row in self.rows_of(update)]
 
-    def rows(self) -> list[str]:
-        """The updates, a split one as its parts."""
-        rows: list[str] = []
-        for name, permission in self.updates.items():
-            rows += [f"{name}/{part}" for part in permission.split] if permission.split else [name]
-        return rows
+    def rows_of(self, update: str) -> list[UpdateRow]:
+        return UpdateRow(update, tuple(self.updates[update].split)).single_parts()
 
     def _check(self) -> None:
         _require(bool(self.modules), "modules is empty: name at least one")

@@ -6,11 +6,14 @@ from typing import Literal
 
 from torch import Tensor
 
+from .contract import UpdateRow
+
 Verdict = Literal["kept", "leaked", "starved", "moved_by_other"]
 Kind = Literal["reached", "written", "moved", "membership", "aliasing", "order", "stored", "modes"]
 Written = Literal["none", "zero", "nonzero"]
 
-SETUP = "setup"  # the update of what is true before any update ran
+SETUP = UpdateRow("setup")
+"""Row of the findings that are true before any update ran."""
 
 
 class Grade(IntEnum):
@@ -58,7 +61,7 @@ class Path:
 class Cell:
     """One update × one module. Norms are L2; those of stacked members have the shape `[member]`."""
 
-    update: str
+    row: UpdateRow
     module: str
     verdict: Verdict = "kept"
     grade: Grade = Grade.NOTHING
@@ -74,12 +77,16 @@ class Cell:
     gradient_norms: Tensor | None = None
     movements: Tensor | None = None
 
+    @property
+    def update(self) -> str:
+        return str(self.row)
+
 
 @dataclass(frozen=True)
 class Finding:
     """One thing that is wrong."""
 
-    update: str
+    row: UpdateRow
     module: str
     verdict: Verdict
     grade: Grade
@@ -88,6 +95,10 @@ class Finding:
     loss: str | None = None
     tensors: tuple[str, ...] = ()
     path: Path | None = None
+
+    @property
+    def update(self) -> str:
+        return str(self.row)
 
 
 @dataclass(eq=False)

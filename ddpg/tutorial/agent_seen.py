@@ -123,7 +123,7 @@ def _graph(folded: FoldedGraph, report: Report, index: int) -> Graph:
         if module == ELSEWHERE:
             nodes[module] = Node(("the detached action",), "operation")
             continue
-        cell = report[folded.row, module]
+        cell = report[str(folded.row), module]
         role: Role = "trained" if module in folded.trained else "protected"
         reached = module in folded.ways
         notes = (

@@ -12,7 +12,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from ddpg.isolation import Cell, Contract, ContractBrokenError, Finding
 from ddpg.isolation.pytest_plugin import Isolation
-from ddpg.isolation.report import Kind
+from ddpg.isolation.results import Kind
 from tests.isolation.agents import ActorCritic
 
 DOCS = Path(__file__).parents[2] / "docs"

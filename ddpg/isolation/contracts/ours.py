@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ddpg.isolation.contract import Contract, follows, nothing, trains
+from ..contract import Contract, follows, nothing, trains
 
 if TYPE_CHECKING:
     from ddpg.agent import DDPG

@@ -15,12 +15,11 @@ from torch import Tensor
 from torch.autograd.graph import Node
 from torch.overrides import TorchFunctionMode
 
-from ..contract import Contract
+from ..contract import Contract, UpdateRow
 from ..observe.autograd import recorded_at, root_of, users_of, walk, way, without
 from ..observe.inventory import Entry
 from ..observe.passes import entries_among
 from ..observe.records import Call, Pass, Record
-from ..observe.rows import parts_of
 from ..observe.watcher import Watcher
 from ..results import Finding, Path, PathStep
 from .cuts import Cut, is_cut, likelihood, name_of, tensors_in
@@ -44,7 +43,7 @@ class Paths(TorchFunctionMode):
     """The explainer of a `Watcher`: paths to the modules with findings, and cuts of tensors."""
 
     def __init__(
-        self, watcher: Watcher, wanted: set[tuple[str, str]], misheld: set[tuple[str, str]]
+        self, watcher: Watcher, wanted: set[tuple[str, str]], misheld: set[tuple[UpdateRow, str]]
     ) -> None:
         super().__init__()
         self.watcher = watcher
@@ -87,12 +86,12 @@ class Paths(TorchFunctionMode):
         leaves: dict[Node, int],
     ) -> None:
         self.seen.append(found)
-        seen, entries = found.passed, record.inventory.entries
+        entries = record.inventory.entries
         for node, key in leaves.items():
             for owner in entries[key].owners:
                 if not found.first:
                     found.first = _steps(record, node, nodes, entries[key])
-                if (seen.update, owner) in self.wanted and owner not in found.paths:
+                if (record.update, owner) in self.wanted and owner not in found.paths:
                     found.paths[owner] = _steps(record, node, nodes, entries[key])
                     found.entries[owner] = _entry(record, node, nodes, owner)
                     found.behind[owner], found.around[owner] = _behind(record, nodes, leaves, owner)
@@ -104,18 +103,13 @@ class Paths(TorchFunctionMode):
 
     def path_of(self, finding: Finding) -> Path | None:
         """The path of a finding, if it is one about gradients."""
-        update = _update_of(finding.update, self.contract)
         if finding.verdict == "starved" and finding.kind in ("reached", "written"):
-            return self._end(update, finding.module, finding.loss)
+            return self._end(finding.row.update, finding.module, finding.loss)
         if finding.verdict != "leaked" or finding.kind not in ("written", "moved", "order"):
             return None
         for seen in self.seen:
-            rows = (seen.passed.row, *parts_of(seen.passed.row))
-            if (
-                seen.loss == finding.loss
-                and finding.update in rows
-                and finding.module in seen.paths
-            ):
+            rows = (seen.passed.row, *seen.passed.row.single_parts())
+            if seen.loss == finding.loss and finding.row in rows and finding.module in seen.paths:
                 return Path(
                     tuple(seen.paths[finding.module]),
                     seen.entries[finding.module],
@@ -137,11 +131,11 @@ class Paths(TorchFunctionMode):
 
     def _stop(self, finding: Finding, seen: Seen) -> str:
         module, place = finding.module, seen.entries[finding.module].partition(": ")[0]
-        permission = self.contract.permission(finding.update)
+        permission = self.contract.permission(finding.row)
         twins = self._twins(module)
         if twins:
             return f"{module} shares storage with {twins[0]}: make it a copy (copy.deepcopy)"
-        if (finding.update, module) in self.misheld:
+        if (finding.row, module) in self.misheld:
             return f"leave {module}'s parameters out of the optimizer that applied the gradient"
         if finding.loss:
             permission = permission.terms.get(finding.loss, permission)
@@ -180,7 +174,7 @@ class Paths(TorchFunctionMode):
             (
                 seen.first
                 for seen in self.seen
-                if seen.passed.update == update and seen.loss == loss and seen.first
+                if seen.passed.row.update == update and seen.loss == loss and seen.first
             ),
             [PathStep("loss")],
         )
@@ -211,8 +205,8 @@ def explained(
     contract: Contract, findings: Sequence[Finding], run: Callable[[Watcher], None]
 ) -> list[Finding]:
     """The findings with their paths; `run` runs the updates under the watcher it is given."""
-    wanted = {(_update_of(f.update, contract), f.module) for f in findings}
-    misheld = {(f.update, f.module) for f in findings if f.kind == "membership"}
+    wanted = {(f.row.update, f.module) for f in findings}
+    misheld = {(f.row, f.module) for f in findings if f.kind == "membership"}
     with _anomaly_mode():
         watcher = Watcher(contract, dry_run=True)
         watcher.explainer = paths = Paths(watcher, wanted, misheld)
@@ -273,7 +267,3 @@ def _behind(
 def _frames(node: Node) -> list[Frame]:
     metadata: Any = node.metadata
     return parse(metadata.get("traceback_", ()))
-
-
-def _update_of(row: str, contract: Contract) -> str:
-    return row if row in contract.updates else row.rpartition("/")[0]

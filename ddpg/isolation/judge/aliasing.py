@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from ..contract import Contract
+from ..contract import Contract, UpdateRow
 from ..observe.inventory import Entry, Inventory
 from .problems import Problem, names_in, some
 
 
-def aliased(inventory: Inventory, contract: Contract, update: str) -> Iterator[Problem]:
+def aliased(inventory: Inventory, contract: Contract, row: UpdateRow) -> Iterator[Problem]:
     """Modules that are declared apart and are not, and those declared shared that are apart."""
     tied: dict[tuple[str, str], list[Entry]] = {}
     for entry in inventory.entries.values():
@@ -18,7 +18,7 @@ def aliased(inventory: Inventory, contract: Contract, update: str) -> Iterator[P
     for (owner, other), entries in tied.items():
         names = names_in(owner, entries)
         yield Problem(
-            update,
+            row,
             owner,
             "leaked",
             "aliasing",
@@ -31,7 +31,7 @@ def aliased(inventory: Inventory, contract: Contract, update: str) -> Iterator[P
             together = [held for _, held in inventory.holders if {owner, borrower} <= held]
             if not together:
                 yield Problem(
-                    update,
+                    row,
                     borrower,
                     "starved",
                     "aliasing",

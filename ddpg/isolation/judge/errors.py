@@ -31,7 +31,7 @@ def raised(record: Record, contract: Contract, named: bool) -> Iterator[Problem]
     if not meant:
         return
     _, kind, verdict = meant[0]
-    row = next((each.row for each in record.passes() if each.raised), record.update)
+    row = next((each.row for each in record.passes() if each.raised), record.row)
     permission = contract.permission(row)
     modules = permission.trains or tuple(
         module for part in permission.split.values() for module in part.trains

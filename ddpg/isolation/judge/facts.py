@@ -6,11 +6,11 @@ from collections.abc import Set as AbstractSet
 import torch
 from torch import Tensor
 
+from ..contract import UpdateRow
 from ..observe.autograd import norms
 from ..observe.inventory import Entry
 from ..observe.ledger import Change, same_bits
 from ..observe.records import Record
-from ..observe.rows import parts_of
 from ..results import Grade, Written
 
 
@@ -29,7 +29,12 @@ class Facts:
     """
 
     def __init__(
-        self, record: Record, row: str, module: str, trained: bool, at_first: Mapping[int, bool]
+        self,
+        record: Record,
+        row: UpdateRow,
+        module: str,
+        trained: bool,
+        at_first: Mapping[int, bool],
     ) -> None:
         self.record, self.row, self.module = record, row, module
         self.own = {id(e.tensor): e for e in record.inventory.by_owner[module]}
@@ -46,7 +51,7 @@ class Facts:
         self.returned: dict[int, Tensor] = {}
         accumulated: set[int] = set()
         # What a pass that several steps share delivers to a module is the row's that trains it.
-        shared = [p for p in record.passes() if trained and row in parts_of(p.row)]
+        shared = [p for p in record.passes() if trained and row in p.row.single_parts()]
         for each in dict.fromkeys([*record.passes(row), *shared]):
             self.reached |= each.reached & self.own.keys()
             if each.raised:
@@ -69,7 +74,7 @@ class Facts:
             before, after = record.gradients_before.get(key), record.gradients_after.get(key)
             new = after is not None and (before is None or not same_bits(before, after))
             # A gradient put there by hand, outside every pass, is the whole update's.
-            by_hand = new and key not in stepped and self.row == record.update
+            by_hand = new and key not in stepped and self.row == record.row
             if after is not None and (key in accumulated or by_hand):
                 # What lies there from another's passes is not this row's.
                 mine = by_hand or is_nonzero(self.delivered[key])

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from ..contract import Contract, Permission
 from ..observe.ledger import Change
 from ..observe.records import Pass, Record, Step
-from ..observe.rows import parts_of
 from ..results import Grade
 from .facts import Facts, is_nonzero
 from .movers import GRADIENT, POLYAK, TRAIN_MODE, by_step, by_write
@@ -43,7 +42,7 @@ def _applied(
             grade=Grade.MOVED,
         )
     elif not contract.permission(step.row).may_train(owner):
-        shared = step.row in parts_of(source.row)
+        shared = step.row in source.row.single_parts()
         yield Problem(
             step.row,
             owner,

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from ..contract import Contract
+from ..contract import Contract, UpdateRow
 from ..observe.inventory import Entry
 from ..observe.records import Record
 from ..results import SETUP
@@ -14,7 +14,7 @@ def misheld(records: Sequence[Record], contract: Contract) -> Iterator[Problem]:
     """Foreign parameters, and those held twice."""
     held: dict[str, list[int]] = {}
     entries: dict[int, Entry] = {}
-    stepping: dict[str, list[str]] = {}
+    stepping: dict[str, list[UpdateRow]] = {}
     for record in records:
         held |= record.optimizers
         entries |= record.inventory.entries
@@ -23,7 +23,7 @@ def misheld(records: Sequence[Record], contract: Contract) -> Iterator[Problem]:
             if step.row not in rows:
                 rows.append(step.row)
     for name in held.keys() - stepping.keys():  # the rows that are named after an optimizer
-        stepping[name] = [row for row in contract.rows() if row.rpartition("/")[2] == name]
+        stepping[name] = [row for row in contract.rows() if name in (row.parts or (row.update,))]
     allowed = {name: _allowed(name, stepping[name], contract) for name in held}
     holders: dict[int, list[str]] = {}
     for name, keys in held.items():
@@ -54,7 +54,7 @@ def misheld(records: Sequence[Record], contract: Contract) -> Iterator[Problem]:
             )
 
 
-def _allowed(name: str, rows: Sequence[str], contract: Contract) -> set[str]:
+def _allowed(name: str, rows: Sequence[UpdateRow], contract: Contract) -> set[str]:
     """What the updates in which it steps train; if it never stepped, what any update trains."""
     permissions = [contract.permission(row) for row in rows or contract.rows()]
     trained = {module for each in permissions for module in (*each.trains, *each.optional)}
@@ -68,7 +68,7 @@ def _place(entry: Entry) -> tuple[int, int]:
 
 
 def _foreign(
-    optimizer: str, where: str, entries: Sequence[Entry], allowed: set[str]
+    optimizer: str, where: UpdateRow, entries: Sequence[Entry], allowed: set[str]
 ) -> Iterator[Problem]:
     foreign: dict[str, list[Entry]] = {}
     for entry in entries:
@@ -88,7 +88,7 @@ def _foreign(
         )
 
 
-def _twice(entry: Entry, what: str, where: str) -> Iterator[Problem]:
+def _twice(entry: Entry, what: str, where: UpdateRow) -> Iterator[Problem]:
     for owner in entry.owners:
         names = names_in(owner, [entry])
         yield Problem(where, owner, "leaked", "membership", f"{owner}.{names[0]}: {what}", names)
@@ -114,7 +114,7 @@ def orphaned(record: Record, contract: Contract) -> Iterator[Problem]:
         )
         if names:
             yield Problem(
-                record.update,
+                record.row,
                 module,
                 "starved",
                 "membership",

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from ..contract import Permission
+from ..contract import Permission, UpdateRow
 from ..observe.records import Call, Record
 from .problems import Problem, names_in, some
 
 
-def misset(record: Record, row: str, permission: Permission) -> Iterator[Problem]:
+def misset(record: Record, row: UpdateRow, permission: Permission) -> Iterator[Problem]:
     """Modes other than the declared ones, in the forward calls of the row."""
 
     def problem(module: str, what: str, calls: list[Call]) -> Problem:
@@ -45,7 +45,7 @@ def left_changed(record: Record) -> Iterator[Problem]:
             names = names_in(module, changed)
             now = record.required_after.get(id(changed[0].tensor))
             yield Problem(
-                record.update,
+                record.row,
                 module,
                 "leaked",
                 "modes",
@@ -54,7 +54,7 @@ def left_changed(record: Record) -> Iterator[Problem]:
             )
 
 
-def _calls(record: Record, row: str, module: str) -> list[Call]:
+def _calls(record: Record, row: UpdateRow, module: str) -> list[Call]:
     return [call for call in record.calls if call.module == module and row in call.rows]
 
 

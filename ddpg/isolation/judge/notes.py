@@ -22,7 +22,7 @@ def notes_on(records: Sequence[Record], contract: Contract) -> list[str]:
             if others:
                 notes.append(f"the optimizer {name!r} holds {others} tensors of no named module")
         for seen in record.passes():
-            if "+" in seen.row and not seen.terms:
+            if len(seen.row.parts) > 1 and not seen.terms:
                 notes.append(
                     f"one backward pass leads to the steps of {seen.row}: name its losses with "
                     "term() to tell whose gradient moved what"
@@ -36,11 +36,11 @@ def notes_on(records: Sequence[Record], contract: Contract) -> list[str]:
         for step in record.steps():
             sources = [source for each in step.sources.values() for source in each]
             applied = f"in {step.row}, a step of {step.optimizer!r} applied what"
-            if any(source.update == BEFORE for source in sources):
+            if any(source.row == BEFORE for source in sources):
                 notes.append(f"{applied} lay in .grad before the audit began")
-            earlier = {s.row for s in sources if s.update != BEFORE and s not in own}
+            earlier = {s.row for s in sources if s.row != BEFORE and s not in own}
             notes += [
                 f"{applied} an earlier run of {row} had left in .grad: no zero_grad came between"
-                for row in sorted(earlier)
+                for row in sorted(earlier, key=str)
             ]
     return list(dict.fromkeys(notes))

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from ..contract import UpdateRow
 from ..observe.inventory import Entry
 from ..results import Grade, Kind, Verdict
 
@@ -20,7 +21,7 @@ class Problem:
             or also if the last one does.
     """
 
-    update: str
+    row: UpdateRow
     module: str
     verdict: Verdict
     kind: Kind
@@ -31,8 +32,8 @@ class Problem:
     rounds: When = "any"
 
     @property
-    def key(self) -> tuple[str, str, str, str, str | None]:
-        return (self.update, self.module, self.verdict, self.kind, self.loss)
+    def key(self) -> tuple[UpdateRow, str, Verdict, Kind, str | None]:
+        return (self.row, self.module, self.verdict, self.kind, self.loss)
 
 
 def names_in(module: str, entries: Iterable[Entry]) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from ..contract import Contract
+from ..contract import Contract, UpdateRow
 from . import starving
 from .facts import Facts
 from .problems import Problem
@@ -15,12 +15,14 @@ class Rounds:
 
     def __init__(self, contract: Contract) -> None:
         self._contract = contract
-        self._ran: Counter[str] = Counter()
-        self._idle: Counter[tuple[str, str]] = Counter()
-        self._synced: set[tuple[str, str]] = set()
-        self._found: dict[tuple[str, str, str, str, str | None], list[tuple[int, Problem]]] = {}
+        self._ran: Counter[UpdateRow] = Counter()
+        self._idle: Counter[tuple[UpdateRow, str]] = Counter()
+        self._synced: set[tuple[UpdateRow, str]] = set()
+        self._found: dict[tuple[object, ...], list[tuple[int, Problem]]] = {}
 
-    def add(self, facts: Mapping[tuple[str, str], Facts], problems: Sequence[Problem]) -> None:
+    def add(
+        self, facts: Mapping[tuple[UpdateRow, str], Facts], problems: Sequence[Problem]
+    ) -> None:
         """One more record.
 
         Args:
@@ -35,11 +37,11 @@ class Rounds:
                 if each.changes:
                     self._synced.add((row, follower))
         for problem in problems:
-            each = facts.get((problem.update, problem.module))
+            each = facts.get((problem.row, problem.module))
             if problem.verdict == "starved" and problem.grade is None and each is not None:
                 problem = replace(problem, grade=each.grade())
             found = self._found.setdefault(problem.key, [])
-            found.append((self._ran[problem.update], problem))
+            found.append((self._ran[problem.row], problem))
 
     def problems(self) -> list[Problem]:
         """Those that count, by what `Problem.rounds` says of each."""
@@ -65,7 +67,7 @@ class Rounds:
 
     def _counts(self, run: int, problem: Problem, times: int) -> bool:
         """Whether a problem counts that was last seen in run number `run`, and `times` in all."""
-        row = problem.update
+        row = problem.row
         if problem.rounds == "last" and run == self._ran[row]:
             return True
         # A follower that equals its source cannot come closer, and could not have shown it.

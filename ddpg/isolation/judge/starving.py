@@ -11,7 +11,7 @@ from ..observe.inventory import Entry
 from ..observe.ledger import same_bits
 from ..observe.records import Record
 from ..observe.residue import is_multiple
-from ..results import Grade, Kind, Verdict
+from ..results import SETUP, Grade, Kind, Verdict
 from .facts import Facts
 from .problems import Problem, When, names_in, some
 
@@ -188,7 +188,7 @@ def unequal(record: Record, target: str, source: str) -> Iterator[Problem]:
     if entries:
         names = names_in(target, entries)
         yield Problem(
-            "setup",
+            SETUP,
             target,
             "starved",
             "moved",

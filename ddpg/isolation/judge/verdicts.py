@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from ..contract import Contract, Permission
+from ..contract import Contract, Permission, UpdateRow
 from ..observe.inventory import Inventory
 from ..observe.records import Record
 from ..results import SETUP, Cell, Finding, Grade, Results, Verdict
@@ -34,7 +34,7 @@ def judge(
     Raises:
         ContractError: a follower's source has no tensor of the same name and shape.
     """
-    facts: dict[tuple[str, str], list[Facts]] = {}
+    facts: dict[tuple[UpdateRow, str], list[Facts]] = {}
     rounds = Rounds(contract)
     for record in records:
         known = {
@@ -63,15 +63,14 @@ def judge(
     return _results(contract, facts, _merge(problems), notes, stacked)
 
 
-def _rows(record: Record, contract: Contract) -> list[str]:
+def _rows(record: Record, contract: Contract) -> list[UpdateRow]:
     """The rows of one record: those declared, then steps of optimizers that no part names."""
-    parts = contract.updates[record.update].split
-    rows = [f"{record.update}/{part}" for part in parts] if parts else [record.update]
+    rows = contract.rows_of(record.update)
     return list(dict.fromkeys(rows + [event.row for event in record.events]))
 
 
 def _of_record(
-    record: Record, contract: Contract, facts: dict[tuple[str, str], Facts]
+    record: Record, contract: Contract, facts: dict[tuple[UpdateRow, str], Facts]
 ) -> Iterator[Problem]:
     yield from leaks.applied(record, contract)
     yield from errors.outdated(record)
@@ -98,9 +97,9 @@ def _stored(records: Sequence[Record], at_setup: dict[str, str]) -> Iterator[Pro
     found = {name: (SETUP, fault) for name, fault in at_setup.items()}
     for record in records:
         for name, fault in record.stored.items():
-            found.setdefault(name, (record.update, fault))
-    for name, (update, fault) in found.items():
-        yield Problem(update, name, "leaked", "stored", fault)
+            found.setdefault(name, (record.row, fault))
+    for name, (row, fault) in found.items():
+        yield Problem(row, name, "leaked", "stored", fault)
 
 
 def _ties_changed(
@@ -110,7 +109,7 @@ def _ties_changed(
     before = {each.message: each for each in aliasing.aliased(setup, contract, SETUP)}
     for record in records:
         if record.after is not None:
-            for each in aliasing.aliased(record.after, contract, record.update):
+            for each in aliasing.aliased(record.after, contract, record.row):
                 if each.message not in before:
                     before[each.message] = each
                     yield each
@@ -128,34 +127,34 @@ def _merge(problems: Sequence[Problem]) -> list[Problem]:
             merged[each.key] = replace(known, tensors=tensors)
     # A gradient that was applied was also written: the worse of the two is said.
     applied = {
-        (p.update, p.module, p.loss) for p in merged.values() if p.key[2:4] == ("leaked", "moved")
+        (p.row, p.module, p.loss) for p in merged.values() if p.key[2:4] == ("leaked", "moved")
     }
     return [
         each
         for each in merged.values()
         if each.key[2:4] != ("leaked", "written")
-        or (each.update, each.module, each.loss) not in applied
+        or (each.row, each.module, each.loss) not in applied
     ]
 
 
 def _results(
     contract: Contract,
-    facts: dict[tuple[str, str], list[Facts]],
+    facts: dict[tuple[UpdateRow, str], list[Facts]],
     problems: Sequence[Problem],
     notes: Sequence[str],
     stacked: bool,
 ) -> Results:
     cells: list[Cell] = []
     for (row, module), rounds in facts.items():
-        own = [p for p in problems if (p.update, p.module) == (row, module)]
+        own = [p for p in problems if (p.row, p.module) == (row, module)]
         cells.append(_cell(contract.permission(row), max(rounds, key=Facts.grade), own, stacked))
-    grades = {(cell.update, cell.module): cell.grade for cell in cells}
+    grades = {(cell.row, cell.module): cell.grade for cell in cells}
     findings = [
         Finding(
-            p.update,
+            p.row,
             p.module,
             p.verdict,
-            grades.get((p.update, p.module), Grade.NOTHING) if p.grade is None else p.grade,
+            grades.get((p.row, p.module), Grade.NOTHING) if p.grade is None else p.grade,
             p.kind,
             p.message,
             p.loss,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
+from ..contract import UpdateRow
 from .inventory import Inventory
 from .ledger import Change
 
@@ -25,7 +26,7 @@ class Pass:
         raised: PyTorch refused it, part of the way.
     """
 
-    update: str
+    row: UpdateRow
     reached: set[int] = field(default_factory=set)
     delivered: dict[int, Tensor] = field(default_factory=dict)
     terms: dict[str, tuple[set[int], dict[int, Tensor]]] = field(default_factory=dict)
@@ -35,7 +36,6 @@ class Pass:
     accumulates: bool = True
     loose: bool = False
     raised: bool = False
-    row: str = ""
 
 
 @dataclass(eq=False)
@@ -50,7 +50,7 @@ class Step:
         changes: what changed while it ran.
     """
 
-    update: str
+    row: UpdateRow
     optimizer: str
     held: set[int] = field(default_factory=set)
     gradients: dict[int, Tensor] = field(default_factory=dict)
@@ -58,16 +58,15 @@ class Step:
     momentum: set[int] = field(default_factory=set)
     decay: set[int] = field(default_factory=set)
     changes: list[Change] = field(default_factory=list)
-    row: str = ""
 
 
 @dataclass(eq=False)
 class Write:
     """A change outside every optimizer step; `call` is the forward call that made it, if any."""
 
+    row: UpdateRow
     change: Change
     call: "Call | None" = None
-    row: str = ""
 
 
 @dataclass(eq=False)
@@ -97,7 +96,7 @@ class Call:
     last: int = -1
     has_graph: bool = False
     line: str = ""
-    rows: list[str] = field(default_factory=list)
+    rows: list[UpdateRow] = field(default_factory=list)
 
     @property
     def module(self) -> str:
@@ -124,6 +123,14 @@ class Record:
     stored: dict[str, str] = field(default_factory=dict)
     error: Exception | None = None
 
+    @property
+    def row(self) -> UpdateRow:
+        """The whole update."""
+        return UpdateRow(self.update)
+
+    def part(self, name: str) -> UpdateRow:
+        return UpdateRow(self.update, (name,))
+
     def call_at(self, number: int, module: str | None = None) -> Call | None:
         """The innermost call that recorded operation `number`; the outermost one of `module`."""
         within = [
@@ -143,11 +150,11 @@ class Record:
             elif isinstance(event, Write):
                 yield event.change
 
-    def passes(self, row: str | None = None) -> Iterator[Pass]:
+    def passes(self, row: UpdateRow | None = None) -> Iterator[Pass]:
         return (e for e in self.events if isinstance(e, Pass) and row in (None, e.row))
 
-    def steps(self, row: str | None = None) -> Iterator[Step]:
+    def steps(self, row: UpdateRow | None = None) -> Iterator[Step]:
         return (e for e in self.events if isinstance(e, Step) and row in (None, e.row))
 
-    def writes(self, row: str | None = None) -> Iterator[Write]:
+    def writes(self, row: UpdateRow | None = None) -> Iterator[Write]:
         return (e for e in self.events if isinstance(e, Write) and row in (None, e.row))

@@ -3,11 +3,13 @@
 import torch
 from torch import Tensor
 
+from ..contract import UpdateRow
 from .inventory import Inventory
 from .ledger import copy_of, same_bits
 from .records import Pass
 
-BEFORE = "before the audit"  # stands for the passes that nobody watched
+BEFORE = UpdateRow("before the audit")
+"""Row of the passes that ran before the audit."""
 
 
 class Residue:

@@ -2,7 +2,7 @@
 
 from itertools import permutations
 
-from ..contract import REST, Contract
+from ..contract import REST, Contract, UpdateRow
 from .records import Call, Pass, Record, Step
 
 
@@ -11,12 +11,12 @@ def assign_rows(record: Record, contract: Contract) -> None:
     if not contract.updates[record.update].split:
         for event in (*record.events, *record.calls):
             if isinstance(event, Call):
-                event.rows = [record.update]
+                event.rows = [record.row]
             else:
-                event.row = record.update
+                event.row = record.row
         return
     for event in record.events:
-        event.row = f"{record.update}/{REST}"
+        event.row = record.part(REST)
     passes: list[Pass] = []
     steps: list[Step] = []
     for event in record.events:
@@ -26,7 +26,7 @@ def assign_rows(record: Record, contract: Contract) -> None:
                 passes, steps = [], []
             passes.append(event)
         elif isinstance(event, Step):
-            event.row = f"{record.update}/{event.optimizer}"
+            event.row = record.part(event.optimizer)
             steps.append(event)
     if steps:
         _match(passes, steps)
@@ -35,7 +35,7 @@ def assign_rows(record: Record, contract: Contract) -> None:
     _assign_calls(record)
 
 
-def _row_of_raised(seen: Pass, record: Record, contract: Contract) -> str:
+def _row_of_raised(seen: Pass, record: Record, contract: Contract) -> UpdateRow:
     """No step came after it: the part that trains what it reached, and made the fewest steps."""
     entries = record.inventory.entries
     reached = {owner for key in seen.reached for owner in entries[key].owners}
@@ -45,8 +45,7 @@ def _row_of_raised(seen: Pass, record: Record, contract: Contract) -> str:
         for part, permission in contract.updates[record.update].split.items()
         if reached.intersection(permission.trains)
     ]
-    part = min(parts, key=made.count, default=REST)
-    return f"{record.update}/{part}"
+    return record.part(min(parts, key=made.count, default=REST))
 
 
 def _assign_calls(record: Record) -> None:
@@ -58,16 +57,10 @@ def _assign_calls(record: Record) -> None:
     for call in record.calls:
         if not call.rows:
             later = (e.row for e in record.events[call.before :] if isinstance(e, Step))
-            call.rows.append(next(later, f"{record.update}/{REST}"))
+            call.rows.append(next(later, record.part(REST)))
     for write in record.writes():
         if write.call is not None:
             write.row = write.call.rows[0]
-
-
-def parts_of(row: str) -> list[str]:
-    """`update/one+other` → `update/one`, `update/other`."""
-    update, _, parts = row.rpartition("/")
-    return [f"{update}/{part}" for part in parts.split("+")] if update else [row]
 
 
 def _match(passes: list[Pass], steps: list[Step]) -> None:
@@ -84,7 +77,6 @@ def _match(passes: list[Pass], steps: list[Step]) -> None:
                 for each, step in zip(order, steps, strict=True):
                     each.row = step.row
                 return
-    update, _, first = steps[0].row.rpartition("/")
-    names = list(dict.fromkeys([first, *(step.optimizer for step in steps)]))
+    names = tuple(dict.fromkeys(step.optimizer for step in steps))
     for each in passes:
-        each.row = f"{update}/{'+'.join(names)}"
+        each.row = UpdateRow(each.row.update, names)

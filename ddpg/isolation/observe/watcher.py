@@ -146,7 +146,7 @@ class Watcher:
         self.optimizers |= optimizers_of(self.contract)
         record.optimizers_after = self._held()
         record.stored = examine(self.contract.keeps)
-        record.events += [Write(change) for change in looking.replaced(record)]
+        record.events += [Write(record.row, change) for change in looking.replaced(record)]
         assign_rows(record, self.contract)
         self.terms.clear()
         self.record, self._step = None, None
@@ -170,7 +170,7 @@ class Watcher:
         if self._step is not None:
             self._step.changes += changes
         else:
-            self.record.events += [Write(change, call) for change in changes]
+            self.record.events += [Write(self.record.row, change, call) for change in changes]
 
     def _wrapped(self, engine: Engine) -> Engine:
         self._engine = engine
@@ -180,7 +180,7 @@ class Watcher:
         if self.record is None or self._inside_pass:
             return self._engine(outputs, *arguments, **keywords)
         self._note(self.ledger.look())
-        seen = Pass(self.record.update)
+        seen = Pass(self.record.row)
         self.record.events.append(seen)
         self._inside_pass = True
         try:
@@ -199,7 +199,7 @@ class Watcher:
         self._note(self.ledger.look())
         name = self._name_of(optimizer)
         self.record.optimizers[name] = [id(tensor) for tensor in held_by(optimizer)]
-        step = Step(self.record.update, name)
+        step = Step(self.record.row, name)
         for group in optimizer.param_groups:
             for tensor in group["params"]:
                 entry = self.inventory.entries.get(id(tensor))

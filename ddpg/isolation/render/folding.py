@@ -8,7 +8,7 @@ import pygraphviz
 from torch import Tensor
 from torch.autograd.graph import Node
 
-from ..contract import Contract
+from ..contract import Contract, UpdateRow
 from ..observe.autograd import leaf_of, recorded_at
 from ..observe.records import Call, Pass, Record
 from ..observe.watcher import Watcher
@@ -35,7 +35,7 @@ class FoldedGraph:
         ways: module → the edges of one path from it to the loss.
     """
 
-    row: str = ""
+    row: UpdateRow
     trained: set[str] = field(default_factory=set)
     operations: dict[str, list[str]] = field(default_factory=dict)
     modules: set[str] = field(default_factory=set)
@@ -72,7 +72,7 @@ def folded_graphs(contract: Contract, run: Callable[[Watcher], None]) -> list[Fo
     watcher = Watcher(contract, dry_run=True, explainer=folder)
     with watcher:
         run(watcher)
-    different: dict[tuple[str, frozenset[tuple[str, str]]], FoldedGraph] = {}
+    different: dict[tuple[UpdateRow, frozenset[tuple[str, str]]], FoldedGraph] = {}
     for seen, graph in folder.folded:
         permission = contract.permission(seen.row)
         graph.row = seen.row
@@ -87,7 +87,7 @@ def _fold(
     nodes: Mapping[Node, Node | None],
     leaves: Mapping[Node, int],
 ) -> FoldedGraph:
-    folded = FoldedGraph()
+    folded = FoldedGraph(record.row)
     groups: dict[str, str] = {str(id(loss)): LOSS for loss in losses}
     outside: dict[str, str] = {}
     of_node: dict[Node, str] = {}

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ..results import Results
+from ..results import Cell, Finding, Results
 
 
 def to_json(results: Results) -> str:
@@ -16,13 +16,19 @@ def to_json(results: Results) -> str:
     return json.dumps(
         {
             "kept": results.kept,
-            "cells": [_plain(dataclasses.asdict(cell)) for cell in results.cells],
-            "findings": [_plain(dataclasses.asdict(finding)) for finding in results.findings],
+            "cells": [_flat(cell) for cell in results.cells],
+            "findings": [_flat(finding) for finding in results.findings],
             "notes": results.notes,
         },
         indent=2,
         allow_nan=False,
     )
+
+
+def _flat(entry: Cell | Finding) -> dict[str, Any]:
+    fields = dataclasses.asdict(entry)
+    del fields["row"]
+    return {"update": entry.update, **_plain(fields)}
 
 
 def _plain(value: Any) -> Any:

@@ -36,7 +36,7 @@ def to_svg(results: Results, graphs: Sequence[FoldedGraph], matrix: bool = True)
 
 def _draw(drawn: pygraphviz.AGraph, folded: FoldedGraph, results: Results, index: int) -> None:
     row = folded.row
-    leaked = {f.module for f in results.findings if f.update == row and f.verdict == "leaked"}
+    leaked = {f.module for f in results.findings if f.row == row and f.verdict == "leaked"}
     red = {edge for module in leaked for edge in folded.ways.get(module, ())}
     names: dict[str, str] = {}
 
@@ -60,7 +60,7 @@ def _draw(drawn: pygraphviz.AGraph, folded: FoldedGraph, results: Results, index
         style = {"color": _RED, "penwidth": "2.5"} if (one, two) in red else {}
         drawn.add_edge(names[one], names[two], **style)
     drawn.add_subgraph(
-        list(names.values()), name=f"cluster_{index}", label=_plain(row), color="#dadce0"
+        list(names.values()), name=f"cluster_{index}", label=_plain(str(row)), color="#dadce0"
     )
 
 
