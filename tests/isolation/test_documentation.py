@@ -64,8 +64,9 @@ def test_the_example_runs(block: str, names: dict[str, Any], tmp_path: Path) -> 
 
 
 def test_every_field_and_kind_is_explained() -> None:
-    explained = [field.name for each in (Contract, Cell, Finding) for field in fields(each)]
-    for name in [*explained, *get_args(Kind)]:
+    names = {field.name for each in (Contract, Cell, Finding) for field in fields(each)}
+    # `update` is the row as users read it.
+    for name in [*(names - {"row"}), "update", *get_args(Kind)]:
         assert f"`{name}`" in PAGE, name
 
 
