@@ -1,4 +1,4 @@
-"""Every test beside another library is slow: importing and building one takes seconds."""
+"""Mark every test of this folder as slow: importing and building a library takes seconds."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Small Stable-Baselines3 models, and leaks to plant in them from outside."""
+"""Small Stable-Baselines3 models, and context managers that plant leaks in them."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -15,7 +15,7 @@ from stable_baselines3.td3 import td3
 from torch import Tensor, nn
 from torch.optim import Adam
 
-Model = Any  # one of these three; they share no type that has all that is planted here
+Model = Any  # DDPG, TD3 or SAC; no common type has all attributes that the leaks need
 ALGORITHMS = [DDPG, TD3, SAC]
 
 
@@ -35,8 +35,8 @@ SHARED = {"features_extractor_class": Extractor, "share_features_extractor": Tru
 NORMED = {"features_extractor_class": Extractor, "features_extractor_kwargs": {"norm": True}}
 
 
-def trained(algorithm: Any = DDPG, policy: Any = None, **options: Any) -> Model:
-    """A small model after six updates on Pendulum."""
+def build_model(algorithm: Any = DDPG, policy: Any = None, **options: Any) -> Model:
+    """Build a small model and train it for six updates on Pendulum."""
     model = algorithm(
         "MlpPolicy",
         "Pendulum-v1",
@@ -58,8 +58,8 @@ def optimizer_over_everything(model: Model) -> Iterator[None]:
     model.actor.optimizer = before
 
 
-class WithoutNoGrad:
-    """What the library's module sees as `torch`, where `no_grad` does nothing."""
+class TorchWithoutNoGrad:
+    """Replacement for `torch` whose `no_grad` does nothing."""
 
     no_grad = nullcontext
 
@@ -70,14 +70,14 @@ class WithoutNoGrad:
 @contextmanager
 def target_without_no_grad() -> Iterator[None]:
     with (
-        mock.patch.object(td3, "th", WithoutNoGrad()),
-        mock.patch.object(sac, "th", WithoutNoGrad()),
+        mock.patch.object(td3, "th", TorchWithoutNoGrad()),
+        mock.patch.object(sac, "th", TorchWithoutNoGrad()),
     ):
         yield
 
 
 @contextmanager
-def target_that_is_the_critic(model: Model) -> Iterator[None]:
+def critic_as_target(model: Model) -> Iterator[None]:
     before = model.critic_target
     model.critic_target = model.policy.critic_target = model.critic
     yield
@@ -85,10 +85,10 @@ def target_that_is_the_critic(model: Model) -> Iterator[None]:
 
 
 @contextmanager
-def freezing(model: Model, parameters: Any) -> Iterator[None]:
-    """The actor's pass through the critic, frozen for its time: Spinning Up's idiom.
+def frozen_critic(model: Model, parameters: Any) -> Iterator[None]:
+    """Freeze the critic while the actor's loss goes through it, as Spinning Up does.
 
-    The critic's optimizer is built over the same `parameters` first. An iterator is exhausted then.
+    The critic's optimizer is built over the same `parameters` first, which exhausts an iterator.
     """
     before, forward = model.critic.optimizer, model.critic.q1_forward
     model.critic.optimizer = Adam(parameters, lr=1e-3)
@@ -107,11 +107,11 @@ def freezing(model: Model, parameters: Any) -> Iterator[None]:
 
 
 @contextmanager
-def critic_replaced(model: Model, with_optimizer: bool) -> Iterator[None]:
-    """A new critic is put in, and the optimizer of the old one kept, or a new one built."""
+def replaced_critic(model: Model, new_optimizer: bool) -> Iterator[None]:
+    """Replace the critic, with its optimizer or without."""
     before = model.critic
-    critic = deepcopy(before)  # takes a copy of the optimizer along
-    if not with_optimizer:
+    critic = deepcopy(before)  # also copies the optimizer
+    if not new_optimizer:
         critic.optimizer = before.optimizer
     model.critic = model.policy.critic = critic
     yield
@@ -119,17 +119,22 @@ def critic_replaced(model: Model, with_optimizer: bool) -> Iterator[None]:
 
 
 @contextmanager
-def polyak(update: Callable[[Any, Any, float], None]) -> Iterator[None]:
+def replaced_polyak(update: Callable[[Any, Any, float], None]) -> Iterator[None]:
     with mock.patch.object(td3, "polyak_update", update):
         yield
 
 
 @contextmanager
-def critic_trains_the_shared_extractor(model: Model, optimizer: bool) -> Iterator[None]:
-    """Without the `set_grad_enabled(False)` around it; and with an optimizer that holds it."""
+def critic_that_trains_the_extractor(model: Model, in_optimizer: bool) -> Iterator[None]:
+    """Remove `set_grad_enabled(False)` around the shared extractor.
+
+    Args:
+        model: A model with a shared extractor.
+        in_optimizer: Build the critic's optimizer over the extractor too.
+    """
     before = model.critic.optimizer
     model.critic.share_features_extractor = False
-    if optimizer:
+    if in_optimizer:
         model.critic.optimizer = Adam(model.critic.parameters(), lr=1e-3)
     yield
     model.critic.share_features_extractor = True

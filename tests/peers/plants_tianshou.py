@@ -1,4 +1,4 @@
-"""Small Tianshou algorithms, and leaks to plant in them from outside."""
+"""Small Tianshou algorithms, and context managers that plant leaks in them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,37 +24,55 @@ from tianshou.utils.net.continuous import (
 from torch import Tensor, nn
 from torch.optim import Adam
 
-Algorithm = Any  # one of these three; they share no type that has all that is planted here
+Algorithm = Any  # DDPG, TD3 or SAC; no common type has all attributes that the leaks need
 ALGORITHMS = [DDPG, TD3, SAC]
 SPACE = gymnasium.spaces.Box(-1.0, 1.0, (2,))
 
 
-def net(norm: bool = False, **options: Any) -> Net:
+def build_net(norm: bool = False, **options: Any) -> Net:
     layer = nn.BatchNorm1d if norm else None
     return Net(state_shape=3, hidden_sizes=(16, 16), norm_layer=layer, **options)
 
 
-def new_critic(norm: bool = False) -> ContinuousCritic:
-    return ContinuousCritic(preprocess_net=net(norm, action_shape=2, concat=True))
+def build_critic(norm: bool = False) -> ContinuousCritic:
+    return ContinuousCritic(preprocess_net=build_net(norm, action_shape=2, concat=True))
 
 
-def made(algorithm: Any = DDPG, norm: bool = False) -> Algorithm:
+def build_algorithm(algorithm: Any = DDPG, norm: bool = False) -> Algorithm:
     torch.manual_seed(0)
     optimizer = AdamOptimizerFactory(lr=1e-3)
     common: dict[str, Any] = {"policy_optim": optimizer, "critic_optim": optimizer}
     if algorithm is SAC:
         stochastic = ContinuousActorProbabilistic(
-            preprocess_net=net(norm), action_shape=2, unbounded=True, conditioned_sigma=True
+            preprocess_net=build_net(norm), action_shape=2, unbounded=True, conditioned_sigma=True
         )
         return SAC(
             policy=SACPolicy(actor=stochastic, action_space=SPACE),
-            critic=new_critic(norm),
+            critic=build_critic(norm),
             alpha=AutoAlpha(target_entropy=-2.0, log_alpha=0.0, optim=optimizer),
             **common,
         )
-    actor = ContinuousActorDeterministic(preprocess_net=net(norm), action_shape=2)
+    actor = ContinuousActorDeterministic(preprocess_net=build_net(norm), action_shape=2)
     policy = ContinuousDeterministicPolicy(actor=actor, action_space=SPACE)
-    return algorithm(policy=policy, critic=new_critic(norm), **common)
+    return algorithm(policy=policy, critic=build_critic(norm), **common)
+
+
+def random_buffer() -> ReplayBuffer:
+    """Return a buffer of 80 random transitions."""
+    random = np.random.default_rng(0)
+    buffer = ReplayBuffer(size=100)
+    for _ in range(80):
+        transition: Any = Batch(
+            obs=random.normal(size=3),
+            act=random.uniform(-1, 1, size=2),
+            rew=random.normal(),
+            terminated=False,
+            truncated=False,
+            obs_next=random.normal(size=3),
+            info={},
+        )
+        buffer.add(transition)
+    return buffer
 
 
 @contextmanager
@@ -68,13 +86,13 @@ def optimizer_over_everything(algorithm: Algorithm) -> Iterator[None]:
 
 @contextmanager
 def targets_in_torch(algorithm: Algorithm, grad: bool) -> Iterator[None]:
-    """The bootstrap target without the round trip over NumPy, and with or without a graph."""
+    """Compute the bootstrap target in torch instead of NumPy, with or without its graph."""
 
     def preprocess(batch: Any, buffer: ReplayBuffer, indices: np.ndarray) -> Any:
-        following = Batch(obs=buffer[indices].obs_next, info=[None] * len(indices))
+        next_batch = Batch(obs=buffer[indices].obs_next, info=[None] * len(indices))
         with torch.set_grad_enabled(grad):
-            action = algorithm._target_q_compute_action(following)
-            value = algorithm._target_q_compute_value(following, action).flatten()
+            action = algorithm._target_q_compute_action(next_batch)
+            value = algorithm._target_q_compute_value(next_batch, action).flatten()
         batch.returns = torch.as_tensor(batch.rew, dtype=torch.float32) + 0.99 * value
         return batch
 
@@ -83,7 +101,7 @@ def targets_in_torch(algorithm: Algorithm, grad: bool) -> Iterator[None]:
 
 
 @contextmanager
-def target_that_is_the_critic(algorithm: Algorithm) -> Iterator[None]:
+def critic_as_target(algorithm: Algorithm) -> Iterator[None]:
     before = algorithm.critic_old
     algorithm.critic_old = EvalModeModuleWrapper(algorithm.critic)
     yield
@@ -91,13 +109,13 @@ def target_that_is_the_critic(algorithm: Algorithm) -> Iterator[None]:
 
 
 @contextmanager
-def critic_replaced(algorithm: Algorithm, with_the_rest: bool) -> Iterator[None]:
-    """A new critic is put in; its optimizer and the pair that is synced are made anew, or not."""
+def replaced_critic(algorithm: Algorithm, consistent: bool) -> Iterator[None]:
+    """Replace the critic; if `consistent`, also its optimizer and the source of its target."""
     critic, optimizer = algorithm.critic, algorithm.critic_optim._optim
     pair = algorithm._lagged_networks._lagged_network_pairs[0]
     assert pair.source is critic
-    algorithm.critic = new_critic()
-    if with_the_rest:
+    algorithm.critic = build_critic()
+    if consistent:
         pair.source = algorithm.critic
         algorithm.critic_optim._optim = Adam(algorithm.critic.parameters(), lr=1e-3)
     yield
@@ -106,7 +124,7 @@ def critic_replaced(algorithm: Algorithm, with_the_rest: bool) -> Iterator[None]
 
 
 @contextmanager
-def pairs_swapped(algorithm: Algorithm) -> Iterator[None]:
+def swapped_targets(algorithm: Algorithm) -> Iterator[None]:
     pairs = algorithm._lagged_networks._lagged_network_pairs
     for pair in pairs:
         pair.target, pair.source = pair.source, pair.target
@@ -116,8 +134,8 @@ def pairs_swapped(algorithm: Algorithm) -> Iterator[None]:
 
 
 @contextmanager
-def target_copied(algorithm: Algorithm) -> Iterator[None]:
-    """As after unpickling a part: the target in use is not the one that is synced."""
+def copied_target(algorithm: Algorithm) -> Iterator[None]:
+    """Use a copy of the target that is synced, as after unpickling a part of the algorithm."""
     before = algorithm.critic_old
     algorithm.critic_old = deepcopy(before)
     yield
@@ -125,10 +143,10 @@ def target_copied(algorithm: Algorithm) -> Iterator[None]:
 
 
 @contextmanager
-def freezing(algorithm: Algorithm, parameters: Any) -> Iterator[None]:
-    """The actor's pass through the critic, frozen for its time: Spinning Up's idiom.
+def frozen_critic(algorithm: Algorithm, parameters: Any) -> Iterator[None]:
+    """Freeze the critic while the actor's loss goes through it, as Spinning Up does.
 
-    The critic's optimizer is built over the same `parameters` first. An iterator is exhausted then.
+    The critic's optimizer is built over the same `parameters` first, which exhausts an iterator.
     """
     before, forward = algorithm.critic_optim._optim, algorithm.critic.forward
     algorithm.critic_optim._optim = Adam(parameters, lr=1e-3)
@@ -149,8 +167,8 @@ def freezing(algorithm: Algorithm, parameters: Any) -> Iterator[None]:
 
 
 @contextmanager
-def temperature_attached() -> Iterator[None]:
-    """Without the `.detach()` in `AutoAlpha.value`."""
+def attached_temperature() -> Iterator[None]:
+    """Remove the `.detach()` in `AutoAlpha.value`."""
     attached = property(lambda alpha: alpha._log_alpha.exp())
     with mock.patch.object(AutoAlpha, "value", attached):
         yield

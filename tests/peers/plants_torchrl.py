@@ -1,4 +1,4 @@
-"""Small TorchRL loops, and leaks to plant in them from outside."""
+"""Small TorchRL loops, and context managers that plant leaks in them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,9 +28,9 @@ from ddpg.isolation.contracts.torchrl import (
     modules,
 )
 
-Loss = Any  # one of these three; they share no type that has all that is planted here
+Loss = Any  # DDPGLoss, TD3Loss or SACLoss; no common type has all attributes that the leaks need
 LOSSES = [DDPGLoss, TD3Loss, SACLoss]
-DETACHED = {  # where each one keeps the critic's parameters without gradients, for its actor loss
+DETACHED = {  # attribute with the detached critic parameters of the actor loss
     DDPGLoss: "_cached_detached_value_params",
     TD3Loss: "_cached_detach_qvalue_network_params",
     SACLoss: "_cached_detached_qvalue_params",
@@ -48,7 +48,7 @@ class Value(nn.Module):
 
 @dataclass
 class Loop:
-    """A loss module with what a training loop holds around it."""
+    """Loss module with the optimizers and the target updater of its training loop."""
 
     loss: Loss
     optimizers: dict[str, Optimizer]
@@ -62,7 +62,7 @@ class Loop:
         return critic
 
 
-def made(kind: Any = DDPGLoss) -> Loop:
+def build_loop(kind: Any = DDPGLoss) -> Loop:
     torch.manual_seed(0)
     value = ValueOperator(Value(), in_keys=["observation", "action"])
     body = nn.Sequential(nn.Linear(3, 16), nn.Tanh(), nn.Linear(16, 4 if kind is SACLoss else 2))
@@ -78,7 +78,7 @@ def made(kind: Any = DDPGLoss) -> Loop:
     else:
         actor = TensorDictModule(body.append(nn.Tanh()), ["observation"], ["action"])
         if kind is TD3Loss:
-            bounds: Any = (-1.0, 1.0)  # annotated as one number there
+            bounds: Any = (-1.0, 1.0)  # TD3Loss annotates it as one number
             loss = TD3Loss(actor, value, bounds=bounds)
         else:
             loss = DDPGLoss(actor, value, delay_actor=True)
@@ -92,8 +92,22 @@ def made(kind: Any = DDPGLoss) -> Loop:
     return Loop(loss, optimizers, updater, value)
 
 
-def everything_summed(loop: Loop, batch: TensorDict) -> None:
-    """The recipe that adds up whatever the loss module returns."""
+def random_batch() -> TensorDict:
+    """Return eight random transitions."""
+    torch.manual_seed(1)
+    never = torch.zeros(8, 1, dtype=torch.bool)
+    next_state = {
+        "observation": torch.randn(8, 3),
+        "reward": torch.randn(8, 1),
+        "done": never,
+        "terminated": never,
+    }
+    current = {"observation": torch.randn(8, 3), "action": torch.rand(8, 2) * 2 - 1}
+    return TensorDict({**current, "next": next_state}, batch_size=[8])
+
+
+def update_on_all_outputs(loop: Loop, batch: TensorDict) -> None:
+    """Run one backward pass for the sum of all outputs of the loss module, then all steps."""
     outputs = loop.loss(batch.clone())
     for optimizer in loop.optimizers.values():
         optimizer.zero_grad()
@@ -105,10 +119,11 @@ def everything_summed(loop: Loop, batch: TensorDict) -> None:
         optimizer.step()
 
 
-def with_shared_trunk(separate: bool) -> tuple[Loop, Contract]:
-    """DDPGLoss over an actor and a critic that share their first layer, and its contract.
+def build_shared_trunk(separate: bool) -> tuple[Loop, Contract]:
+    """Build a DDPGLoss whose actor and critic share their first layer, and its contract.
 
-    `separate_losses=True` asks that the actor's loss alone trains it.
+    Args:
+        separate: Only the actor's loss trains the shared layer (`separate_losses=True`).
     """
     torch.manual_seed(0)
     trunk = TensorDictModule(nn.Linear(3, 8), ["observation"], ["hidden"])
@@ -129,7 +144,7 @@ def with_shared_trunk(separate: bool) -> tuple[Loop, Contract]:
         if name.startswith("module.0.")
     }
     critic_update = trains("critic") if separate else trains("critic", "trunk")
-    terms = replace(
+    with_trunk = replace(
         ready,
         modules={**ready.modules, "trunk": shared},
         shared={"trunk": ("actor", "critic")},
@@ -139,7 +154,7 @@ def with_shared_trunk(separate: bool) -> tuple[Loop, Contract]:
             "actor_update": trains("actor", "trunk"),
         },
     )
-    return Loop(loss, optimizers, updater, value), terms
+    return Loop(loss, optimizers, updater, value), with_trunk
 
 
 @contextmanager
@@ -151,21 +166,21 @@ def optimizer_over_everything(loop: Loop) -> Iterator[None]:
 
 
 @contextmanager
-def critic_attached(loop: Loop) -> Iterator[None]:
-    """The actor's loss reads the critic's own parameters, instead of detached copies."""
-    live = mock.PropertyMock(return_value=loop.critic)
-    with mock.patch.object(type(loop.loss), DETACHED[type(loop.loss)], live):
+def attached_critic(loop: Loop) -> Iterator[None]:
+    """Run the actor's loss on the critic's parameters instead of detached copies."""
+    attached = mock.PropertyMock(return_value=loop.critic)
+    with mock.patch.object(type(loop.loss), DETACHED[type(loop.loss)], attached):
         yield
 
 
 @contextmanager
-def target_that_is_the_critic(loop: Loop) -> Iterator[None]:
-    held = loop.loss._modules
-    name = next(key for key in held if key.startswith("target_") and "value" in key)
-    before = held[name]
-    held[name] = loop.critic
+def critic_as_target(loop: Loop) -> Iterator[None]:
+    children = loop.loss._modules
+    name = next(key for key in children if key.startswith("target_") and "value" in key)
+    before = children[name]
+    children[name] = loop.critic
     yield
-    held[name] = before
+    children[name] = before
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The ready contracts import their libraries only when one is used."""
+"""Ready contracts import their libraries only on use."""
 
 import subprocess
 import sys
@@ -11,5 +11,5 @@ def test_the_contracts_import_no_library() -> None:
         "import sys; from ddpg.isolation.contracts import stable_baselines3, tianshou, torchrl; "
         f"print(sorted(set({LIBRARIES!r}) & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"

@@ -1,12 +1,13 @@
-"""The audit on TorchRL: what its loss modules truly do, and leaks planted in them from outside.
+"""The audit on TorchRL: facts about its loss modules, and leaks planted in them.
 
-Each leak is planted in a loop that comes out clean without it.
+Each leak is planted in a loop that keeps its contract without the leak.
 """
 
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -26,52 +27,43 @@ from ddpg.isolation.contracts.torchrl import (
     summed_update,
     updates,
 )
-from tests.peers.findings import faults, the
+from tests.peers.findings import finding_in, findings_in
 from tests.peers.plants_torchrl import (
     LOSSES,
     Loop,
-    critic_attached,
-    everything_summed,
-    made,
+    attached_critic,
+    build_loop,
+    build_shared_trunk,
+    critic_as_target,
     optimizer_over,
     optimizer_over_everything,
-    target_that_is_the_critic,
-    with_shared_trunk,
+    random_batch,
+    update_on_all_outputs,
 )
 
 
 @pytest.fixture
 def batch() -> TensorDict:
-    """Eight transitions of noise."""
-    torch.manual_seed(1)
-    never = torch.zeros(8, 1, dtype=torch.bool)
-    following = {
-        "observation": torch.randn(8, 3),
-        "reward": torch.randn(8, 1),
-        "done": never,
-        "terminated": never,
-    }
-    now = {"observation": torch.randn(8, 3), "action": torch.rand(8, 2) * 2 - 1}
-    return TensorDict({**now, "next": following}, batch_size=[8])
+    return random_batch()
 
 
-def audited(
+def audit_loop(
     loop: Loop,
     batch: TensorDict,
-    terms: Contract | None = None,
-    instead: Mapping[str, Callable[[], object]] | None = None,
+    changed: Contract | None = None,
+    replaced: Mapping[str, Callable[[], object]] | None = None,
 ) -> Report:
-    usual = updates(loop.loss, loop.optimizers, loop.updater, batch)
-    return audit(terms or contract(loop.loss, loop.optimizers), {**usual, **(instead or {})})
+    all_updates = updates(loop.loss, loop.optimizers, loop.updater, batch) | dict(replaced or {})
+    return audit(changed or contract(loop.loss, loop.optimizers), all_updates)
 
 
-# What is true of the library.
+# Facts about the library.
 
 
 @pytest.mark.parametrize("kind", LOSSES)
 def test_the_library_keeps_its_contract(kind: Any, batch: TensorDict) -> None:
-    loop = made(kind)
-    report = audited(loop, batch)
+    loop = build_loop(kind)
+    report = audit_loop(loop, batch)
     report.assert_kept()
     for name in losses(loop.loss).values():
         cell = report[f"{name}_update", name]
@@ -81,40 +73,40 @@ def test_the_library_keeps_its_contract(kind: Any, batch: TensorDict) -> None:
 
 @pytest.mark.parametrize("kind", LOSSES)
 def test_the_actor_s_loss_leaves_no_gradient_in_the_critic(kind: Any, batch: TensorDict) -> None:
-    """Unlike Stable-Baselines3 and Tianshou: nothing is left to membership here."""
-    cell = audited(made(kind), batch)["actor_update", "critic"]
+    """Unlike in Stable-Baselines3 and Tianshou, where only the optimizers protect the critic."""
+    cell = audit_loop(build_loop(kind), batch)["actor_update", "critic"]
     assert (cell.grade, cell.reached, cell.written) == (Grade.NOTHING, False, "none")
 
 
 @pytest.mark.parametrize("kind", LOSSES)
 def test_one_backward_pass_for_the_sum_of_the_losses(kind: Any, batch: TensorDict) -> None:
-    loop = made(kind)
-    terms = summed_contract(loop.loss, loop.optimizers)
-    audit(terms, lambda: summed_update(loop.loss, loop.optimizers, batch)).assert_kept()
+    loop = build_loop(kind)
+    summed = summed_contract(loop.loss, loop.optimizers)
+    audit(summed, lambda: summed_update(loop.loss, loop.optimizers, batch)).assert_kept()
 
 
 @pytest.mark.parametrize("kind", [TD3Loss, SACLoss])
-def test_the_sum_of_every_output_is_harmless_where_the_others_are_detached(
+def test_the_sum_of_all_outputs_is_harmless_if_the_others_are_detached(
     kind: Any, batch: TensorDict
 ) -> None:
-    loop = made(kind)
-    terms = summed_contract(loop.loss, loop.optimizers)
-    audit(terms, lambda: everything_summed(loop, batch)).assert_kept()
+    loop = build_loop(kind)
+    summed = summed_contract(loop.loss, loop.optimizers)
+    audit(summed, lambda: update_on_all_outputs(loop, batch)).assert_kept()
 
 
 def test_pred_value_of_ddpg_loss_adds_to_the_critic_s_gradient(batch: TensorDict) -> None:
-    """DDPGLoss builds `pred_value` outside of its no_grad block, and returns it with its graph."""
-    loop = made()
-    terms = summed_contract(loop.loss, loop.optimizers)
-    report = audit(terms, lambda: everything_summed(loop, batch))
-    assert faults(report) == {("update", "critic", "leaked", "moved")}
-    finding = the(report, "update", "critic", "moved")
+    """DDPGLoss computes `pred_value` outside its no_grad block and returns it with its graph."""
+    loop = build_loop()
+    summed = summed_contract(loop.loss, loop.optimizers)
+    report = audit(summed, lambda: update_on_all_outputs(loop, batch))
+    assert findings_in(report) == {("update", "critic", "leaked", "moved")}
+    finding = finding_in(report, "update", "critic", "moved")
     assert (finding.loss, finding.grade) == ("pred_value", Grade.MOVED)
     assert "'pred_value'" in finding.message
     assert finding.path is not None
     assert "pred_value" in finding.path.stop
 
-    # By hand: it is the gradient of the sum of Q, on top of the loss's.
+    # The difference is the gradient of the sum of Q.
     outputs = loop.loss(batch.clone())
     assert outputs["pred_value"].requires_grad
     parameters = list(loop.critic.parameters())
@@ -124,39 +116,39 @@ def test_pred_value_of_ddpg_loss_adds_to_the_critic_s_gradient(batch: TensorDict
 
     both = gradient(outputs["loss_value"] + outputs["pred_value"].sum())
     parts = zip(gradient(outputs["loss_value"]), gradient(outputs["pred_value"].sum()), strict=True)
-    for whole, (right, extra) in zip(both, parts, strict=True):
+    for total, (own, extra) in zip(both, parts, strict=True):
         assert extra.abs().sum() > 0
-        torch.testing.assert_close(whole, right + extra)
+        torch.testing.assert_close(total, own + extra)
 
 
 def test_a_trunk_that_both_losses_train(batch: TensorDict) -> None:
-    loop, terms = with_shared_trunk(separate=False)
-    audited(loop, batch, terms).assert_kept()
+    loop, with_trunk = build_shared_trunk(separate=False)
+    audit_loop(loop, batch, with_trunk).assert_kept()
 
 
-def test_separate_losses_leave_the_target_of_a_shared_trunk_behind(batch: TensorDict) -> None:
-    """`SoftUpdate` leaves out what needs no gradient, which the critic's share of the trunk is."""
-    loop, terms = with_shared_trunk(separate=True)
-    report = audited(loop, batch, terms)
-    assert faults(report) == {("sync", "critic_target", "starved", "moved")}
-    behind = ("module.0.module.weight", "module.0.module.bias")
-    assert the(report, "sync", "critic_target", "moved").tensors == behind
+def test_separate_losses_never_sync_the_target_of_a_shared_trunk(batch: TensorDict) -> None:
+    """`SoftUpdate` skips parameters that need no gradient, as the critic's part of the trunk."""
+    loop, with_trunk = build_shared_trunk(separate=True)
+    report = audit_loop(loop, batch, with_trunk)
+    assert findings_in(report) == {("sync", "critic_target", "starved", "moved")}
+    trunk = ("module.0.module.weight", "module.0.module.bias")
+    assert finding_in(report, "sync", "critic_target", "moved").tensors == trunk
 
-    # By hand: after twenty updates it is where it began.
+    # After twenty updates the target's trunk still has its initial values.
     target = dict(loop.loss.target_value_network_params.named_buffers())
     before = {name: value.clone() for name, value in target.items()}
     for _ in range(20):
         for update in updates(loop.loss, loop.optimizers, loop.updater, batch).values():
             update()
     unmoved = {name for name, value in target.items() if torch.equal(value, before[name])}
-    assert unmoved == set(behind)
+    assert unmoved == set(trunk)
 
 
 @pytest.mark.parametrize("kind", LOSSES)
 def test_the_audit_leaves_no_trace(kind: Any, batch: TensorDict) -> None:
-    """An audited loop goes on training exactly as one that never was."""
-    loops = [made(kind), made(kind)]
-    audited(loops[0], batch)
+    """An audited loop continues training exactly like one that was not audited."""
+    loops = [build_loop(kind), build_loop(kind)]
+    audit_loop(loops[0], batch)
     for loop in loops:
         torch.manual_seed(2)
         for update in updates(loop.loss, loop.optimizers, loop.updater, batch).values():
@@ -172,80 +164,85 @@ def test_the_audit_leaves_no_trace(kind: Any, batch: TensorDict) -> None:
 
 @pytest.mark.parametrize("kind", LOSSES)
 def test_an_optimizer_rebuilt_over_everything(kind: Any, batch: TensorDict) -> None:
-    """Harmless as long as the critic is detached, since nothing is ever in its `.grad`: membership.
+    """While the critic is detached its `.grad` is None, so the finding is membership alone.
 
-    With the critic attached, it moves.
+    With an attached critic, the critic moves.
     """
-    loop = made(kind)
-    audited(loop, batch).assert_kept()
+    loop = build_loop(kind)
+    audit_loop(loop, batch).assert_kept()
     with optimizer_over_everything(loop):
-        report = audited(loop, batch)
+        report = audit_loop(loop, batch)
         others = {"critic", "alpha"} & set(modules(loop.loss))
         membership = {("actor_update", name, "leaked", "membership") for name in others}
-        assert faults(report) == membership
+        assert findings_in(report) == membership
         assert report["actor_update", "critic"].movement == 0
-        with critic_attached(loop):
-            report = audited(loop, batch)
-    assert faults(report) == membership | {("actor_update", "critic", "leaked", "moved")}
-    assert the(report, "actor_update", "critic", "moved").grade == Grade.MOVED
+        with attached_critic(loop):
+            report = audit_loop(loop, batch)
+    assert findings_in(report) == membership | {("actor_update", "critic", "leaked", "moved")}
+    assert finding_in(report, "actor_update", "critic", "moved").grade == Grade.MOVED
 
 
 @pytest.mark.parametrize("kind", LOSSES)
 def test_an_actor_loss_over_the_critic_s_own_parameters(kind: Any, batch: TensorDict) -> None:
-    loop = made(kind)
-    with critic_attached(loop):
-        report = audited(loop, batch)
-    assert faults(report) == {("actor_update", "critic", "leaked", "written")}
-    path = the(report, "actor_update", "critic", "written").path
+    loop = build_loop(kind)
+    with attached_critic(loop):
+        report = audit_loop(loop, batch)
+    assert findings_in(report) == {("actor_update", "critic", "leaked", "written")}
+    path = finding_in(report, "actor_update", "critic", "written").path
     assert path is not None
     assert any("torchrl/objectives" in step.line for step in path.steps)
     assert "freeze critic (requires_grad_(False))" in path.stop  # a detach would starve the actor
 
 
 @pytest.mark.parametrize("kind", LOSSES)
-def test_the_same_in_one_backward_pass_names_the_loss(kind: Any, batch: TensorDict) -> None:
-    loop = made(kind)
-    terms = summed_contract(loop.loss, loop.optimizers)
-    with critic_attached(loop):
-        report = audit(terms, lambda: summed_update(loop.loss, loop.optimizers, batch))
-    assert faults(report) == {("update", "critic", "leaked", "moved")}
-    assert the(report, "update", "critic", "moved").loss == "loss_actor"
+def test_an_attached_critic_in_one_backward_pass_names_the_term(
+    kind: Any, batch: TensorDict
+) -> None:
+    loop = build_loop(kind)
+    summed = summed_contract(loop.loss, loop.optimizers)
+    with attached_critic(loop):
+        report = audit(summed, lambda: summed_update(loop.loss, loop.optimizers, batch))
+    assert findings_in(report) == {("update", "critic", "leaked", "moved")}
+    assert finding_in(report, "update", "critic", "moved").loss == "loss_actor"
 
 
 @pytest.mark.parametrize("kind", LOSSES)
 def test_a_target_that_is_the_online_critic(kind: Any, batch: TensorDict) -> None:
-    loop = made(kind)
-    with target_that_is_the_critic(loop):
-        report = audited(loop, batch)
-    found = faults(report)
+    loop = build_loop(kind)
+    with critic_as_target(loop):
+        report = audit_loop(loop, batch)
+    violations = findings_in(report)
     for module in ("critic", "critic_target"):
-        assert ("setup", module, "leaked", "aliasing") in found
-    assert ("critic_update", "critic_target", "leaked", "moved") in found
+        assert ("setup", module, "leaked", "aliasing") in violations
+    assert ("critic_update", "critic_target", "leaked", "moved") in violations
 
 
 @pytest.mark.parametrize("kind", [TD3Loss, SACLoss])
 def test_an_optimizer_over_the_network_that_was_passed_in(kind: Any, batch: TensorDict) -> None:
-    """TD3Loss and SACLoss train two fresh critics; the one they were given is a mould."""
-    loop = made(kind)
+    """TD3Loss and SACLoss train two new critics; the one passed in is only a template."""
+    loop = build_loop(kind)
     with optimizer_over(loop, list(loop.critic.parameters())):
-        audited(loop, batch).assert_kept()
+        audit_loop(loop, batch).assert_kept()
     with optimizer_over(loop, loop.value_network.parameters()):
-        report = audited(loop, batch)
-    assert faults(report) == {("critic_update", "critic", "starved", "membership")}
-    assert "no optimizer holds it" in the(report, "critic_update", "critic", "membership").message
+        report = audit_loop(loop, batch)
+    assert findings_in(report) == {("critic_update", "critic", "starved", "membership")}
+    assert (
+        "no optimizer holds it"
+        in finding_in(report, "critic_update", "critic", "membership").message
+    )
 
 
 def test_an_optimizer_of_the_critic_before_it_was_copied(batch: TensorDict) -> None:
-    loop = made()
+    loop = build_loop()
     with optimizer_over(loop, list(deepcopy(loop.critic).parameters())):
-        report = audited(loop, batch)
-    assert faults(report) == {("critic_update", "critic", "starved", "membership")}
-    assert "stale" in the(report, "critic_update", "critic", "membership").message
+        report = audit_loop(loop, batch)
+    assert findings_in(report) == {("critic_update", "critic", "starved", "membership")}
+    assert "stale" in finding_in(report, "critic_update", "critic", "membership").message
 
 
 def test_a_freeze_over_an_exhausted_iterator(batch: TensorDict) -> None:
-    """Around an actor loss that needs it: one over the critic's own parameters."""
-    loop = made()
+    """The actor loss uses the critic's own parameters, so it needs the freeze."""
+    loop = build_loop()
 
     def frozen_update(parameters: Any) -> None:
         for parameter in parameters:
@@ -254,69 +251,70 @@ def test_a_freeze_over_an_exhausted_iterator(batch: TensorDict) -> None:
         for parameter in parameters:
             parameter.requires_grad_(True)
 
-    def report_of(parameters: Any) -> Report:
-        with optimizer_over(loop, parameters), critic_attached(loop):
-            return audited(loop, batch, instead={"actor_update": lambda: frozen_update(parameters)})
+    def audit_with(parameters: Any) -> Report:
+        with optimizer_over(loop, parameters), attached_critic(loop):
+            actor_update = partial(frozen_update, parameters)
+            return audit_loop(loop, batch, replaced={"actor_update": actor_update})
 
-    report_of(list(loop.critic.parameters())).assert_kept()
-    report = report_of(chain(loop.critic.parameters()))
-    assert faults(report) == {("actor_update", "critic", "leaked", "written")}
+    audit_with(list(loop.critic.parameters())).assert_kept()
+    report = audit_with(chain(loop.critic.parameters()))
+    assert findings_in(report) == {("actor_update", "critic", "leaked", "written")}
 
 
 @pytest.mark.parametrize("kind", LOSSES)
 def test_targets_that_are_never_synced(kind: Any, batch: TensorDict) -> None:
-    loop = made(kind)
-    report = audited(loop, batch, instead={"sync": lambda: None})
+    loop = build_loop(kind)
+    report = audit_loop(loop, batch, replaced={"sync": lambda: None})
     targets = [name for name in modules(loop.loss) if name.endswith("_target")]
-    assert faults(report) == {("sync", name, "starved", "moved") for name in targets}
+    assert findings_in(report) == {("sync", name, "starved", "moved") for name in targets}
 
 
 def test_polyak_in_the_wrong_direction(batch: TensorDict) -> None:
-    loop = made()
+    loop = build_loop()
 
     def backwards() -> None:
         online, target = loop.loss.value_network_params, loop.loss.target_value_network_params
         online.data.lerp_(target.data, 0.1)
 
-    report = audited(loop, batch, instead={"sync": backwards})
-    assert faults(report) == {
+    report = audit_loop(loop, batch, replaced={"sync": backwards})
+    assert findings_in(report) == {
         ("sync", "critic", "moved_by_other", "moved"),
         ("sync", "critic_target", "starved", "moved"),
         ("sync", "actor_target", "starved", "moved"),
     }
-    message = the(report, "sync", "critic", "moved").message
+    message = finding_in(report, "sync", "critic", "moved").message
     assert "Polyak from critic_target (tau 0.1)" in message
 
 
 @pytest.mark.parametrize("storage", [ListStorage, LazyTensorStorage])
 def test_actions_stored_with_their_graph(storage: Any, batch: TensorDict) -> None:
-    loop = made()
+    loop = build_loop()
 
-    def report_of(mode: Any) -> Report:
+    def audit_with(mode: Any) -> Report:
         replay = ReplayBuffer(storage=storage(max_size=100))
         replay.extend(batch.select("observation"))
         if storage is LazyTensorStorage:
             replay = ReplayBuffer(storage=storage(max_size=100))
             replay.extend(batch.select("observation", "action"))
-        kept = contract(loop.loss, loop.optimizers, replay)
+        with_replay = contract(loop.loss, loop.optimizers, replay)
 
         def act() -> None:
             with mode():
                 replay.extend(loop.loss.actor_network(batch.select("observation")))
 
-        return audited(loop, batch, kept, instead={"acting": act})
+        return audit_loop(loop, batch, with_replay, replaced={"acting": act})
 
-    report_of(torch.no_grad).assert_kept()
-    report = report_of(nullcontext)
-    assert faults(report) == {("acting", "replay", "leaked", "stored")}
-    assert "still carries the graph" in the(report, "acting", "replay", "stored").message
+    audit_with(torch.no_grad).assert_kept()
+    report = audit_with(nullcontext)
+    assert findings_in(report) == {("acting", "replay", "leaked", "stored")}
+    assert "still carries the graph" in finding_in(report, "acting", "replay", "stored").message
 
 
 def test_a_training_batch_made_in_inference_mode(batch: TensorDict) -> None:
-    """The actor's first layer cannot save it; the critic concatenates, which makes a new tensor."""
-    loop = made()
+    """The actor's first layer cannot save it; the critic concatenates it into a new tensor."""
+    loop = build_loop()
     with torch.inference_mode():
-        kept = batch.clone()
+        inference_batch = batch.clone()
 
     def train(name: str, data: TensorDict) -> None:
         loss, _ = loop.loss.loss_actor(data) if name == "actor" else loop.loss.loss_value(data)
@@ -324,26 +322,26 @@ def test_a_training_batch_made_in_inference_mode(batch: TensorDict) -> None:
         loss.backward()
         loop.optimizers[name].step()
 
-    def report_of(name: str, data: TensorDict) -> Report:
-        return audited(loop, batch, instead={f"{name}_update": lambda: train(name, data)})
+    def audit_with(name: str, data: TensorDict) -> Report:
+        return audit_loop(loop, batch, replaced={f"{name}_update": lambda: train(name, data)})
 
-    report_of("actor", batch.clone()).assert_kept()
-    report_of("critic", kept).assert_kept()
-    report = report_of("actor", kept)
-    assert ("actor_update", "actor", "leaked", "stored") in faults(report)
-    assert "nference tensor" in the(report, "actor_update", "actor", "stored").message
+    audit_with("actor", batch.clone()).assert_kept()
+    audit_with("critic", inference_batch).assert_kept()
+    report = audit_with("actor", inference_batch)
+    assert ("actor_update", "actor", "leaked", "stored") in findings_in(report)
+    assert "nference tensor" in finding_in(report, "actor_update", "actor", "stored").message
 
 
 @pytest.mark.parametrize("kind", LOSSES)
-def test_a_contract_with_through_would_hide_what_the_ready_one_shows(
+def test_a_contract_with_through_hides_what_the_ready_one_reports(
     kind: Any, batch: TensorDict
 ) -> None:
-    loop = made(kind)
+    loop = build_loop(kind)
     ready = contract(loop.loss, loop.optimizers)
-    loose = replace(
+    with_through = replace(
         ready, updates={**ready.updates, "actor_update": trains("actor", through="critic")}
     )
-    with critic_attached(loop):
-        report = audited(loop, batch, loose)
+    with attached_critic(loop):
+        report = audit_loop(loop, batch, with_through)
     report.assert_kept()
     assert "by optimizer membership alone" in report["actor_update", "critic"].reason

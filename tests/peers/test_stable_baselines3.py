@@ -1,4 +1,4 @@
-"""One update of ours equals one update of Stable-Baselines3's DDPG."""
+"""Updates of our agent equal updates of Stable-Baselines3's DDPG."""
 
 from collections.abc import Iterator, Sequence
 
@@ -24,14 +24,16 @@ def peer_layers(module: nn.Module) -> list[nn.Linear]:
     return [layer for layer in module.modules() if isinstance(layer, nn.Linear)]
 
 
-def pairs(ours: nn.Module, theirs: nn.Module) -> Iterator[tuple[str, Tensor, Tensor]]:
-    """Equal parameters of both, ours with the peer's layout."""
-    for index, (left, right) in enumerate(zip(layers(ours), peer_layers(theirs), strict=True)):
+def parameter_pairs(own: nn.Module, peer: nn.Module) -> Iterator[tuple[str, Tensor, Tensor]]:
+    """Yield name, own parameter in the peer's layout, and the peer's parameter."""
+    for index, (left, right) in enumerate(zip(layers(own), peer_layers(peer), strict=True)):
         yield f"{index}.weight", left.weight[0].T, right.weight
         yield f"{index}.bias", left.bias[0, 0], right.bias
 
 
-def networks(agent: DDPG, model: stable_baselines3.DDPG) -> list[tuple[str, nn.Module, nn.Module]]:
+def network_pairs(
+    agent: DDPG, model: stable_baselines3.DDPG
+) -> list[tuple[str, nn.Module, nn.Module]]:
     return [
         ("actor", agent.actor, model.actor),
         ("critic", agent.critic, model.critic),
@@ -40,7 +42,7 @@ def networks(agent: DDPG, model: stable_baselines3.DDPG) -> list[tuple[str, nn.M
     ]
 
 
-def peer() -> stable_baselines3.DDPG:
+def build_peer() -> stable_baselines3.DDPG:
     model = stable_baselines3.DDPG(
         "MlpPolicy",
         "Pendulum-v1",
@@ -55,8 +57,8 @@ def peer() -> stable_baselines3.DDPG:
     return model
 
 
-def ours(stop: str, actor_stop: str, model: stable_baselines3.DDPG) -> DDPG:
-    """Our agent with the peer's weights and settings."""
+def build_agent(stop: str, actor_stop: str, model: stable_baselines3.DDPG) -> DDPG:
+    """Build our agent with the peer's weights and settings."""
     config = Config(
         stop=stop,
         actor_stop=actor_stop,
@@ -68,8 +70,8 @@ def ours(stop: str, actor_stop: str, model: stable_baselines3.DDPG) -> DDPG:
     )
     agent = DDPG(config, 3, 1, [torch.Generator()], torch.device("cpu"))
     with torch.no_grad():
-        for _, module, other in networks(agent, model):
-            for _, left, right in pairs(module, other):
+        for _, module, other in network_pairs(agent, model):
+            for _, left, right in parameter_pairs(module, other):
                 left.copy_(right)
     return agent
 
@@ -92,19 +94,21 @@ def batches(count: int) -> list[Batch]:
     ]
 
 
-def keep_gradients(optimizer: torch.optim.Optimizer, parameters: Sequence[Tensor]) -> list[Tensor]:
-    """A list that every step of `optimizer` fills with the gradients that it steps on."""
-    kept: list[Tensor] = []
+def record_gradients(
+    optimizer: torch.optim.Optimizer, parameters: Sequence[Tensor]
+) -> list[Tensor]:
+    """Return a list that every step of `optimizer` fills with the gradients that it applies."""
+    gradients: list[Tensor] = []
 
-    def keep(*_: object) -> None:
-        kept[:] = [p.grad.clone() for p in parameters if p.grad is not None]
+    def record(*_: object) -> None:
+        gradients[:] = [p.grad.clone() for p in parameters if p.grad is not None]
 
-    optimizer.register_step_pre_hook(keep)
-    return kept
+    optimizer.register_step_pre_hook(record)
+    return gradients
 
 
 def train_peer(model: stable_baselines3.DDPG, batch: Batch) -> None:
-    """One update of the peer's on `batch`."""
+    """Run one update of the peer on `batch`."""
     samples = ReplayBufferSamples(
         batch.observation[0],
         batch.action[0],
@@ -124,9 +128,9 @@ STOPS = [
 
 
 @pytest.mark.parametrize(("stop", "actor_stop"), STOPS)
-def test_one_update_equals_the_peers(stop, actor_stop):
-    model = peer()
-    agent = ours(stop, actor_stop, model)
+def test_one_update_equals_one_of_the_peer(stop, actor_stop):
+    model = build_peer()
+    agent = build_agent(stop, actor_stop, model)
     before = [p.detach().clone() for p in model.actor.parameters()]
     batch = batches(1)[0]
     metrics = agent.update(batch).metrics()
@@ -135,41 +139,41 @@ def test_one_update_equals_the_peers(stop, actor_stop):
     assert metrics.critic_loss.item() == pytest.approx(logged["train/critic_loss"], rel=1e-6)
     assert metrics.actor_loss.item() == pytest.approx(logged["train/actor_loss"], rel=1e-6)
     assert any(not torch.equal(a, b) for a, b in zip(before, model.actor.parameters(), strict=True))
-    for name, module, other in networks(agent, model):
-        for key, left, right in pairs(module, other):
+    for name, module, other in network_pairs(agent, model):
+        for key, left, right in parameter_pairs(module, other):
             assert (left - right).abs().max() < 1e-6, f"{name}.{key}"
 
 
-def test_the_gradients_equal_the_peers():
-    model = peer()
-    agent = ours("no_grad+optimizer", "freeze+optimizer", model)
+def test_the_gradients_equal_those_of_the_peer():
+    model = build_peer()
+    agent = build_agent("no_grad+optimizer", "freeze+optimizer", model)
     optimizers = {"actor": agent.actor_optimizer, "critic": agent.critic_optimizer}
-    kept = {}
-    for name, module, other in networks(agent, model)[:2]:
-        mine = [p for layer in layers(module) for p in (layer.weight, layer.bias)]
+    gradients = {}
+    for name, module, other in network_pairs(agent, model)[:2]:
+        own = [p for layer in layers(module) for p in (layer.weight, layer.bias)]
         optimizer = other.optimizer
         assert isinstance(optimizer, torch.optim.Optimizer)
-        kept[name] = (
-            keep_gradients(optimizers[name], mine),
-            keep_gradients(optimizer, list(other.parameters())),
+        gradients[name] = (
+            record_gradients(optimizers[name], own),
+            record_gradients(optimizer, list(other.parameters())),
         )
     batch = batches(1)[0]
     agent.update(batch)
     train_peer(model, batch)
-    for name, (mine, theirs) in kept.items():
-        assert len(mine) == len(theirs) == 6, name
-        for left, right in zip(mine, theirs, strict=True):
+    for name, (own, peer) in gradients.items():
+        assert len(own) == len(peer) == 6, name
+        for left, right in zip(own, peer, strict=True):
             assert right.abs().max() > 0
-            laid_out = left[0].T if right.dim() == 2 else left[0, 0]
-            assert (laid_out - right).abs().max() < 1e-6, name
+            transposed = left[0].T if right.dim() == 2 else left[0, 0]
+            assert (transposed - right).abs().max() < 1e-6, name
 
 
-def test_twenty_updates_stay_with_the_peers():
-    model = peer()
-    agent = ours("detach", "optimizer", model)
+def test_twenty_updates_equal_those_of_the_peer():
+    model = build_peer()
+    agent = build_agent("detach", "optimizer", model)
     for batch in batches(20):
         agent.update(batch)
         train_peer(model, batch)
-    for name, module, other in networks(agent, model):
-        for key, left, right in pairs(module, other):
+    for name, module, other in network_pairs(agent, model):
+        for key, left, right in parameter_pairs(module, other):
             assert (left - right).abs().max() < 1e-4, f"{name}.{key}"

@@ -1,1 +1,1 @@
-"""Ready contracts for other libraries' agents. Nothing here imports those libraries."""
+"""Ready contracts for agents of other libraries. Importing them imports no library."""

@@ -1,10 +1,10 @@
-"""The contract of a Stable-Baselines3 DDPG, TD3 or SAC model, as its source says it trains.
+"""Contract of a Stable-Baselines3 DDPG, TD3 or SAC model.
 
     report = audit(contract(model), updates(model))
 
 Stable-Baselines3 stops nothing in the actor's update: the loss goes through the critic and writes
-the critic's `.grad`, and the critic is kept only because the actor's optimizer does not hold it.
-The contract says so (`through="critic"`).
+the critic's `.grad`. Only the optimizers protect the critic: the actor's does not hold it. The
+contract allows this (`through="critic"`).
 """
 
 from collections.abc import Callable
@@ -16,24 +16,24 @@ from ..contract import Contract, follows, nothing, split, trains
 if TYPE_CHECKING:
     from stable_baselines3 import SAC, TD3
 
-    Model = TD3 | SAC  # their DDPG is a TD3
+    Model = TD3 | SAC  # its DDPG is a subclass of TD3
 
 
 def contract(model: "Model") -> Contract:
-    """What `model.train` may do, cut at its optimizers' steps; and acting touches nothing.
+    """Return the contract of `model.train`, cut at its optimizers' steps, and of acting.
 
-    With `share_features_extractor=True` the extractor is a module of its own, which
-    the actor's loss alone trains.
+    With `share_features_extractor=True` the extractor is a separate module, `features`, which only
+    the actor's loss trains.
     """
 
     def at(path: str) -> Callable[[], Any]:
-        """Looked up at each update, since a policy that is put in by hand replaces the networks."""
+        """Look the attribute up at each update: users may replace the policy's networks."""
         return lambda: attrgetter(path)(model)
 
-    # SAC has no target actor: it bootstraps from the live one.
+    # SAC has no target actor: it bootstraps from the online actor.
     targets = [name for name in ("actor_target", "critic_target") if hasattr(model, name)]
-    shares = _shares_an_extractor(model)
-    follow = {target: target.removesuffix("_target") for target in targets}
+    shares = _shares_extractor(model)
+    sources = {target: target.removesuffix("_target") for target in targets}
 
     modules = {name: at(name) for name in ("actor", "critic", *targets)}
     optimizers = {name: at(f"{name}.optimizer") for name in ("actor", "critic")}
@@ -42,7 +42,7 @@ def contract(model: "Model") -> Contract:
     if shares:
         modules["features"] = at("actor.features_extractor")
         modules["features_target"] = at("critic_target.features_extractor")
-        follow["features_target"] = "features"
+        sources["features_target"] = "features"
         actor.append("features")
         shared["features"] = ("actor", "critic")
     if shares and "actor_target" in targets:
@@ -52,7 +52,7 @@ def contract(model: "Model") -> Contract:
     parts = {
         "critic": trains("critic", eval_mode=targets),
         "actor": trains(*actor, through="critic"),
-        "rest": follows(**follow),
+        "rest": follows(**sources),
     }
     if getattr(model, "ent_coef_optimizer", None) is not None:
         modules["entropy"] = at("log_ent_coef")
@@ -70,11 +70,12 @@ def contract(model: "Model") -> Contract:
 
 
 def updates(model: "Model", batch_size: int = 64) -> dict[str, Callable[[], object]]:
-    """Training on the model's own replay buffer, until every part was in it once, and acting.
+    """Return the updates: training on the model's replay buffer, and acting.
+
+    One call of `train` runs every part of the contract at least once.
 
     Raises:
-        ValueError: the replay buffer is empty, or the model has no logger, without which it
-            cannot train.
+        ValueError: The replay buffer is empty, or the model has no logger, which training needs.
     """
     if not hasattr(model, "_logger"):
         raise ValueError("the model has no logger: call model.set_logger(...) or learn(...) first")
@@ -88,7 +89,7 @@ def updates(model: "Model", batch_size: int = 64) -> dict[str, Callable[[], obje
     }
 
 
-def _shares_an_extractor(model: "Model") -> bool:
-    """It was asked for, and there is something to share (flattening has no parameters)."""
+def _shares_extractor(model: "Model") -> bool:
+    """Return True if the networks share an extractor that has parameters (flattening has none)."""
     extractor = model.actor.features_extractor
     return model.policy.share_features_extractor and any(True for _ in extractor.parameters())

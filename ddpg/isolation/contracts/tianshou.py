@@ -1,10 +1,10 @@
-"""The contract of a Tianshou DDPG, TD3 or SAC algorithm, as its source says it trains.
+"""Contract of a Tianshou DDPG, TD3 or SAC algorithm.
 
     report = audit(contract(algorithm, buffer), updates(algorithm, buffer))
 
 Tianshou stops nothing in the actor's update: the loss goes through the critics and writes their
-`.grad`, and they are kept only because the policy's optimizer does not hold them. The contract says
-so (`through=`). The bootstrap target makes a round trip over NumPy, where no graph survives.
+`.grad`. Only the optimizers protect the critics: the policy's does not hold them. The contract
+allows this (`through=`). The bootstrap target passes through NumPy, which drops its graph.
 """
 
 from collections.abc import Callable
@@ -23,21 +23,22 @@ if TYPE_CHECKING:
 
     Algorithm = DDPG | TD3 | SAC
 
-CRITICS = ("critic", "critic2")  # DDPG has one
+CRITICS = ("critic", "critic2")  # DDPG has only the first
 LAGGED = {"critic_old": "critic", "critic2_old": "critic2", "actor_old": "actor"}
 
 
 def contract(algorithm: "Algorithm", buffer: "ReplayBuffer") -> Contract:
-    """What `algorithm.update` may do, cut at its optimizers' steps; and acting touches nothing.
+    """Return the contract of `algorithm.update`, cut at its optimizers' steps, and of acting.
 
-    The lagged networks keep Tianshou's names.
+    The target networks have Tianshou's names, such as `critic_old`.
 
     Args:
-        buffer: its random state is put back after the audit.
+        algorithm: The algorithm to audit.
+        buffer: Its replay buffer, whose random state is put back after the audit.
     """
 
     def at(path: str) -> Callable[[], Any]:
-        """Looked up at each update, since a network that is put in by hand replaces another."""
+        """Look the attribute up at each update: users may replace networks."""
         return lambda: attrgetter(path)(algorithm)
 
     critics = [name for name in CRITICS if hasattr(algorithm, name)]
@@ -45,7 +46,7 @@ def contract(algorithm: "Algorithm", buffer: "ReplayBuffer") -> Contract:
 
     modules = {"actor": at("policy.actor")}
     modules |= {name: at(name) for name in critics}
-    # Without the wrapper that keeps them in eval mode.
+    # The networks inside the wrapper that keeps them in eval mode.
     modules |= {name: at(f"{name}.module") for name in lagged}
     optimizers = {"actor": at("policy_optim._optim")}
     optimizers |= {name: at(f"{name}_optim._optim") for name in critics}
@@ -68,17 +69,19 @@ def contract(algorithm: "Algorithm", buffer: "ReplayBuffer") -> Contract:
 def updates(
     algorithm: "Algorithm", buffer: "ReplayBuffer", batch_size: int = 64
 ) -> dict[str, Callable[[], object]]:
-    """An update on the buffer with every part in it, and acting as a collector does.
+    """Return the updates: training on the buffer, and acting as a collector does.
+
+    One call of `update` runs every part of the contract at least once.
 
     Raises:
-        ValueError: the buffer is empty.
+        ValueError: The buffer is empty.
     """
     from tianshou.data import Batch
     from tianshou.utils.torch_utils import policy_within_training_step, torch_train_mode
 
     if len(buffer) == 0:
         raise ValueError("the buffer is empty: collect some steps first")
-    calls = getattr(algorithm, "update_actor_freq", 1)  # TD3 leaves its actor out of the others
+    calls = getattr(algorithm, "update_actor_freq", 1)  # TD3 updates its actor in one of these
 
     def update() -> None:
         with policy_within_training_step(algorithm.policy):
@@ -94,7 +97,7 @@ def updates(
 
 
 class _Counters:
-    """The algorithm's own numbers: TD3 counts its updates, and its state_dict leaves that out."""
+    """Numeric attributes of the algorithm: TD3 counts its updates outside of its state_dict."""
 
     def __init__(self, algorithm: "Algorithm") -> None:
         self._attributes = vars(algorithm)
@@ -107,7 +110,7 @@ class _Counters:
 
 
 class _RandomState:
-    """Tianshou's buffers draw from a `numpy.random.RandomState` of their own."""
+    """The buffer's `numpy.random.RandomState`, with the methods that `restores` needs."""
 
     def __init__(self, buffer: "ReplayBuffer") -> None:
         self._state = buffer._random_state

@@ -1,10 +1,10 @@
-"""The contract of a TorchRL DDPGLoss, TD3Loss or SACLoss, and of the loop around it.
+"""Contract of a TorchRL DDPGLoss, TD3Loss or SACLoss and of its training loop.
 
     optimizers = {"actor": actor_optimizer, "critic": critic_optimizer}
     report = audit(contract(loss, optimizers), updates(loss, optimizers, updater, batch))
 
-TorchRL's actor loss reads the critic through detached copies of its parameters, and its targets are
-buffers: nothing is left to the optimizers' membership, and nothing is allowed but what is trained.
+TorchRL's actor loss runs the critic on detached copies of its parameters, and its targets are
+buffers. The contract is therefore strict: no update may go through a module that it does not train.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     Loss = DDPGLoss | TD3Loss | SACLoss
 
-NAMES = {  # what a loss module may hold → its name in the contract
+NAMES = {  # attribute of a loss module → name in the contract
     "value_network_params": "critic",
     "qvalue_network_params": "critic",
     "actor_network_params": "actor",
@@ -33,7 +33,7 @@ NAMES = {  # what a loss module may hold → its name in the contract
     "target_qvalue_network_params": "critic_target",
     "target_actor_network_params": "actor_target",
 }
-OUTPUTS = {  # what it returns → the module that this trains
+OUTPUTS = {  # output of a loss module → module that it trains
     "loss_value": "critic",
     "loss_qvalue": "critic",
     "loss_actor": "actor",
@@ -44,13 +44,13 @@ OUTPUTS = {  # what it returns → the module that this trains
 def contract(
     loss: "Loss", optimizers: Mapping[str, Optimizer], replay: "ReplayBuffer | None" = None
 ) -> Contract:
-    """One backward pass and one step for each network in turn, then the targets, then acting.
+    """Return the contract of a loop with one backward pass and one step per network.
 
     Args:
-        loss: its networks are `loss.actor_network_params` and so on, which are not always those
-            that it was built from: TD3Loss and SACLoss hold two fresh critics.
-        optimizers: "actor", "critic" and, where SACLoss learns its temperature, "alpha".
-        replay: looked through for live graphs and inference tensors.
+        loss: The loss module. Its networks are `loss.actor_network_params` etc., which may differ
+            from those that it was built from: TD3Loss and SACLoss create two new critics.
+        optimizers: "actor", "critic" and, if SACLoss learns its temperature, "alpha".
+        replay: Searched for live graphs and inference tensors.
     """
     named = modules(loss)
     targets = {name: name.removesuffix("_target") for name in named if name.endswith("_target")}
@@ -67,10 +67,10 @@ def contract(
 
 
 def summed_contract(loss: "Loss", optimizers: Mapping[str, Optimizer]) -> Contract:
-    """One backward pass for a sum of the loss module's outputs, then every optimizer's step.
+    """Return the contract of one backward pass for a sum of outputs, then all optimizers' steps.
 
-    An output that is a loss trains its own network, and any other output nothing, though it may
-    carry a graph: `pred_value` of DDPGLoss does.
+    An output that is a loss trains its own network. Any other output trains nothing, although it
+    may have a graph, as `pred_value` of DDPGLoss does.
     """
     terms = {output: trains(name) for output, name in losses(loss).items()}
     others = {str(key): nothing() for key in loss.out_keys if key not in terms}
@@ -87,7 +87,7 @@ def updates(
     updater: "TargetNetUpdater",
     batch: "TensorDictBase",
 ) -> dict[str, Callable[[], object]]:
-    """The usual loop on one batch: forward, clear, backward and step for each network in turn."""
+    """Return the usual loop on one batch: forward, clear, backward and step per network."""
 
     def train(name: str, output: str) -> None:
         value = loss(batch.clone())[output]
@@ -109,7 +109,7 @@ def summed_update(
     batch: "TensorDictBase",
     picks: Callable[[str], bool] = lambda output: output.startswith("loss_"),
 ) -> None:
-    """One backward pass for the sum of the outputs that `picks` says, then every step."""
+    """Run one backward pass for the sum of the outputs selected by `picks`, then all steps."""
     chosen = {key: value for key, value in loss(batch.clone()).items() if picks(key)}
     for optimizer in optimizers.values():
         optimizer.zero_grad()
@@ -119,15 +119,15 @@ def summed_update(
 
 
 def modules(loss: "Loss") -> dict[str, Any]:
-    """The loss module's parameters and targets by their names in the contract."""
-    held = loss._modules  # named_children() leaves out a target that is the online network
-    named = {name: held[key] for key, name in NAMES.items() if key in held}
+    """Return the loss module's parameters and targets by their names in the contract."""
+    children = loss._modules  # named_children() omits a target that is the online network
+    named = {name: children[key] for key, name in NAMES.items() if key in children}
     alpha = dict(loss.named_parameters()).get("log_alpha")
     return named if alpha is None else {**named, "alpha": alpha}
 
 
 def losses(loss: "Loss") -> dict[str, str]:
-    """Output that is a loss → the module that it trains, where the loss module has both."""
+    """Return output → module that it trains, for the losses that the loss module has."""
     named = modules(loss)
     return {
         output: name
