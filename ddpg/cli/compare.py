@@ -1,46 +1,51 @@
-"""The command line of `scripts/compare.py`."""
+"""Command line of `scripts/compare.py`: plan, progress bar, report and exit status."""
 
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import yaml
 from jsonargparse import ArgumentParser, Namespace
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ddpg.cli.command import STOPPED, command
-from ddpg.cli.compare_display import comparison_display
+from ddpg.cli.display import SpeedColumn
 from ddpg.cli.parser import OneSentenceParser
 from ddpg.comparison.plan import ALL, Plan
-from ddpg.comparison.running.schedule import Result, run
+from ddpg.comparison.running.runner import ComparisonProgress, ComparisonResult, run
 from ddpg.config.settings import module_in_a_file
 from ddpg.errors import ConfigError, StorageError
 
 _PROGRAM = "compare.py"
-_LISTS = {
-    "stops": ("stop", "stops of the critic update, or all: those that are legal there"),
+_AXIS_OPTIONS = {
+    "stops": ("stop", "stops of the critic update, or all legal ones with all"),
     "actor_stops": ("actor_stop", "stops of the actor update, or all"),
-    "bootstrap_actors": ("bootstrap_actor", "target, live, or both"),
+    "bootstrap_actors": ("bootstrap_actor", "target, live, or both as target,live"),
     "envs": ("env", "Gymnasium environments"),
 }
-"""Option -> axis, and what it lists."""
+"""Option -> axis and help text."""
 
 
 @command(_PROGRAM, interrupted="interrupted: checkpoints may be missing")
 def main(default_plan: Path, arguments: Sequence[str] | None = None) -> int:
-    """Return 0, 1 if a run was given up or a file cannot be written, or 128 + signal.
+    """Run the comparison and its report; return the exit status.
 
-    A usage error exits with status 2.
+    Returns:
+        0: done. 1: a run was given up, or a file cannot be written. 128 + signal: interrupted. A
+        usage error exits with status 2.
     """
     parsed = _parser(default_plan).parse_args(arguments)
     try:
         if parsed.report_only:
             print(_report(parsed.report_only))
             return 0
-        with comparison_display() as show:
+        with _progress_bar() as show:
             result = run(_plan(parsed), show, parsed.workers, parsed.ray_address)
-        return _tell(result)
+        return _print_result(result)
     except OSError as error:
         raise StorageError(f"cannot write {error.filename}: {error.strerror}") from error
 
@@ -48,106 +53,144 @@ def main(default_plan: Path, arguments: Sequence[str] | None = None) -> int:
 def _parser(default_plan: Path) -> ArgumentParser:
     parser = OneSentenceParser(
         prog=_PROGRAM,
-        description="Train every stop with many seeds. What is stored is not run again.",
+        description="Train and compare stops. Runs that are already stored are not repeated.",
     )
     parser.add_argument(
         "--config", type=Path, default=default_plan, help="YAML file of the comparison"
     )
-    parser.add_argument("--name", type=str | None, help="the comparison's folder below runs")
-    parser.add_argument("--runs", type=str | None, help="folder above it")
-    for option, (axis, text) in _LISTS.items():
+    parser.add_argument("--name", type=str | None, help="folder of the comparison, below --runs")
+    parser.add_argument("--runs", type=str | None, help="parent folder")
+    for option, (axis, text) in _AXIS_OPTIONS.items():
         names = dict.fromkeys((f"--{option.replace('_', '-')}", f"--{option}"))
         parser.add_argument(*names, type=str | None, help=f"axis {axis}: {text}; A,B,...")
     parser.add_argument(
         "--axis",
         action="append",
         default=[],
-        help="NAME=A,B,...: any other setting to compare, such as optimizer=adam,sgd or "
-        "manual_scale=0,0.1,1; may be given again",
+        help="NAME=A,B,...: another setting to compare, such as optimizer=adam,sgd or "
+        "manual_scale=0,0.1,1; repeatable",
     )
-    parser.add_argument("--members", type=str | None, help="independent agents of each run")
+    parser.add_argument("--members", type=str | None, help="independent agents per run")
     parser.add_argument("--steps", type=str | None, help="environment steps of one member")
     parser.add_argument(
         "--set",
         action="append",
         default=[],
-        help="NAME=VALUE: any other setting, for all runs; may be given again",
+        help="NAME=VALUE: another setting of all runs; repeatable",
     )
     parser.add_argument(
-        "--workers", type=int | None, help="processes at a time, ≥ 1; default: one a core"
+        "--workers", type=int | None, help="number of processes, ≥ 1; default: one per core"
     )
     parser.add_argument(
         "--ray-address",
         type=str | None,
-        help="run on the Ray cluster there: auto, host:port, or local, which starts one; each of "
-        "its machines needs this package; the runs are stored here",
+        help="run on a Ray cluster: auto, host:port, or local, which starts one; each machine "
+        "needs this package; the runs are stored here",
     )
     parser.add_argument(
-        "--report-only", type=Path | None, help="only build the report of the runs in this folder"
+        "--report-only", type=Path | None, help="only write the report of the runs in this folder"
     )
     return parser
 
 
 def _plan(parsed: Namespace) -> Plan:
-    """The plan of the file, as the command line changes it."""
+    """Return the plan of the file, overridden by the command line."""
     if parsed.workers is not None and parsed.workers < 1:
-        raise ConfigError(f"workers is {parsed.workers}; allowed: a whole number ≥ 1")
+        raise ConfigError(f"workers: {parsed.workers} is not allowed; allowed: a whole number ≥ 1")
     place = {key: parsed[key] for key in ("name", "runs") if parsed[key] is not None}
     axes = {
-        axis: _listed(option, parsed[option])
-        for option, (axis, _) in _LISTS.items()
+        axis: _values(option, parsed[option])
+        for option, (axis, _) in _AXIS_OPTIONS.items()
         if parsed[option] is not None
     }
-    axes |= {name: _listed(name, text) for name, text in map(_pair, parsed.axis)}
+    axes |= {name: _values(name, text) for name, text in _pairs("axis", parsed.axis)}
     settings = {
         key: _value(key, parsed[key]) for key in ("members", "steps") if parsed[key] is not None
     }
-    settings |= {name: _value(name, text) for name, text in map(_pair, parsed.set)}
-    plan = Plan.load(parsed.config).changed(axes, settings, **place)
-    named = [*axes.get("env", []), settings.get("env")]
+    settings |= {name: _value(name, text) for name, text in _pairs("set", parsed.set)}
+    plan = Plan.load(parsed.config).override(axes, settings, **place)
+    typed_envs = [*axes.get("env", []), settings.get("env")]
     for task in plan.tasks():
-        if ":" in task.config.env and task.config.env not in named:
+        if ":" in task.config.env and task.config.env not in typed_envs:
             raise ConfigError(module_in_a_file(parsed.config, task.config.env))
     return plan
 
 
-def _pair(text: str) -> tuple[str, str]:
-    name, sign, value = text.partition("=")
-    if not sign:
-        raise ConfigError(f"{text!r} sets nothing; allowed: NAME=VALUE")
-    return name, value
+def _pairs(option: str, texts: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Split every `NAME=VALUE` of a repeatable option."""
+    for text in texts:
+        name, sign, value = text.partition("=")
+        if not sign:
+            raise ConfigError(f"{option}: {text!r} is not allowed; allowed: NAME=VALUE")
+        yield name, value
 
 
-def _listed(name: str, text: str) -> Any:
-    """`A,B,...` as values, or `all`."""
+def _values(name: str, text: str) -> Any:
+    """Return the values in `A,B,...`, or `all`."""
     return ALL if text == ALL else _value(name, text, f"[{text}]")
 
 
-def _value(name: str, text: str, in_yaml: str | None = None) -> Any:
+def _value(name: str, text: str, as_yaml: str | None = None) -> Any:
     try:
-        return yaml.safe_load(in_yaml or text)
+        return yaml.safe_load(as_yaml or text)
     except yaml.YAMLError as error:
-        raise ConfigError(f"{name} is {text!r}, which cannot be read as YAML") from error
+        raise ConfigError(f"cannot read {name}={text!r} as YAML") from error
 
 
-def _tell(result: Result) -> int:
+@contextmanager
+def _progress_bar() -> Iterator[Callable[[ComparisonProgress], None]]:
+    """Context manager: yield a function that shows a comparison's progress on standard error."""
+    bar = Progress(
+        TextColumn("runs {task.fields[ended]}/{task.fields[tasks]}"),
+        BarColumn(bar_width=20),
+        TextColumn("{task.percentage:.0f} %"),
+        SpeedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[failed]}"),
+        console=Console(stderr=True),
+    )
+
+    def show(progress: ComparisonProgress) -> None:
+        fields = {
+            "ended": progress.ended,
+            "tasks": progress.tasks,
+            "failed": f"{progress.failed} failed" if progress.failed else "",
+        }
+        bar.start()
+        # The steps of earlier commands must not count as speed.
+        task = (
+            bar.task_ids[0]
+            if bar.task_ids
+            else bar.add_task("", completed=progress.agent_steps, **fields)
+        )
+        bar.update(task, total=progress.all_agent_steps, completed=progress.agent_steps, **fields)
+
+    try:
+        yield show
+    finally:
+        if bar.tasks:
+            bar.stop()
+
+
+def _print_result(result: ComparisonResult) -> int:
+    """Print the result and write the report of a finished comparison; return the exit status."""
     for name, error in result.failed.items():
         print(f"{_PROGRAM}: {name} was given up: {error}", file=sys.stderr)
     if not result.finished:
-        print(f"Stopped; {result.folder} holds what is done. The same command goes on with it.")
+        print(f"Interrupted: run the same command to continue. Stored so far: {result.folder}")
         return 128 + result.signal
     folder = shlex.quote(str(result.folder))
-    print(f"{result.folder}: done. Curves: tensorboard --logdir {folder}")
+    print(f"Done: {result.folder}. Curves: tensorboard --logdir {folder}")
     print(f"Report: {_report(result.folder)}")
     return STOPPED if result.failed else 0
 
 
 def _report(folder: Path) -> Path:
-    """The report of the runs in `folder`, with what their stops cost, measured once."""
-    # These bring Matplotlib and rliable along, which a run without its report does without.
-    from ddpg.comparison.report import cost
+    """Write the report of the runs in `folder`, measuring their cost the first time."""
+    # Matplotlib and rliable take long to import, and training does not need them.
+    from ddpg.comparison.report.cost import COST_FILE, measure_cost
     from ddpg.comparison.report.page import write_report
 
-    if folder.is_dir() and not (folder / cost.FILE).exists():
-        cost.measure_cost(folder)
+    if folder.is_dir() and not (folder / COST_FILE).exists():
+        measure_cost(folder)
     return write_report(folder)

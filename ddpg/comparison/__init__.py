@@ -1,1 +1,1 @@
-"""Stops compared: a plan's tasks run (plan, runner), and what they show (reading, report)."""
+"""Comparison of stops: a plan of runs, their training (`running`) and their report (`report`)."""

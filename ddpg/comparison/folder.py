@@ -1,11 +1,10 @@
-"""The folder of a comparison: `comparison.yaml`, and beside it one run folder a task."""
+"""Folder of a comparison: `comparison.yaml`, and one run folder per task."""
 
 import shutil
+from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from ddpg.comparison.plan import Plan, Task
 from ddpg.config.yaml_file import read_settings, settings_text
@@ -14,101 +13,111 @@ from ddpg.runs.checkpoint import Checkpoints
 from ddpg.runs.files import atomic_folder
 from ddpg.runs.folder import RunFolder
 
-_MAY_MOVE = ("name", "runs")
+PLAN_FILE = "comparison.yaml"
+ERROR_FILE = "error.txt"
+"""File of a run that was given up: one sentence with the reason."""
+
+_MAY_CHANGE = ("name", "runs")
 
 
-class State(Enum):
-    """How far a task's run came."""
+class TaskState(Enum):
+    """State of a task's stored run."""
 
     NEW = "new"
-    """There is no folder, or one that holds nothing to go on from."""
-    BEGUN = "begun"
+    """It has no checkpoint."""
+    RESUMABLE = "resumable"
     DONE = "done"
     DIVERGED = "diverged"
-    """It would diverge again, so it is not tried again."""
+    """It would diverge again, so it is not retried."""
 
 
 class ComparisonFolder:
-    """Where a comparison is kept.
+    """Files of a comparison.
 
     Args:
-        plan: what it runs.
+        plan: the comparison.
     """
 
     def __init__(self, plan: Plan):
         self.path = Path(plan.runs) / plan.name
-        self.plan_file = self.path / "comparison.yaml"
+        self.plan_file = self.path / PLAN_FILE
         self.plan = plan
 
     def open(self) -> None:
-        """Make the folder, or find the one that this very plan began.
+        """Create the folder, or check that the existing one holds the same plan.
 
         Raises:
-            ConfigError: another plan began it, it is no comparison, or it cannot be made.
+            ConfigError: it holds another plan or no plan, or cannot be created.
         """
         if self.plan_file.exists():
             self._check_same_plan(read_settings(self.plan_file))
             return
         if self.path.exists():
             raise ConfigError(
-                f"name is {self.plan.name!r}, and {self.path} exists and is no comparison; "
-                "allowed: a new name"
+                f"name: {self.plan.name!r} is not allowed, since {self.path} exists and is not a "
+                "comparison; allowed: a new name"
             )
         try:
             with atomic_folder(self.path) as unfinished:
                 plan = settings_text(self.plan.to_dict())
-                (unfinished / self.plan_file.name).write_text(plan, encoding="utf-8")
+                (unfinished / PLAN_FILE).write_text(plan, encoding="utf-8")
         except OSError as error:
             raise ConfigError(
-                f"runs is {self.plan.runs!r}, where no folder can be made: {error.strerror}"
+                f"cannot create a folder in runs={self.plan.runs!r}: {error.strerror}"
             ) from error
 
     def _check_same_plan(self, stored: dict[str, Any]) -> None:
-        new = yaml.safe_load(settings_text(self.plan.to_dict()))
         difference = _difference(
-            {k: v for k, v in stored.items() if k not in _MAY_MOVE},
-            {k: v for k, v in new.items() if k not in _MAY_MOVE},
+            {key: value for key, value in stored.items() if key not in _MAY_CHANGE},
+            {key: value for key, value in self.plan.to_dict().items() if key not in _MAY_CHANGE},
         )
         if difference:
             raise ConfigError(
-                f"{self.path} holds another comparison: {difference}; allowed: the same plan, "
-                "which goes on with it, or another name"
+                f"name: {self.plan.name!r} is not allowed, since {self.path} holds a different "
+                f"comparison: {difference}; allowed: the same plan, to continue it, or a new name"
             )
 
-    def state(self, task: Task) -> State:
-        """How far the run of `task` came."""
+    def state(self, task: Task) -> TaskState:
+        """Return the state of the task's run."""
         run = RunFolder(self.path / task.name)
         step = Checkpoints(run.checkpoints).latest_step()
         if step is not None and step >= task.config.steps:
-            return State.DONE
+            return TaskState.DONE
         if self.error_file(task).exists() and _diverged(self.error_file(task)):
-            return State.DIVERGED
-        return State.NEW if step is None else State.BEGUN
+            return TaskState.DIVERGED
+        return TaskState.NEW if step is None else TaskState.RESUMABLE
 
     def prepare(self, task: Task) -> None:
-        """Take away what is left of an earlier attempt and cannot be gone on from."""
+        """Delete the error of an earlier attempt, and its run if it has no checkpoint."""
         self.error_file(task).unlink(missing_ok=True)
-        if self.state(task) is State.NEW and (self.path / task.name).exists():
+        if self.state(task) is TaskState.NEW and (self.path / task.name).exists():
             shutil.rmtree(self.path / task.name)
 
     def error_file(self, task: Task) -> Path:
-        """Where one sentence says why the run of `task` was given up."""
-        return self.path / task.name / "error.txt"
+        """Return the path of the sentence that says why the task was given up."""
+        return self.path / task.name / ERROR_FILE
 
 
 def _diverged(file: Path) -> bool:
     return file.read_text(encoding="utf-8", errors="replace").startswith("DivergenceError: ")
 
 
-def _difference(stored: Any, new: Any, where: str = "") -> str | None:
-    """The first place where two plans differ, in words; None if they don't."""
-    if isinstance(stored, dict) and isinstance(new, dict):
-        for key in dict.fromkeys([*new, *stored]):
-            place = f"{where}.{key}" if where else str(key)
-            found = _difference(stored.get(key), new.get(key), place)
-            if found:
-                return found
+def _difference(stored: Any, new: Any, key: str = "") -> str | None:
+    """Describe the first difference between a stored plan and a new one; None if they are equal."""
+    if isinstance(stored, Mapping) and isinstance(new, Mapping):
+        for name in dict.fromkeys([*new, *stored]):
+            inner_key = f"{key}.{name}" if key else str(name)
+            difference = _difference(stored.get(name), new.get(name), inner_key)
+            if difference:
+                return difference
         return None
-    if stored == new:
+    if stored == _lists(new):
         return None
-    return f"{where} is {stored!r} there, and {new!r} here"
+    return f"{key} is {stored!r} there and {new!r} here"
+
+
+def _lists(value: Any) -> Any:
+    """Replace tuples by lists, which is what YAML stores."""
+    if isinstance(value, Mapping):
+        return {key: _lists(inner) for key, inner in value.items()}
+    return [_lists(inner) for inner in value] if isinstance(value, (list, tuple)) else value

@@ -1,9 +1,9 @@
-"""What a comparison runs: the product of its axes and its variants, from YAML."""
+"""Plan of a comparison: the runs given by its axes and variants, as read from YAML."""
 
 import dataclasses
 import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -14,25 +14,31 @@ from ddpg.errors import ConfigError, did_you_mean
 from ddpg.stops import STOPS, Crossing, StopError, check
 
 CROSSINGS = {"stop": Crossing.UPSTREAM, "actor_stop": Crossing.DOWNSTREAM}
-"""The axes that are compared one at a time, and the crossing that each stands at."""
+"""Axes of which one at a time is compared, with the crossing of each."""
 
 ALL = "all"
-"""As the values of an axis of `CROSSINGS`: every stop that is legal there."""
+"""Value of an axis of `CROSSINGS`: every stop that is legal at its crossing."""
 
 _RESERVED = ("runs", "name", "resume")
 _DEFAULTS = {name: getattr(Config(), name) for name in Config().to_dict()}
+_TYPES: dict[str, tuple[type, str]] = {
+    "settings": (dict, "a mapping of names to values"),
+    "axes": (dict, "a mapping of names to lists of values"),
+    "settings_for": (dict, "a mapping of names to values to settings"),
+    "variants": (list, "a list of settings, each with a label"),
+}
 
 
 @dataclass(frozen=True)
 class Task:
-    """One run: all members of one combination of settings, side by side."""
+    """One run: all members of one combination of settings."""
 
     name: str
     """Name of its run folder."""
     values: dict[str, Any]
-    """Its value on each axis."""
+    """Axis -> value."""
     label: str | None
-    """Of its variant, if the plan has variants."""
+    """Label of its variant; None if the plan has no variants."""
     config: Config
 
     @property
@@ -43,18 +49,18 @@ class Task:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """A comparison. A task is a run for each variant at each point of the axes' product.
+    """Comparison with one task per variant and point of the product of the axes.
 
-    The axes `stop` and `actor_stop` are not multiplied: one crossing is compared at a time, with
-    the other one's stop as it is in the settings.
+    The axes `stop` and `actor_stop` are not multiplied. Each is compared on its own, while the
+    other crossing has the stop of the settings.
 
     Args:
-        name: of the comparison's folder.
-        runs: the folder above it.
-        settings: any settings, for all tasks.
-        axes: setting -> the values to compare; `all` stands for the legal stops.
-        settings_for: setting -> value -> settings that go with that value.
-        variants: settings, each with a `label`, to compare beside the axes.
+        name: name of the comparison's folder.
+        runs: parent folder.
+        settings: settings of all tasks.
+        axes: setting -> values to compare; `all` means the legal stops.
+        settings_for: setting -> value -> settings that apply with that value.
+        variants: settings to compare beside the axes, each with a `label`.
 
     Raises:
         ConfigError: an axis or a setting does not exist, or a value is not allowed.
@@ -68,52 +74,44 @@ class Plan:
     variants: list[dict[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._check_shape()
-        axes = {name: _values(name, given) for name, given in self.axes.items()}
+        Config(name=self.name, runs=self.runs)
+        for key, (kind, allowed) in _TYPES.items():
+            value = getattr(self, key)
+            if not isinstance(value, kind):
+                raise ConfigError(f"{key}: {value!r} is not allowed; allowed: {allowed}")
+        self._check_names()
+        axes = {name: _axis_values(name, values) for name, values in self.axes.items()}
         object.__setattr__(self, "axes", axes)
         names = [task.name for task in self.tasks()]
         for name in names:
             if names.count(name) > 1:
                 raise ConfigError(
-                    f"two runs would be called {name!r}; allowed: variants and values of axes "
-                    "whose names differ"
+                    f"run name: {name!r} appears twice; allowed: variants and axis values that "
+                    "give different names"
                 )
 
-    def _check_shape(self) -> None:
-        Config(name=self.name, runs=self.runs)
-        for key, kind, words in (
-            ("settings", dict, "a mapping of names to values"),
-            ("axes", dict, "a mapping of names to lists of values"),
-            ("settings_for", dict, "a mapping of names to values to settings"),
-            ("variants", list, "a list of settings, each with a label"),
-        ):
-            if not isinstance(getattr(self, key), kind):
-                raise ConfigError(f"{key} is {getattr(self, key)!r}; allowed: {words}")
-        for name in self.axes:
-            _check_name("axis", name)
-        for name in self.settings:
-            _check_name("setting", name)
+    def _check_names(self) -> None:
+        _check_settings("axes", self.axes)
+        _check_settings("settings", self.settings)
+        _check_settings("settings_for", self.settings_for)
         for name, values in self.settings_for.items():
-            _check_name("setting", name)
+            key = f"settings_for.{name}"
             if not (isinstance(values, dict) and all(isinstance(v, dict) for v in values.values())):
                 raise ConfigError(
-                    f"settings_for.{name} is {values!r}; allowed: a mapping of its values to "
-                    "settings"
+                    f"{key}: {values!r} is not allowed; allowed: a mapping of values to settings"
                 )
-            for inner in itertools.chain.from_iterable(values.values()):
-                _check_name("setting", inner)
+            _check_settings(key, itertools.chain.from_iterable(values.values()))
         for variant in self.variants:
             if not (isinstance(variant, dict) and isinstance(variant.get("label"), str)):
                 raise ConfigError(
-                    f"a variant is {variant!r}; allowed: a mapping of settings with a label"
+                    f"variants: {variant!r} is not allowed; allowed: a mapping of settings with a "
+                    "label"
                 )
-            for name in variant:
-                if name != "label":
-                    _check_name("setting", name)
+            _check_settings("variants", (name for name in variant if name != "label"))
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Self:
-        """A plan from plain values, as YAML holds them.
+        """Create a plan from plain values, as YAML holds them.
 
         Raises:
             ConfigError: also when a key does not exist.
@@ -132,53 +130,58 @@ class Plan:
         """Read a YAML file.
 
         Raises:
-            ConfigError: it is no comparison.
+            ConfigError: the file does not hold a comparison.
         """
         return cls.from_dict(read_settings(path))
 
-    def changed(self, axes: Mapping[str, Any], settings: Mapping[str, Any], **place: str) -> Self:
-        """This plan with other axes, settings that go before all others, and `name` or `runs`."""
-        for name in settings:
-            _check_name("setting", name)
+    def override(self, axes: Mapping[str, Any], settings: Mapping[str, Any], **place: str) -> Self:
+        """Return this plan with other axes, and settings that replace those of all tasks.
 
-        def others(given: Mapping[str, Any]) -> dict[str, Any]:
+        Args:
+            axes: replace the plan's own axes of these names.
+            settings: settings of all tasks.
+            place: `name` or `runs`.
+        """
+        _check_settings("settings", settings)
+
+        def remaining(given: Mapping[str, Any]) -> dict[str, Any]:
             return {name: value for name, value in given.items() if name not in settings}
 
         return dataclasses.replace(
             self,
             **place,
-            axes={**others(self.axes), **axes},
+            axes={**remaining(self.axes), **axes},
             settings={**self.settings, **settings},
             settings_for={
-                name: {value: others(inner) for value, inner in values.items()}
+                name: {value: remaining(inner) for value, inner in values.items()}
                 for name, values in self.settings_for.items()
             },
-            variants=[others(variant) for variant in self.variants],
+            variants=[remaining(variant) for variant in self.variants],
         )
 
     def tasks(self) -> list[Task]:
-        """Every run of the comparison, in the order of the axes."""
-        compared = [
+        """Return every task, in the order of variants, crossings and other axes."""
+        stops = [
             {axis: value} for axis in CROSSINGS if axis in self.axes for value in self.axes[axis]
         ]
-        rest = {name: values for name, values in self.axes.items() if name not in CROSSINGS}
+        other_axes = {name: values for name, values in self.axes.items() if name not in CROSSINGS}
         return [
-            self._task(variant, {**crossing, **dict(zip(rest, point, strict=True))})
+            self._task(variant, {**stop, **dict(zip(other_axes, point, strict=True))})
             for variant in self.variants or [{}]
-            for crossing in compared or [{}]
-            for point in itertools.product(*rest.values())
+            for stop in stops or [{}]
+            for point in itertools.product(*other_axes.values())
         ]
 
     def refused(self) -> dict[str, dict[str, str]]:
-        """Axis -> stop -> why it is left out, of every axis that asks for `all`."""
+        """Return axis -> stop -> reason of each illegal stop, for the axes that ask for `all`."""
         return {
-            axis: {name: reason for name in STOPS if (reason := _refusal(name, crossing))}
+            axis: {name: reason for name in STOPS if (reason := _illegal(name, crossing))}
             for axis, crossing in CROSSINGS.items()
-            if axis in self.axes and self.axes[axis] == _legal(crossing)
+            if axis in self.axes and self.axes[axis] == _legal_stops(crossing)
         }
 
     def to_dict(self) -> dict[str, Any]:
-        """All of it as plain values, resolved, with the tasks that it amounts to."""
+        """Return the plan, its refused stops and its tasks as plain values."""
         return {
             **dataclasses.asdict(self),
             "refused": self.refused(),
@@ -202,42 +205,44 @@ class Plan:
         return Task(name, values, variant.get("label"), config)
 
     def _task_name(self, label: str | None, values: Mapping[str, Any]) -> str:
-        parts = [label] if label else []
+        words = [label] if label else []
         for axis, value in values.items():
             if axis in CROSSINGS or len(self.axes[axis]) > 1:
-                parts.append(f"{axis}={_text(value)}")
-        return re.sub(r"[^\w.+=,-]+", "_", ",".join(parts)) or "run"
+                words.append(f"{axis}={_folder_text(value)}")
+        return re.sub(r"[^\w.+=,-]+", "_", ",".join(words)) or "run"
 
 
-def _check_name(kind: str, name: Any) -> None:
-    if name in _RESERVED:
-        raise ConfigError(
-            f"{kind} {name!r} is not one of a single run; allowed: any but {', '.join(_RESERVED)}"
-        )
-    if name not in _DEFAULTS:
-        sentence = unknown_setting(str(name))
-        raise ConfigError(sentence.replace("there is no setting", f"there is no {kind}", 1))
+def _check_settings(key: str, names: Iterable[Any]) -> None:
+    """Raise a ConfigError unless each name is a setting that a plan may choose."""
+    for name in names:
+        if name in _RESERVED:
+            raise ConfigError(
+                f"{key}: {name!r} is not allowed; allowed: any setting except "
+                f"{', '.join(_RESERVED)}"
+            )
+        if name not in _DEFAULTS:
+            raise ConfigError(f"{key}: {unknown_setting(str(name))}")
 
 
-def _values(axis: str, given: Any) -> list[Any]:
-    """The values of an axis, each once."""
-    if given == ALL and axis in CROSSINGS:
-        return _legal(CROSSINGS[axis])
-    if not isinstance(given, list) or not given:
-        words = "a list of at least one value" + (", or all" if axis in CROSSINGS else "")
-        raise ConfigError(f"axis {axis!r} is {given!r}; allowed: {words}")
-    for value in given:
-        if given.count(value) > 1:
-            raise ConfigError(f"axis {axis!r} has {value!r} twice; allowed: each value once")
-    return given
+def _axis_values(axis: str, values: Any) -> list[Any]:
+    """Return the values of an axis, after checking that each appears once."""
+    if values == ALL and axis in CROSSINGS:
+        return _legal_stops(CROSSINGS[axis])
+    if not isinstance(values, list) or not values:
+        allowed = "a list of at least one value" + (", or all" if axis in CROSSINGS else "")
+        raise ConfigError(f"axes.{axis}: {values!r} is not allowed; allowed: {allowed}")
+    for value in values:
+        if values.count(value) > 1:
+            raise ConfigError(f"axes.{axis}: {value!r} appears twice; allowed: each value once")
+    return values
 
 
-def _legal(crossing: Crossing) -> list[str]:
-    return [name for name in STOPS if _refusal(name, crossing) is None]
+def _legal_stops(crossing: Crossing) -> list[str]:
+    return [name for name in STOPS if _illegal(name, crossing) is None]
 
 
-def _refusal(stop: str, crossing: Crossing) -> str | None:
-    """Why `stop` cannot run at `crossing`, or None."""
+def _illegal(stop: str, crossing: Crossing) -> str | None:
+    """Return the reason why `stop` cannot run at `crossing`; None if it can."""
     try:
         check(stop, crossing)
     except StopError as error:
@@ -245,8 +250,8 @@ def _refusal(stop: str, crossing: Crossing) -> str | None:
     return None
 
 
-def _text(value: Any) -> str:
-    """A value of an axis as a part of a folder's name."""
+def _folder_text(value: Any) -> str:
+    """Return the value of an axis as a part of a folder's name."""
     if isinstance(value, Mapping):
         return "+".join(f"{key}-{inner}" for key, inner in value.items())
     if isinstance(value, list):

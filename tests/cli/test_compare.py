@@ -1,4 +1,4 @@
-"""`scripts/compare.py` as a user runs it."""
+"""Command `scripts/compare.py`: errors, Ctrl-C and exit status."""
 
 import os
 import signal
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ddpg.cli.compare import main
-from tests.comparison.running.test_schedule import metrics
+from tests.comparison.running.test_runner import metrics
 
 ROOT = Path(__file__).parent.parent.parent
 PLAN = ROOT / "configs" / "comparison.yaml"
@@ -20,23 +20,23 @@ PLAN = ROOT / "configs" / "comparison.yaml"
     ("arguments", "sentence"),
     [
         (["--stops", "detatch"], "stop is 'detatch', did you mean 'detach'?"),
-        (["--stops", "none,none"], "axis 'stop' has 'none' twice"),
+        (["--stops", "none,none"], "axes.stop: 'none' appears twice"),
         (["--stops", "chain_rule"], "stop 'chain_rule' is not defined upstream"),
         (["--actor-stops", "no_grad"], "leaves the backward pass nothing to differentiate"),
         (["--envs", "Pendulun-v1"], "Did you mean: `Pendulum`"),
-        (["--envs", "["], "envs is '[', which cannot be read as YAML"),
+        (["--envs", "["], "cannot read envs='[' as YAML"),
         (["--bootstrap-actors", "both"], "bootstrap_actor is 'both'; allowed: target or live"),
         (["--members", "0"], "members is 0; allowed: a whole number ≥ 1"),
         (["--steps", "many"], "steps is 'many'; allowed: a whole number ≥ 1"),
-        (["--workers", "0"], "workers is 0; allowed: a whole number ≥ 1"),
-        (["--axis", "gama=1,2"], "there is no axis 'gama', did you mean 'gamma'?"),
-        (["--axis", "gamma"], "'gamma' sets nothing; allowed: NAME=VALUE"),
-        (["--set", "gama=1"], "there is no setting 'gama', did you mean 'gamma'?"),
+        (["--workers", "0"], "workers: 0 is not allowed; allowed: a whole number ≥ 1"),
+        (["--axis", "gama=1,2"], "axes: there is no setting 'gama', did you mean 'gamma'?"),
+        (["--axis", "gamma"], "axis: 'gamma' is not allowed; allowed: NAME=VALUE"),
+        (["--set", "gama=1"], "settings: there is no setting 'gama', did you mean 'gamma'?"),
         (["--name", "a/b"], "name is 'a/b'; allowed: the name of one folder"),
         (["--config", "none.yaml"], "none.yaml"),
         (["--config", "module.yaml"], "'tests.x:Y-v0', which imports a module"),
-        (["--report-only", "none"], "'none', which does not exist"),
-        (["--ray-address", "nowhere"], "ray_address is 'nowhere', where no cluster can be"),
+        (["--report-only", "none"], "'none': the folder does not exist"),
+        (["--ray-address", "nowhere"], "cannot connect to ray_address 'nowhere': "),
     ],
 )
 def test_a_wrong_command_line_gets_one_sentence_and_writes_nothing(
@@ -56,7 +56,7 @@ def test_a_wrong_command_line_gets_one_sentence_and_writes_nothing(
 
 
 @pytest.mark.slow
-def test_ctrl_c_stops_every_worker_and_the_same_command_goes_on_to_the_report(tmp_path):
+def test_ctrl_c_stops_every_worker_and_the_same_command_continues(tmp_path):
     command = [sys.executable, str(ROOT / "scripts" / "compare.py"), "--stops", "none,detach"]
     command += ["--members", "2", "--steps", "1500", "--set", "hidden=[8]", "--set", "log_every=20"]
     command += ["--set", "evaluation_every=500", "--set", "random_steps=50", "--workers", "2"]
@@ -73,7 +73,7 @@ def test_ctrl_c_stops_every_worker_and_the_same_command_goes_on_to_the_report(tm
     output, errors = process.communicate(timeout=300)
     assert process.returncode == 130, errors
     assert "Traceback" not in errors
-    assert "The same command goes on with it." in output
+    assert "run the same command to continue" in output
     before = [file.read_bytes() for file in begun]
     assert all(len(text.splitlines()) < 2 * 75 for text in before)
     ended = subprocess.run(

@@ -1,4 +1,4 @@
-"""What a plan amounts to, and one sentence for every plan that is not allowed."""
+"""Tasks of a plan, and one sentence for each plan that is not allowed."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ def names(plan: Plan) -> list[str]:
     return [task.name for task in plan.tasks()]
 
 
-def test_the_default_is_the_ten_stops_of_the_critic_update_on_the_settings_of_pendulum():
+def test_default_plan_has_the_ten_stops_of_the_critic_update_with_pendulum_settings():
     plan = Plan.load(CONFIGS / "comparison.yaml")
     tasks = plan.tasks()
     assert [task.config.stop for task in tasks] == [name for name in STOPS if name != "chain_rule"]
@@ -32,7 +32,7 @@ def test_the_default_is_the_ten_stops_of_the_critic_update_on_the_settings_of_pe
         assert task.config.hidden == pendulum.hidden
 
 
-def test_the_axes_are_multiplied_and_every_run_is_named_by_what_differs():
+def test_axes_are_multiplied_and_runs_named_by_their_values():
     plan = Plan(
         settings={"steps": 100},
         axes={"stop": ["none", "no_grad+optimizer"], "env": ["Pendulum-v1"], "tau": [0.1, 0.2]},
@@ -60,7 +60,7 @@ def test_one_crossing_is_compared_at_a_time():
     ]
 
 
-def test_all_is_every_stop_that_is_legal_at_the_crossing():
+def test_all_means_every_legal_stop():
     plan = Plan(axes={"actor_stop": "all"})
     refused = legal(Crossing.DOWNSTREAM, Effect.IMPOSSIBLE, Effect.ILLEGAL)
     assert set(plan.refused()["actor_stop"]) == set(refused) == {"no_grad", "inference"}
@@ -70,7 +70,7 @@ def test_all_is_every_stop_that_is_legal_at_the_crossing():
     assert "nothing to differentiate" in plan.refused()["actor_stop"]["no_grad"]
 
 
-def test_settings_go_with_values_and_the_nearer_ones_count():
+def test_settings_for_a_value_apply_unless_the_variant_sets_them():
     plan = Plan(
         settings={"gamma": 0.9, "steps": 100},
         axes={"env": ["Pendulum-v1", "MountainCarContinuous-v0"]},
@@ -89,12 +89,12 @@ def test_settings_go_with_values_and_the_nearer_ones_count():
         "sgd,env=Pendulum-v1": (0.9, 10, 0.5),
         "sgd,env=MountainCarContinuous-v0": (0.5, 10, 0.5),
     }
-    changed = plan.changed({"tau": [0.1, 0.2]}, {"steps": 7})
-    assert {task.config.steps for task in changed.tasks()} == {7}
-    assert {task.config.tau for task in changed.tasks()} == {0.1, 0.2}
+    overridden = plan.override({"tau": [0.1, 0.2]}, {"steps": 7})
+    assert {task.config.steps for task in overridden.tasks()} == {7}
+    assert {task.config.tau for task in overridden.tasks()} == {0.1, 0.2}
 
 
-def test_values_that_no_folder_can_be_named_by_are_spelled():
+def test_values_become_valid_folder_names():
     scales = [{"actor_target": 0, "critic_target": 0.1}, 1]
     plan = Plan(settings={"stop": "manual"}, axes={"manual_scale": scales, "env": ["Pendulum-v1"]})
     assert names(plan) == [
@@ -109,28 +109,37 @@ def test_values_that_no_folder_can_be_named_by_are_spelled():
     ("content", "sentence"),
     [
         ({"axis": {}}, "there is no key 'axis' in a comparison, did you mean 'axes'?"),
-        ({"axes": {"gama": [1]}}, "there is no axis 'gama', did you mean 'gamma'?"),
-        ({"axes": {"runs": ["a"]}}, "axis 'runs' is not one of a single run"),
-        ({"axes": {"stop": []}}, "axis 'stop' is []; allowed: a list of at least one value, or"),
-        ({"axes": {"tau": "all"}}, "axis 'tau' is 'all'; allowed: a list of at least one value"),
-        ({"axes": {"tau": [1, 1]}}, "axis 'tau' has 1 twice"),
-        ({"axes": ["stop"]}, "axes is ['stop']; allowed: a mapping"),
+        ({"axes": {"gama": [1]}}, "axes: there is no setting 'gama', did you mean 'gamma'?"),
+        (
+            {"axes": {"runs": ["a"]}},
+            "axes: 'runs' is not allowed; allowed: any setting except",
+        ),
+        (
+            {"axes": {"stop": []}},
+            "axes.stop: [] is not allowed; allowed: a list of at least one value, or",
+        ),
+        (
+            {"axes": {"tau": "all"}},
+            "axes.tau: 'all' is not allowed; allowed: a list of at least one value",
+        ),
+        ({"axes": {"tau": [1, 1]}}, "axes.tau: 1 appears twice"),
+        ({"axes": ["stop"]}, "axes: ['stop'] is not allowed; allowed: a mapping"),
         ({"axes": {"stop": ["detatch"]}}, "did you mean 'detach'?"),
         ({"axes": {"stop": ["chain_rule"]}}, "'chain_rule' is not defined upstream"),
         ({"axes": {"actor_stop": ["no_grad"]}}, "leaves the backward pass nothing"),
         ({"settings": {"members": 0}}, "members is 0; allowed: a whole number ≥ 1"),
         ({"settings": {"member": 1}}, "there is no setting 'member', did you mean 'members'?"),
-        ({"settings": {"name": "x"}}, "setting 'name' is not one of a single run"),
-        ({"settings_for": {"env": {"A": 1}}}, "settings_for.env is {'A': 1}; allowed"),
+        ({"settings": {"name": "x"}}, "settings: 'name' is not allowed; allowed: any"),
+        ({"settings_for": {"env": {"A": 1}}}, "settings_for.env: {'A': 1} is not allowed"),
         ({"settings_for": {"env": {"A": {"gama": 1}}}}, "there is no setting 'gama'"),
-        ({"variants": [{"stop": "none"}]}, "a variant is {'stop': 'none'}; allowed: a mapping of"),
+        ({"variants": [{"stop": "none"}]}, "variants: {'stop': 'none'} is not allowed"),
         ({"variants": [{"label": "a", "gama": 1}]}, "there is no setting 'gama'"),
-        ({"variants": [{"label": "a"}, {"label": "a"}]}, "two runs would be called 'a'"),
+        ({"variants": [{"label": "a"}, {"label": "a"}]}, "run name: 'a' appears twice"),
         ({"name": "a/b"}, "name is 'a/b'; allowed: the name of one folder"),
     ],
     ids=str,
 )
-def test_plans_that_are_not_allowed_get_one_sentence(content, sentence):
+def test_a_plan_that_is_not_allowed_raises_one_sentence(content, sentence):
     with pytest.raises(ConfigError) as error:
         Plan.from_dict(content)
     assert sentence in str(error.value)
@@ -141,25 +150,25 @@ def test_plans_that_are_not_allowed_get_one_sentence(content, sentence):
     ("content", "sentence"),
     [("- 1", "holds no settings"), ("a: [", "cannot be read as YAML"), ("", "no settings")],
 )
-def test_files_that_are_no_comparison(tmp_path, content, sentence):
+def test_a_file_without_a_comparison_is_refused(tmp_path, content, sentence):
     file = tmp_path / "plan.yaml"
     file.write_text(content)
     with pytest.raises(ConfigError, match=sentence):
         Plan.load(file)
 
 
-def test_a_stop_that_cannot_train_is_warned_of():
+def test_a_stop_that_cannot_train_warns():
     with pytest.warns(StopWarning, match="cannot train downstream"):
         Plan(axes={"actor_stop": ["detach"]})
 
 
 class TestStudies:
-    def test_all_stops_in_the_critic_update_with_both_bootstrap_actors(self):
+    def test_critic_study_has_all_stops_with_both_bootstrap_actors(self):
         tasks = Plan.load(CONFIGS / "study-critic.yaml").tasks()
         assert len(tasks) == 10 * 2 * 2
         self.check_environments([task.config for task in tasks])
 
-    def test_all_stops_in_the_actor_update_and_the_refused_ones(self):
+    def test_actor_study_has_all_legal_stops(self):
         plan = Plan.load(CONFIGS / "study-actor.yaml")
         assert len(plan.tasks()) == 9 * 2
         assert set(plan.refused()["actor_stop"]) == {"no_grad", "inference"}
@@ -171,14 +180,14 @@ class TestStudies:
             ("InvertedPendulum-v5", "inverted-pendulum.yaml"),
         ):
             stored = Config.load(CONFIGS / file)
-            own = [config for config in configs if config.env == env]
-            assert len(own) * 2 == len(configs)
-            for config in own:
+            env_configs = [config for config in configs if config.env == env]
+            assert len(env_configs) * 2 == len(configs)
+            for config in env_configs:
                 assert config.members >= 10
                 for name in ("gamma", "tau", "actor_learning_rate", "critic_learning_rate"):
                     assert getattr(config, name) == getattr(stored, name), (env, name)
 
-    def test_every_dose_of_every_route_under_both_optimizers(self):
+    def test_dose_studies_have_every_leak_under_both_optimizers(self):
         doses = {}
         files = ("study-doses.yaml", "study-doses-target.yaml")
         for task in (task for file in files for task in Plan.load(CONFIGS / file).tasks()):

@@ -1,14 +1,16 @@
-"""One section's figures: what its report shows, computed once."""
+"""Analysis of one section: every number that the report shows, computed once."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median, quantiles
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ddpg.comparison.report.cost import Cost, subject
-from ddpg.comparison.report.reach import reached
+from ddpg.comparison.report.cost import CostSample, cost_settings
+from ddpg.comparison.report.reach import reached_modules
 from ddpg.comparison.report.reading import Series
+from ddpg.comparison.report.sections import ReportSection
 from ddpg.comparison.report.statistics import (
     Band,
     Estimate,
@@ -17,70 +19,53 @@ from ddpg.comparison.report.statistics import (
     interquartile_means,
     probability_of_improvement,
 )
-from ddpg.comparison.report.variants import Curve, Section, Variant
+from ddpg.comparison.report.variants import DistinctCurve, Variant
 from ddpg.runs.tracking import RETURN_DISCOUNTED, RETURN_EVALUATION, SEPARATION, VALUE_Q_START
 
 _GRADES = ("nothing", "wrote zero", "wrote", "moved")
-"""By the audit's grade: how far a loss's touch went."""
+"""Effect of an update on a module, by the audit's grade."""
 
 
 @dataclass(frozen=True)
-class Score:
-    """What one curve amounts to."""
+class CurveSummary:
+    """Scores of one distinct curve."""
 
-    curve: Curve
+    curve: DistinctCurve
     returns: Band
     final: Estimate
     area: Estimate
     improvement: Estimate | None
     """Probability of a better final score than the control's; None for the control itself."""
     over_protected: Estimate | None
-    """The same over the curve of the stops that protect; None for that curve."""
+    """The same over the protected curve; None for that curve itself."""
     value: Band | None
     """Q(s₀, μ(s₀)); None if the runs did not log it."""
     discounted: Band | None
-    """The discounted return of the same episodes."""
+    """Discounted return of the same episodes."""
 
 
 @dataclass(frozen=True)
-class Touch:
-    """How far one update of one variant went into one module, over all audits and members."""
+class ModuleAudit:
+    """Audits of one module in one update of one variant, over all members."""
 
     grade: int
-    """The highest."""
+    """The highest grade."""
     share: float
-    """Of the audits of the members, those that had that grade."""
+    """Fraction of the audits with that grade."""
     audits: int
-    """How many of them there were."""
+    """Number of audits of all members."""
     reached: bool
-    """Whether the graph of the update's loss has a path to the module."""
+    """True if the graph of the update's loss has a path to the module."""
 
     @property
-    def words(self) -> str:
+    def effect(self) -> str:
         """`nothing`, `reached`, `wrote zero`, `wrote`, or `moved`."""
         return "reached" if self.reached and self.grade == 0 else _GRADES[self.grade]
 
 
 @dataclass(frozen=True)
-class Analysis:
-    """Everything that a section's page shows in figures."""
-
-    section: Section
-    scores: list[Score]
-    """One a curve, in the section's order."""
-    touches: dict[str, dict[tuple[str, str], Touch]]
-    """Variant's label -> `(update, module)` -> how far the update went into it."""
-    prices: dict[str, "Price"]
-    """Variant's label -> what the section's update costs; only of those that were measured."""
-
-    def score(self, variant: Variant) -> Score:
-        """Of the curve that the variant is one of."""
-        return next(score for score in self.scores if variant in score.curve.variants)
-
-
-@dataclass(frozen=True)
-class Price:
-    """Medians and quartiles over a cost's repeats."""
+class CostSummary:
+    """Medians and quartiles over the samples of an update's cost."""
 
     milliseconds: Estimate
     peak_bytes: Estimate
@@ -89,21 +74,34 @@ class Price:
     repeats: int
 
 
-def analyse(section: Section, costs: list[Cost]) -> Analysis:
-    """Reckon all figures of a section."""
-    priced = {variant.label: _price(section, variant, costs) for variant in section.variants}
+@dataclass(frozen=True)
+class Analysis:
+    """Every number of one section."""
+
+    section: ReportSection
+    curves: list[CurveSummary]
+    """One summary per distinct curve, in the section's order."""
+    audits: dict[str, dict[tuple[str, str], ModuleAudit]]
+    """Label of a variant -> `(update, module)` -> its audits."""
+    costs: dict[str, CostSummary]
+    """Label of each measured variant -> cost of the section's update."""
+
+
+def analyse(section: ReportSection, samples: Sequence[CostSample]) -> Analysis:
+    """Compute all numbers of a section; `samples` are the cost measurements of the folder."""
+    costs = {variant.label: _cost(section, variant, samples) for variant in section.variants}
     return Analysis(
         section,
-        _scores(section),
-        {variant.label: _touches(variant) for variant in section.variants},
-        {label: price for label, price in priced.items() if price is not None},
+        _curve_summaries(section),
+        {variant.label: _module_audits(variant) for variant in section.variants},
+        {label: cost for label, cost in costs.items() if cost is not None},
     )
 
 
-def _scores(section: Section) -> list[Score]:
-    finals = {curve.variant.label: _final(curve) for curve in section.curves}
+def _curve_summaries(section: ReportSection) -> list[CurveSummary]:
+    finals = {curve.first.label: _final_scores(curve) for curve in section.curves}
     return [
-        _score(
+        _curve_summary(
             curve,
             _improvement(curve, section.control(curve), finals),
             _improvement(curve, section.protected(curve), finals),
@@ -112,18 +110,20 @@ def _scores(section: Section) -> list[Score]:
     ]
 
 
-def _score(curve: Curve, improvement: Estimate | None, over_protected: Estimate | None) -> Score:
-    series = curve.variant.series
+def _curve_summary(
+    curve: DistinctCurve, improvement: Estimate | None, over_protected: Estimate | None
+) -> CurveSummary:
+    series = curve.first.series
     returns = series[RETURN_EVALUATION]
     optional = [series.get(VALUE_Q_START), series.get(RETURN_DISCOUNTED)]
-    # One bootstrap for all columns, since each takes as long as all of them together.
-    columns = [returns.values, _final(curve)[:, None], areas(returns)[:, None]]
+    # One bootstrap for all columns, since its time hardly depends on their number.
+    columns = [returns.values, _final_scores(curve)[:, None], areas(returns)[:, None]]
     columns += [each.values for each in optional if each is not None]
     means = np.stack(interquartile_means(np.concatenate(columns, axis=1)))
-    bounds = np.cumsum([part.shape[1] for part in columns])[:-1]
+    bounds = np.cumsum([column.shape[1] for column in columns])[:-1]
     curve_means, final, area, *rest = np.split(means, bounds, axis=1)
     value, discounted = (None if each is None else _band(each, rest.pop(0)) for each in optional)
-    return Score(
+    return CurveSummary(
         curve=curve,
         returns=_band(returns, curve_means),
         final=_estimate(final, curve.members),
@@ -145,49 +145,52 @@ def _estimate(means: NDArray[np.float64], members: int) -> Estimate:
     return Estimate(value, low, high, members)
 
 
-def _final(curve: Curve) -> NDArray[np.float64]:
-    return final_scores(curve.variant.series[RETURN_EVALUATION])
+def _final_scores(curve: DistinctCurve) -> NDArray[np.float64]:
+    return final_scores(curve.first.series[RETURN_EVALUATION])
 
 
 def _improvement(
-    curve: Curve, other: Curve | None, finals: dict[str, NDArray[np.float64]]
+    curve: DistinctCurve, other: DistinctCurve | None, finals: dict[str, NDArray[np.float64]]
 ) -> Estimate | None:
     if other is None or other is curve:
         return None
-    return probability_of_improvement(finals[curve.variant.label], finals[other.variant.label])
+    return probability_of_improvement(finals[curve.first.label], finals[other.first.label])
 
 
-def _touches(variant: Variant) -> dict[tuple[str, str], Touch]:
-    """`(update, module)` -> how far the update went into it; empty if there was no audit."""
-    found: dict[tuple[str, str], Touch] = {}
-    paths = reached(variant.config)
+def _module_audits(variant: Variant) -> dict[tuple[str, str], ModuleAudit]:
+    """Return `(update, module)` -> its audits; empty if the runs were not audited."""
+    audits: dict[tuple[str, str], ModuleAudit] = {}
+    reached = reached_modules(variant.config)
     for tag, series in variant.series.items():
         kind, *rest = tag.split("/")
         if kind == SEPARATION and rest[-1] == "grade":
             grades = series.values[~np.isnan(series.values)]
-            top = int(grades.max())
+            highest = int(grades.max())
             place = (rest[0], rest[1])
-            share = float((grades == top).mean())
-            found[place] = Touch(top, share, len(grades), place in paths)
-    return found
+            share = float((grades == highest).mean())
+            audits[place] = ModuleAudit(highest, share, len(grades), place in reached)
+    return audits
 
 
-def _price(section: Section, variant: Variant, costs: list[Cost]) -> Price | None:
-    """What the section's update costs under `variant`; None if that was not measured."""
-    wanted = subject(variant.config)
-    mine = [cost for cost in costs if cost.subject == wanted and cost.update == section.update]
-    if not mine:
+def _cost(
+    section: ReportSection, variant: Variant, samples: Sequence[CostSample]
+) -> CostSummary | None:
+    """Return the cost of the section's update under `variant`; None if it was not measured."""
+    settings = cost_settings(variant.config)
+    own = [s for s in samples if s.settings == settings and s.update == section.update]
+    if not own:
         return None
-    return Price(
-        _spread([cost.milliseconds for cost in mine]),
-        _spread([float(cost.peak_bytes) for cost in mine]),
-        mine[0].saved_tensors,
-        mine[0].saved_bytes,
-        len(mine),
+    return CostSummary(
+        _median([sample.milliseconds for sample in own]),
+        _median([float(sample.peak_bytes) for sample in own]),
+        own[0].saved_tensors,
+        own[0].saved_bytes,
+        len(own),
     )
 
 
-def _spread(values: list[float]) -> Estimate:
+def _median(values: list[float]) -> Estimate:
+    """Return the median, with the quartiles as its interval."""
     if len(values) == 1:
         return Estimate(values[0], values[0], values[0], 1)
     low, _, high = quantiles(values, method="inclusive")

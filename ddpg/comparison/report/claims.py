@@ -1,76 +1,91 @@
-"""What held and what did not, in words, each with the figures behind it."""
+"""Claims of a section in words, each with its status and the numbers behind it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from ddpg.comparison.report.analysis import Analysis, Score
+from ddpg.comparison.report.analysis import Analysis, CurveSummary
 from ddpg.comparison.report.statistics import Estimate
 from ddpg.comparison.report.variants import Variant
 from ddpg.stops import Effect
 
-Verdict = Literal["held", "broken", "open"]
+ClaimStatus = Literal["held", "broken", "open"]
 
 _TRAINED = {"critic_update": "critic", "actor_update": "actor"}
 _COUNTS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_EXPECTATIONS = {
+    Effect.PROTECTS: "expected to protect and train",
+    Effect.LEAKS: "expected to leak",
+    Effect.STARVES: "expected not to train",
+}
 
 
 @dataclass(frozen=True)
-class Claim:
-    """One sentence about a section, and whether the runs bear it out."""
+class SectionClaim:
+    """One sentence about a section."""
 
-    verdict: Verdict
+    status: ClaimStatus
     text: str
 
 
 @dataclass(frozen=True)
-class Finding:
-    """What a variant did, or several that did the same and gave one curve."""
+class ExpectationCheck:
+    """Expected and observed behaviour of the variants of one curve that behave alike."""
 
     label: str
-    promise: str
-    """What its stop is said to do."""
-    moved: str
-    kept: Verdict
-    """Whether the promise was kept."""
-    score: Score
+    expected: str
+    observed: str
+    status: ClaimStatus
+    summary: CurveSummary
     learning: str
-    flattery: str
+    """Comparison of the final score with the control's and the protected curve's."""
+    last_evaluation: str
+    """Q and discounted return of the last evaluation."""
 
 
-def claims(analysis: Analysis) -> list[Claim]:
-    """What the section bears out."""
-    return [*_one_curve(analysis), *_promises(analysis), *_learning_claims(analysis)]
+def section_claims(analysis: Analysis) -> list[SectionClaim]:
+    """Return the claims about curves, expectations and learning."""
+    return [*_curve_claims(analysis), *_expectation_claims(analysis), *_learning_claims(analysis)]
 
 
-def findings(analysis: Analysis) -> list[Finding]:
-    """In the order of the section's curves."""
-    found: list[Finding] = []
-    for score in analysis.scores:
-        alike: dict[tuple[str, str, Verdict], list[str]] = {}
-        for variant in score.curve.variants:
-            did = (variant.promise.value, _moved(analysis, variant), _kept(analysis, variant))
-            alike.setdefault(did, []).append(variant.label)
-        found += [
-            Finding(_listed(labels), *did, score, _learning(analysis, score), _flattery(score))
-            for did, labels in alike.items()
+def expectation_checks(analysis: Analysis) -> list[ExpectationCheck]:
+    """Return one check per distinct behaviour, in the order of the section's curves."""
+    checks: list[ExpectationCheck] = []
+    for summary in analysis.curves:
+        groups: dict[tuple[str, str, ClaimStatus], list[str]] = {}
+        for variant in summary.curve.variants:
+            behaviour = (
+                variant.expected.value,
+                _observation(analysis, variant),
+                _status(analysis, variant),
+            )
+            groups.setdefault(behaviour, []).append(variant.label)
+        checks += [
+            ExpectationCheck(
+                _join(labels),
+                *behaviour,
+                summary,
+                _learning(analysis, summary),
+                _last_evaluation(summary),
+            )
+            for behaviour, labels in groups.items()
         ]
-    return found
+    return checks
 
 
 def count(number: int, noun: str) -> str:
-    """`nine stops`, `one curve`, `12 members`."""
+    """Return `nine stops`, `one curve` or `12 members`."""
     word = _COUNTS[number] if number < len(_COUNTS) else str(number)
     return f"{word} {noun}" + ("" if number == 1 else "s")
 
 
-def _effect(analysis: Analysis, variant: Variant) -> Effect | None:
-    """What the audits saw the stop do; None if there was no audit."""
+def _observed_effect(analysis: Analysis, variant: Variant) -> Effect | None:
+    """Return the effect of the stop in the audits; None without audits."""
     update = analysis.section.update
     grades = {
-        module: touch.grade
-        for (which, module), touch in analysis.touches[variant.label].items()
-        if which == update
+        module: audit.grade
+        for (audited_update, module), audit in analysis.audits[variant.label].items()
+        if audited_update == update
     }
     if not grades:
         return None
@@ -81,110 +96,115 @@ def _effect(analysis: Analysis, variant: Variant) -> Effect | None:
     return Effect.LEAKS if max(others) == 3 else Effect.PROTECTS
 
 
-def _kept(analysis: Analysis, variant: Variant) -> Verdict:
-    """Whether the stop did what it promises."""
-    seen = _effect(analysis, variant)
-    if seen is None:
+def _status(analysis: Analysis, variant: Variant) -> ClaimStatus:
+    observed = _observed_effect(analysis, variant)
+    if observed is None:
         return "open"
-    return "held" if seen is variant.promise else "broken"
+    return "held" if observed is variant.expected else "broken"
 
 
-def _moved(analysis: Analysis, variant: Variant) -> str:
-    """What the section's update moved."""
-    seen = analysis.touches[variant.label]
-    if not seen:
+def _observation(analysis: Analysis, variant: Variant) -> str:
+    """Return the modules that the section's update moved, in words."""
+    audits = analysis.audits[variant.label]
+    if not audits:
         return "not audited"
-    update = analysis.section.update
-    moved = [m for (which, m), touch in seen.items() if which == update and touch.grade == 3]
-    return f"moved {_listed(sorted(moved))}" if moved else "moved nothing"
+    moved = sorted(
+        module
+        for (update, module), audit in audits.items()
+        if update == analysis.section.update and audit.grade == 3
+    )
+    return f"moved {_join(moved)}" if moved else "moved nothing"
 
 
-def _one_curve(analysis: Analysis) -> Iterable[Claim]:
+def _curve_claims(analysis: Analysis) -> Iterable[SectionClaim]:
     section = analysis.section
     for curve in section.curves:
         if len(curve.variants) > 1:
-            names = _listed([variant.label for variant in curve.variants])
-            yield Claim(
+            names = _join([variant.label for variant in curve.variants])
+            yield SectionClaim(
                 "held",
                 f"{count(len(curve.variants), 'stop').capitalize()}, one curve: {names} give "
-                f"the same returns, losses and values to the bit (hash {curve.variant.hash}).",
+                f"bit-identical returns, losses and values (hash {curve.first.hash}).",
             )
     for curve in section.curves:
-        first = section.protected(curve)
-        if curve.variant.promise is Effect.PROTECTS and first is not None and first is not curve:
-            yield Claim(
+        protected = section.protected(curve)
+        if protected is None or protected is curve:
+            continue
+        if curve.first.expected is Effect.PROTECTS:
+            yield SectionClaim(
                 "broken",
-                f"{curve.short} should give the curve of {first.short} to the bit, and gives "
-                "another. With equal settings and seeds this can be another kind of processor, or "
-                "a stop that does not do as it says.",
+                f"The curve of {curve.short_label} should match that of {protected.short_label} "
+                "exactly but differs. With equal settings and seeds, the cause is a different CPU "
+                "or a broken stop.",
             )
 
 
-def _promises(analysis: Analysis) -> Iterable[Claim]:
-    for promise in Effect:
+def _expectation_claims(analysis: Analysis) -> Iterable[SectionClaim]:
+    for effect, expectation in _EXPECTATIONS.items():
         audited = [
             variant
             for variant in analysis.section.variants
-            if variant.promise is promise and _kept(analysis, variant) != "open"
+            if variant.expected is effect and _status(analysis, variant) != "open"
         ]
-        wrong = [variant for variant in audited if _kept(analysis, variant) == "broken"]
-        if audited and not wrong:
-            names = _listed([variant.label for variant in audited])
-            yield Claim("held", f"Said of {names}: {promise.value}. So it was in every audit.")
-        for variant in wrong:
-            yield Claim(
+        broken = [variant for variant in audited if _status(analysis, variant) == "broken"]
+        if audited and not broken:
+            names = _join([variant.label for variant in audited])
+            verb = "is" if len(audited) == 1 else "are"
+            yield SectionClaim("held", f"{names} {verb} {expectation}; every audit confirms it.")
+        for variant in broken:
+            yield SectionClaim(
                 "broken",
-                f"Said of {variant.label}: {promise.value}. In the audits its update "
-                f"{_moved(analysis, variant)}.",
+                f"{variant.label} is {expectation}, but in the audits its update "
+                f"{_observation(analysis, variant)}.",
             )
 
 
-def _learning_claims(analysis: Analysis) -> Iterable[Claim]:
-    """Of what protects; the table has the rest."""
-    for score in analysis.scores:
-        figure = score.improvement
-        if score.curve.variant.promise is Effect.PROTECTS and figure is not None:
-            verdict: Verdict = "held" if figure.low > 0.5 else "broken"
-            if figure.low <= 0.5 <= figure.high:
-                verdict = "open"
-            yield Claim(
-                verdict,
-                f"A stop that protects learns better than the control: {score.curve.short} is "
-                f"{_comparison(figure)} it by final score (P(better) {figure}, "
-                f"{count(figure.members, 'member')}).",
+def _learning_claims(analysis: Analysis) -> Iterable[SectionClaim]:
+    """Compare protecting stops with the control; the table has all other comparisons."""
+    for summary in analysis.curves:
+        improvement = summary.improvement
+        if summary.curve.first.expected is Effect.PROTECTS and improvement is not None:
+            status: ClaimStatus = "held" if improvement.low > 0.5 else "broken"
+            if improvement.low <= 0.5 <= improvement.high:
+                status = "open"
+            yield SectionClaim(
+                status,
+                "Protection improves learning: the final score of "
+                f"{summary.curve.short_label} is {_comparison(improvement)} the control's "
+                f"(P(better) {improvement}, {count(improvement.members, 'member')}).",
             )
 
 
 def _comparison(improvement: Estimate) -> str:
     if improvement.low > 0.5:
         return "better than"
-    return "worse than" if improvement.high < 0.5 else "not told apart from"
+    return "worse than" if improvement.high < 0.5 else "indistinguishable from"
 
 
-def _learning(analysis: Analysis, score: Score) -> str:
-    said = [
-        f"{_comparison(figure)} {other}"
-        for other, figure in (
-            ("the control", score.improvement),
-            ("the protected", score.over_protected),
+def _learning(analysis: Analysis, summary: CurveSummary) -> str:
+    comparisons = [
+        f"{_comparison(improvement)} the {other}"
+        for other, improvement in (
+            ("control", summary.improvement),
+            ("protected curve", summary.over_protected),
         )
-        if figure is not None
+        if improvement is not None
     ]
-    if analysis.section.control(score.curve) is score.curve:
-        said.insert(0, "the control")
-    return ", ".join(said)
+    if analysis.section.control(summary.curve) is summary.curve:
+        comparisons.insert(0, "the control")
+    return ", ".join(comparisons)
 
 
-def _flattery(score: Score) -> str:
-    """What the critic expects beside what is earned, in the last evaluation."""
-    if score.value is None or score.discounted is None:
+def _last_evaluation(summary: CurveSummary) -> str:
+    """Return the critic's value and the discounted return of the last evaluation."""
+    if summary.value is None or summary.discounted is None:
         return "not logged"
-    expected, earned = score.value.value[-1], score.discounted.value[-1]
-    return f"Q {expected:.4g}, earned {earned:.4g}"
+    value, discounted = summary.value.value[-1], summary.discounted.value[-1]
+    return f"Q {value:.4g}, discounted return {discounted:.4g}"
 
 
-def _listed(names: list[str]) -> str:
-    """`a`, `a and b`, `a; b; c and d, e`: with semicolons where a name has a comma."""
+def _join(names: list[str]) -> str:
+    """Return `a`, `a and b` or `a, b and c`, with semicolons where a name has a comma."""
     if len(names) < 2:
         return "".join(names)
     separator = "; " if any("," in name for name in names) else ", "

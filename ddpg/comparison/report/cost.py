@@ -1,4 +1,4 @@
-"""What a stop costs: time, tensors saved for the backward pass, and memory of one update."""
+"""Cost of an update under each stop: time, memory, and tensors saved for the backward pass."""
 
 import csv
 import json
@@ -14,8 +14,9 @@ import torch
 from torch.profiler import ProfilerActivity, profile, record_function
 
 from ddpg.agent import DDPG
-from ddpg.comparison.report.reading import already_warned, read_folder
+from ddpg.comparison.report.reading import read_folder
 from ddpg.comparison.report.variants import Update
+from ddpg.comparison.stop_warnings import ignore_stop_warnings
 from ddpg.config.settings import Config
 from ddpg.environments.vector import action_scale, make, observation_dim
 from ddpg.errors import ConfigError
@@ -24,17 +25,15 @@ from ddpg.isolation.observe.saved_tensors import Amount, SavedTensors
 from ddpg.replay import Batch
 from ddpg.runs.files import atomic_write
 
-FILE = "cost.csv"
-_SECONDS = 20.0
-"""Of processor time that all repeats of all subjects together may take."""
+COST_FILE = "cost.csv"
 _REPEATS = range(5, 26)
-"""Fewest and most repeats; the subjects take turns in each."""
+"""Fewest and most repeats; all updates are measured once in each."""
 _UPDATES = 8
-"""Updates of one turn."""
+"""Updates per time measurement."""
 
 
-class Subject(NamedTuple):
-    """What a cost may depend on."""
+class CostSettings(NamedTuple):
+    """Settings on which a cost depends; its fields are columns of the file."""
 
     env: str
     bootstrap_actor: str
@@ -46,27 +45,27 @@ class Subject(NamedTuple):
     members: int
 
 
-class Cost(NamedTuple):
-    """One repeat of one update of one agent."""
+class CostSample(NamedTuple):
+    """Measurement of one update of one agent in one repeat."""
 
-    subject: Subject
+    settings: CostSettings
     update: Update
     repeat: int
     milliseconds: float
-    """Processor time of one update of all members, one thread; a mean over the turn's updates."""
+    """Processor time of one update of all members on one thread, a mean over `_UPDATES`."""
     saved_tensors: int
     saved_bytes: int
-    """Of the distinct storages that autograd saved for the backward pass."""
+    """Size of the distinct storages that autograd saved for the backward pass."""
     peak_bytes: int
-    """The most that was allocated within the update, over what was before it."""
+    """Peak of the memory allocated during the update, above that before it."""
 
 
-_COLUMNS = (*Subject._fields, *Cost._fields[1:])
+_COLUMNS = (*CostSettings._fields, *CostSample._fields[1:])
 
 
-def subject(config: Config) -> Subject:
-    """Whose cost a run with `config` has."""
-    return Subject(
+def cost_settings(config: Config) -> CostSettings:
+    """Return the settings of `config` on which its cost depends."""
+    return CostSettings(
         config.env,
         config.bootstrap_actor,
         config.optimizer,
@@ -78,58 +77,60 @@ def subject(config: Config) -> Subject:
     )
 
 
-def measure_cost(folder: Path) -> Path:
-    """Measure every kind of agent among the runs in `folder`, in turns, and write `cost.csv`.
+def measure_cost(folder: Path, seconds: float = 20.0) -> Path:
+    """Measure every distinct agent of the runs in `folder` and write `cost.csv`.
 
-    Takes about half a minute, whatever the number of runs.
+    Args:
+        folder: a folder of runs.
+        seconds: processor time for all time measurements together, beyond five repeats.
 
     Raises:
-        ConfigError: there is no run.
-        OSError: the file cannot be written; there is none then.
+        ConfigError: the folder has no runs.
+        OSError: the file cannot be written; none is left.
     """
-    # An environment that names a module would run code that a run's folder brought along.
-    with already_warned():
-        configs = {
-            subject(run.config): run.config
-            for run in read_folder(folder)[0]
-            if ":" not in run.config.env
-        }
+    # An environment `module:id` would import code that a copied run folder could contain.
+    configs = {
+        cost_settings(run.config): run.config
+        for run in read_folder(folder)[0]
+        if ":" not in run.config.env
+    }
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        costs = _measure(list(configs.values()))
+        samples = _measure(list(configs.values()), seconds)
     finally:
         torch.set_num_threads(threads)
-    output = folder / FILE
+    output = folder / COST_FILE
     with atomic_write(output) as part, part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(_COLUMNS)
-        writer.writerows([*cost.subject, *cost[1:]] for cost in costs)
+        writer.writerows([*sample.settings, *sample[1:]] for sample in samples)
     return output
 
 
-def read_cost(folder: Path) -> list[Cost]:
-    """What `measure_cost` wrote; nothing if it never ran.
+def read_cost(folder: Path) -> list[CostSample]:
+    """Read `cost.csv`; return an empty list if the folder has none.
 
     Raises:
-        ConfigError: `cost.csv` is not what it wrote.
+        ConfigError: a column or a number is missing or invalid.
     """
-    path = folder / FILE
+    path = folder / COST_FILE
     if not path.is_file():
         return []
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            return [_from_row(row) for row in csv.DictReader(file)]
+            return [_sample(row) for row in csv.DictReader(file)]
     except (KeyError, TypeError, ValueError) as error:
+        reason = f"it has no column {error}" if isinstance(error, KeyError) else error
         raise ConfigError(
-            f"{path} is not as it was written: {error}; allowed: to delete it, so that the cost is "
-            "measured again"
+            f"cannot read {path}: {reason}; allowed: the file as it was written, or none, to "
+            "measure the cost again"
         ) from error
 
 
-def _from_row(row: dict[str, str]) -> Cost:
-    return Cost(
-        Subject(
+def _sample(row: dict[str, str]) -> CostSample:
+    return CostSample(
+        CostSettings(
             row["env"],
             row["bootstrap_actor"],
             row["optimizer"],
@@ -148,37 +149,37 @@ def _from_row(row: dict[str, str]) -> Cost:
     )
 
 
-def _measure(configs: list[Config]) -> list[Cost]:
-    timed = [(config, *each) for config in configs for each in _updates(config)]
-    runs = [run for _, _, run in timed]
-    for run in runs:
-        run()
-    saved = [_saved(run) for run in runs]
-    times = _times(runs)
+def _measure(configs: list[Config], seconds: float) -> list[CostSample]:
+    measured = [(config, *each) for config in configs for each in _updates(config)]
+    updates = [update for _, _, update in measured]
+    for update in updates:
+        update()
+    saved = [_saved_tensors(update) for update in updates]
+    times = _times(updates, seconds)
     peaks = _peaks(configs, len(times))
     return [
-        Cost(
-            subject(config),
-            update,
+        CostSample(
+            cost_settings(config),
+            name,
             repeat,
             round(1e3 * times[repeat][i], 5),
             saved[i].tensors,
             saved[i].bytes,
             peaks[repeat][i],
         )
-        for i, (config, update, _) in enumerate(timed)
+        for i, (config, name, _) in enumerate(measured)
         for repeat in range(len(times))
     ]
 
 
 def _updates(config: Config) -> list[tuple[Update, Callable[[], object]]]:
-    """The two updates of an agent with random weights, on a random batch."""
+    """Return the two updates of an agent with random weights, on a random batch."""
     environment = make(config.env, config.env_options)
     observation = observation_dim(environment.observation_space)
     action = len(action_scale(environment.action_space).low)
     environment.close()
     generators = [torch.Generator().manual_seed(seed) for seed in range(config.members)]
-    with already_warned():
+    with ignore_stop_warnings():
         agent = DDPG(config, observation, action, generators, torch.device("cpu"))
 
     def normal(width: int) -> torch.Tensor:
@@ -195,58 +196,58 @@ def _updates(config: Config) -> list[tuple[Update, Callable[[], object]]]:
     return [("critic_update", updates["critic_update"]), ("actor_update", updates["actor_update"])]
 
 
-def _saved(run: Callable[[], object]) -> Amount:
+def _saved_tensors(update: Callable[[], object]) -> Amount:
     with SavedTensors() as saved:
-        run()
+        update()
     return saved.made
 
 
-def _times(runs: list[Callable[[], object]]) -> list[list[float]]:
-    """Processor seconds of one update: a row a repeat, a column a run."""
+def _times(updates: list[Callable[[], object]], seconds: float) -> list[list[float]]:
+    """Return the processor seconds of each update, one row per repeat."""
     rows: list[list[float]] = []
-    began = time.process_time()
+    start = time.process_time()
     while len(rows) < _REPEATS[0] or (
-        len(rows) < _REPEATS[-1] and time.process_time() - began < _SECONDS
+        len(rows) < _REPEATS[-1] and time.process_time() - start < seconds
     ):
-        row = [0.0] * len(runs)
-        for turn in range(len(runs)):
-            # Each repeat begins elsewhere, so that nobody is always the first.
-            which = (turn + len(rows)) % len(runs)
-            start = time.process_time()
+        row = [0.0] * len(updates)
+        for turn in range(len(updates)):
+            # Each repeat starts with another update, so that none is always the first.
+            index = (turn + len(rows)) % len(updates)
+            turn_start = time.process_time()
             for _ in range(_UPDATES):
-                runs[which]()
-            row[which] = (time.process_time() - start) / _UPDATES
+                updates[index]()
+            row[index] = (time.process_time() - turn_start) / _UPDATES
         rows.append(row)
     return rows
 
 
 def _peaks(configs: list[Config], repeats: int) -> list[list[int]]:
-    """The most bytes that are allocated within one update: a row a repeat, a column a run."""
-    # The profiler says on stderr that it starts and stops.
+    """Return the peak bytes allocated during each update, one row per repeat."""
+    # Silences the profiler's own messages on standard error.
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
-        # Made anew in here, since the profiler knows no size of what was there before it.
-        runs = [run for config in configs for _, run in _updates(config)]
-        for run in runs:
-            run()
+        # New agents, since the profiler does not know the sizes of earlier allocations.
+        updates = [update for config in configs for _, update in _updates(config)]
+        for update in updates:
+            update()
         for repeat in range(repeats):
-            for which, run in enumerate(runs):
-                with record_function(f"update {repeat} {which}"):
-                    run()
+            for index, update in enumerate(updates):
+                with record_function(f"update {repeat} {index}"):
+                    update()
     with tempfile.TemporaryDirectory() as folder:
         trace = Path(folder) / "trace.json"
         profiler.export_chrome_trace(str(trace))
         events = json.loads(trace.read_text(encoding="utf-8"))["traceEvents"]
     memory = sorted((e["ts"], e["args"]["Bytes"]) for e in events if e["name"] == "[memory]")
     spans = {e["name"]: (e["ts"], e["ts"] + e["dur"]) for e in events if "dur" in e}
-    moments = np.array([moment for moment, _ in memory])
+    times = np.array([moment for moment, _ in memory])
     allocated = np.cumsum([size for _, size in memory])
 
     def peak(first: float, last: float) -> int:
-        within = allocated[np.searchsorted(moments, first) : np.searchsorted(moments, last)]
-        return int(within.max() - within[0])
+        during = allocated[np.searchsorted(times, first) : np.searchsorted(times, last)]
+        return int(during.max() - during[0])
 
     return [
-        [peak(*spans[f"update {repeat} {which}"]) for which in range(len(runs))]
+        [peak(*spans[f"update {repeat} {index}"]) for index in range(len(updates))]
         for repeat in range(repeats)
     ]

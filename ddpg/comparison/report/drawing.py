@@ -1,4 +1,4 @@
-"""Panels drawn by Matplotlib: SVG for the page, whose colours are the page's, and PNG."""
+"""Drawing of figures with Matplotlib: SVG in the page's colours, and PNG."""
 
 import io
 import re
@@ -17,10 +17,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
 
-from ddpg.comparison.report.panels import Dots, Panel, Picture
+from ddpg.comparison.report.panels import DotPanel, LinePanel, ReportFigure
 
-# Okabe and Ito's colours, which people with any colour vision tell apart, a shade darker where
-# white paper needs it. The page has a second set for a dark ground, by the same names.
+# Okabe and Ito's colours, which are distinct for any colour vision, darkened for white paper. The
+# page has a second set, with the same names, for a dark background.
 COLOURS = ["#c44e00", "#0072b2", "#00805c", "#a8558a", "#946c00", "#3a3f9e", "#5f5f5f", "#7a1f1f"]
 DARK_COLOURS = [
     *("#ff9250", "#5bb4f0", "#3fcf9f", "#f0a3d0", "#f0c040", "#a9b0ff", "#b8b8b8", "#ff8f8f"),
@@ -28,7 +28,7 @@ DARK_COLOURS = [
 _DASHES: list[tuple[float, ...]] = [
     *((4, 1.6), (), (6, 1.5, 1, 1.5), (1, 1.3), (5, 1, 1, 1, 1, 1), (9, 2), (2, 2), (3, 1, 3, 3)),
 ]
-"""In line widths, on and off."""
+"""Lengths of dashes and gaps in line widths, by style."""
 _INK, _RULE = "#1f2328", "#d0d7df"
 _NAMES = {_INK: "--ink", _RULE: "--rule"} | {
     colour: f"--line-{index}" for index, colour in enumerate(COLOURS)
@@ -53,49 +53,48 @@ _STYLE: Any = {
     "axes.axisbelow": True,
 }
 
-# Inches. A panel is as wide as a phone's screen can show with readable text. Places are reckoned
-# here, since Matplotlib's own layout would take as long as all the rest of a report.
+# Inches. A panel is as wide as a phone shows with readable text. Positions are computed here, since
+# Matplotlib's automatic layout takes as long as the rest of a report.
 _WIDTH, _HEIGHT, _ROW = 4.6, 2.9, 0.36
 _LEFT, _LEFT_OF_DOTS, _RIGHT, _BOTTOM, _TOP = 0.87, 1.85, 0.25, 0.5, 0.34
 _LEGEND_ROW, _HEAD = 0.21, 0.4
 
 
-def svg(panel: Panel | Dots, identifier: str) -> str:
-    """One panel as an `<svg>` element, whose ids begin with `identifier`."""
-    height = _height(panel)
+def svg(panel: LinePanel | DotPanel, identifier: str) -> str:
+    """Draw one panel as an `<svg>` element whose ids begin with `identifier`."""
     with plt.rc_context(_STYLE):
-        figure = plt.figure(figsize=(_WIDTH, height))
-        _draw(_axes(figure, panel, 0, 0), panel)
+        canvas = plt.figure(figsize=(_WIDTH, _height(panel)))
+        _draw(_axes(canvas, panel, 0, 0), panel)
         text = io.StringIO()
-        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
-        plt.close(figure)
-    drawn = text.getvalue()
-    drawn = drawn[drawn.index("<svg") :]
-    drawn = re.sub(r"<metadata>.*?</metadata>", "", drawn, flags=re.DOTALL)
-    drawn = re.sub(r'\b(id="|xlink:href="#|url\(#)', rf"\g<1>{identifier}-", drawn)
-    drawn = re.sub(r"(font: [^;\"]*?px) [^;\"]*", r"\1 system-ui, sans-serif", drawn)
+        canvas.savefig(text, format="svg", transparent=True, metadata={"Date": None})
+        plt.close(canvas)
+    element = text.getvalue()
+    element = element[element.index("<svg") :]
+    element = re.sub(r"<metadata>.*?</metadata>", "", element, flags=re.DOTALL)
+    element = re.sub(r'\b(id="|xlink:href="#|url\(#)', rf"\g<1>{identifier}-", element)
+    element = re.sub(r"(font: [^;\"]*?px) [^;\"]*", r"\1 system-ui, sans-serif", element)
     for colour, name in _NAMES.items():
-        drawn = drawn.replace(colour, f"var({name})")
-    drawn = re.sub(r' (width|height)="[\d.]+pt"', "", drawn, count=2)
-    return drawn.replace("<svg ", f'<svg style="max-width: {72 * _WIDTH:g}pt" ', 1)
+        element = element.replace(colour, f"var({name})")
+    element = re.sub(r' (width|height)="[\d.]+pt"', "", element, count=2)
+    return element.replace("<svg ", f'<svg style="max-width: {72 * _WIDTH:g}pt" ', 1)
 
 
-def png(picture: Picture, path: Path) -> None:
-    """All panels of a picture in one file, with the legend below."""
-    columns = min(len(picture.panels), 3)
+def png(figure: ReportFigure, path: Path) -> None:
+    """Draw all panels of a figure into one file, with the legend below them."""
+    columns = min(len(figure.panels), 3)
     rows = [
-        picture.panels[first : first + columns] for first in range(0, len(picture.panels), columns)
+        figure.panels[first : first + columns] for first in range(0, len(figure.panels), columns)
     ]
     width = max(_WIDTH * columns, 1.5 * _WIDTH)
-    legend = [(textwrap.fill(label, int(13 * width)), style) for label, style in picture.legend]
+    legend = [(textwrap.fill(label, int(13 * width)), style) for label, style in figure.legend]
     lines = sum(label.count("\n") + 1 for label, _ in legend) if len(legend) > 1 else 0
     heights = [max(_height(panel) for panel in row) for row in rows]
     with plt.rc_context(_STYLE):
-        figure = plt.figure(
+        canvas = plt.figure(
             figsize=(width, sum(heights) + _HEAD + _LEGEND_ROW * lines + 0.15 * (lines > 0))
         )
-        figure.text(
-            *(0.15 / width, 1 - 0.13 / figure.get_figheight(), picture.title),
+        canvas.text(
+            *(0.15 / width, 1 - 0.13 / canvas.get_figheight(), figure.title),
             size=11,
             weight="bold",
             verticalalignment="top",
@@ -103,22 +102,22 @@ def png(picture: Picture, path: Path) -> None:
         top = _HEAD
         for row, height in zip(rows, heights, strict=True):
             for x, panel in enumerate(row):
-                _draw(_axes(figure, panel, x * _WIDTH, top), panel)
+                _draw(_axes(canvas, panel, x * _WIDTH, top), panel)
             top += height
         if lines:
-            figure.legend(
+            canvas.legend(
                 [_handle(style) for _, style in legend],
                 [label for label, _ in legend],
                 loc="lower left",
                 frameon=False,
                 handlelength=3.5,
             )
-        figure.savefig(path, dpi=110, metadata={"Software": None})
-        plt.close(figure)
+        canvas.savefig(path, dpi=110, metadata={"Software": None})
+        plt.close(canvas)
 
 
 def swatch(style: int) -> str:
-    """The line of a legend as a small `<svg>`."""
+    """Draw the line of a legend as a small `<svg>` element."""
     dashes = " ".join(f"{2.5 * length:g}" for length in _DASHES[style]) or "none"
     line = f"stroke: var(--line-{style}); stroke-width: 2.5; stroke-dasharray: {dashes}"
     return (
@@ -127,23 +126,23 @@ def swatch(style: int) -> str:
     )
 
 
-def _height(panel: Panel | Dots) -> float:
-    if isinstance(panel, Panel):
+def _height(panel: LinePanel | DotPanel) -> float:
+    if isinstance(panel, LinePanel):
         return _HEIGHT
     return _TOP + _BOTTOM + _ROW * max(len(panel.dots), 1)
 
 
-def _axes(figure: Figure, panel: Panel | Dots, x: float, top: float) -> Axes:
-    """Axes for `panel`, whose upper left corner is at (`x`, `top`) inches from the figure's."""
-    width, height = figure.get_figwidth(), figure.get_figheight()
-    left = _LEFT if isinstance(panel, Panel) else _LEFT_OF_DOTS
-    own = _height(panel)
-    return figure.add_axes(
+def _axes(canvas: Figure, panel: LinePanel | DotPanel, x: float, top: float) -> Axes:
+    """Add axes for `panel`, whose upper left corner is at (`x`, `top`) inches of the canvas."""
+    width, height = canvas.get_figwidth(), canvas.get_figheight()
+    left = _LEFT if isinstance(panel, LinePanel) else _LEFT_OF_DOTS
+    panel_height = _height(panel)
+    return canvas.add_axes(
         (
             (x + left) / width,
-            1 - (top + own - _BOTTOM) / height,
+            1 - (top + panel_height - _BOTTOM) / height,
             (_WIDTH - left - _RIGHT) / width,
-            (own - _BOTTOM - _TOP) / height,
+            (panel_height - _BOTTOM - _TOP) / height,
         )
     )
 
@@ -156,16 +155,16 @@ def _handle(style: int) -> Line2D:
     return Line2D([], [], color=COLOURS[style], linestyle=_dashes(style), linewidth=2)
 
 
-def _draw(axes: Axes, panel: Panel | Dots) -> None:
+def _draw(axes: Axes, panel: LinePanel | DotPanel) -> None:
     title = textwrap.shorten(panel.title, 52, placeholder=" …")
-    axes.set_title(title, loc="left", x=0 if isinstance(panel, Panel) else -0.6)
-    if isinstance(panel, Panel):
+    axes.set_title(title, loc="left", x=0 if isinstance(panel, LinePanel) else -0.6)
+    if isinstance(panel, LinePanel):
         _draw_lines(axes, panel)
     else:
         _draw_dots(axes, panel)
 
 
-def _draw_lines(axes: Axes, panel: Panel) -> None:
+def _draw_lines(axes: Axes, panel: LinePanel) -> None:
     for line in panel.lines:
         colour = COLOURS[line.style]
         steps, value, low, high, _ = line.band
@@ -193,7 +192,7 @@ def _draw_lines(axes: Axes, panel: Panel) -> None:
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
 
 
-def _draw_dots(axes: Axes, panel: Dots) -> None:
+def _draw_dots(axes: Axes, panel: DotPanel) -> None:
     for y, dot in enumerate(panel.dots):
         colour = COLOURS[dot.style]
         value, low, high, _ = dot.estimate
@@ -201,7 +200,7 @@ def _draw_dots(axes: Axes, panel: Dots) -> None:
         axes.plot(value, y, color=colour, marker="o", markersize=6)
     if panel.reference is not None:
         axes.axvline(panel.reference, color=_INK, linewidth=1, linestyle=":")
-    axes.set_yticks(range(len(panel.dots)), _short([dot.label for dot in panel.dots]), size=9)
+    axes.set_yticks(range(len(panel.dots)), _wrap([dot.label for dot in panel.dots]), size=9)
     axes.set_ylim(len(panel.dots) - 0.5, -0.5)
     axes.set_xlim(*panel.x_limits)
     axes.set_xlabel(panel.x_label)
@@ -210,5 +209,5 @@ def _draw_dots(axes: Axes, panel: Dots) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(5))
 
 
-def _short(labels: Sequence[str]) -> list[str]:
+def _wrap(labels: Sequence[str]) -> list[str]:
     return ["\n".join(textwrap.wrap(label, 25, max_lines=2, placeholder=" …")) for label in labels]

@@ -1,200 +1,217 @@
-"""Which pictures a section gets, and what their captions say."""
+"""Figures of a section: their panels, legends and captions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ddpg.comparison.report.analysis import Analysis, Price, Score
-from ddpg.comparison.report.panels import LINE_STYLES, Dot, Dots, Line, Panel, Picture
-from ddpg.comparison.report.statistics import FINAL_EVALUATIONS, Estimate, middle_half
-from ddpg.comparison.report.variants import Section, Variant
+from ddpg.comparison.report.analysis import Analysis, CostSummary, CurveSummary
+from ddpg.comparison.report.panels import (
+    LINE_STYLES,
+    Dot,
+    DotPanel,
+    Line,
+    LinePanel,
+    ReportFigure,
+)
+from ddpg.comparison.report.sections import ReportSection
+from ddpg.comparison.report.statistics import FINAL_EVALUATIONS, Estimate, quartile_band
+from ddpg.comparison.report.variants import Variant
 from ddpg.runs.tracking import RETURN_DISCOUNTED, RETURN_EVALUATION, SEPARATION, VALUE_Q_START
 
 _INTERVAL = "Line: interquartile mean over members. Band: its 95 % bootstrap interval."
 
 
-class _Part(NamedTuple):
-    """As many curves as can be told apart in a picture."""
+class _CurveGroup(NamedTuple):
+    """Curves of one figure, at most `LINE_STYLES`."""
 
-    name: str
-    """Empty, or a suffix of the picture's name."""
+    suffix: str
+    """Suffix of the figure's name."""
     title: str
-    known: list[Score]
-    """The control, and beside what `manual` lets through the protected."""
-    new: list[Score]
+    references: list[CurveSummary]
+    """The control, and the protected curve where `manual` leaks."""
+    compared: list[CurveSummary]
 
     @property
-    def scores(self) -> list[Score]:
-        """All of them, the control first."""
-        return [*self.known, *self.new]
+    def curves(self) -> list[CurveSummary]:
+        """All curves, the control first."""
+        return [*self.references, *self.compared]
 
 
-def pictures(analysis: Analysis) -> list[Picture]:
-    """All of a section, in the order of its report."""
-    section, scores = analysis.section, analysis.scores
-    parts = _parts(section, scores)
-    styles = _styles(parts)
-    made = [_learning(section, part, styles) for part in parts]
-    made.append(_score_dots(section, scores, styles))
-    made += [each for part in parts if (each := _gradients(section, part, styles)).panels]
-    if any(score.value is not None for score in scores):
-        made.append(_values(section, scores))
-    if analysis.prices:
-        made.append(_cost(section, analysis.prices, styles))
-    return made
+def section_figures(analysis: Analysis) -> list[ReportFigure]:
+    """Return the figures of a section in the order of the report."""
+    section, curves = analysis.section, analysis.curves
+    groups = _curve_groups(section, curves)
+    styles = _styles(groups)
+    figures = [_returns_figure(section, group, styles) for group in groups]
+    figures.append(_scores_figure(section, curves, styles))
+    gradients = [_gradients_figure(section, group, styles) for group in groups]
+    figures += [figure for figure in gradients if figure.panels]
+    if any(summary.value is not None for summary in curves):
+        figures.append(_values_figure(section, curves))
+    if analysis.costs:
+        figures.append(_cost_figure(section, analysis.costs, styles))
+    return figures
 
 
-def _parts(section: Section, scores: Sequence[Score]) -> list[_Part]:
-    """By what `manual` lets through, if it does; each with the control."""
-    controls = [score for score in scores if section.control(score.curve) is score.curve]
-    protected = [score for score in scores if section.protected(score.curve) is score.curve]
-    by_route: dict[tuple[str, ...], list[Score]] = {}
-    for score in scores:
-        if score not in controls:
-            by_route.setdefault(score.curve.variant.route, []).append(score)
-    parts: list[_Part] = []
-    for route, those in (by_route or {(): []}).items():
-        known = [*controls, *protected] if route else controls
-        size = LINE_STYLES - len(known)
-        for first in range(0, max(len(those), 1), size):
-            number = f"-{first // size + 1}" if len(those) > size else ""
-            title = f": leak into {' and '.join(route)}" if route else ""
-            name = "-".join(["", *route]) + number
-            parts.append(_Part(name, title, known, those[first : first + size]))
-    return parts
+def _curve_groups(section: ReportSection, curves: Sequence[CurveSummary]) -> list[_CurveGroup]:
+    """Split the curves by the modules that `manual` leaks into; each group has the control."""
+    controls = [s for s in curves if section.control(s.curve) is s.curve]
+    protected = [s for s in curves if section.protected(s.curve) is s.curve]
+    by_leak: dict[tuple[str, ...], list[CurveSummary]] = {}
+    for summary in curves:
+        if section.control(summary.curve) is not summary.curve:
+            by_leak.setdefault(summary.curve.first.leaks_into, []).append(summary)
+    groups: list[_CurveGroup] = []
+    for modules, summaries in (by_leak or {(): []}).items():
+        references = [*controls, *protected] if modules else controls
+        size = LINE_STYLES - len(references)
+        for first in range(0, max(len(summaries), 1), size):
+            number = f"-{first // size + 1}" if len(summaries) > size else ""
+            title = f": leak into {' and '.join(modules)}" if modules else ""
+            suffix = "-".join(["", *modules]) + number
+            groups.append(_CurveGroup(suffix, title, references, summaries[first : first + size]))
+    return groups
 
 
-def _styles(parts: Sequence[_Part]) -> dict[str, int]:
-    """Variant -> the style of its curve, which no other curve of its part has."""
+def _styles(groups: Sequence[_CurveGroup]) -> dict[str, int]:
+    """Return label of a variant -> style of its curve, distinct within each group."""
     styles: dict[str, int] = {}
-    for part in parts:
-        for style, score in enumerate(part.scores):
-            for variant in score.curve.variants:
+    for group in groups:
+        for style, summary in enumerate(group.curves):
+            for variant in summary.curve.variants:
                 styles.setdefault(variant.label, style)
     return styles
 
 
-def _learning(section: Section, part: _Part, styles: dict[str, int]) -> Picture:
-    lines = [_returns(score, styles) for score in part.scores]
-    # The control's and the protected's members are in the first of all pictures.
-    shown = part.new if part.title else part.scores
-    values = [_of_members(score) for score in part.scores]
+def _returns_figure(
+    section: ReportSection, group: _CurveGroup, styles: Mapping[str, int]
+) -> ReportFigure:
+    lines = [_returns_line(summary, styles) for summary in group.curves]
+    # The first figure of a section already shows the members of the reference curves.
+    with_members = group.compared if group.title else group.curves
+    values = [_member_returns(summary) for summary in group.curves]
     low, high = min(v.min() for v in values), max(v.max() for v in values)
     margin = 0.04 * (high - low) or 1.0
     limits = (low - margin, high + margin)
-    return Picture(
-        f"{section.key}-returns{part.name}",
+    return ReportFigure(
+        f"{section.key}-returns{group.suffix}",
         "returns",
-        f"{section.title}: learning curves{part.title}",
-        f"Learning curves{part.title}",
-        f"Undiscounted return of the deterministic policy. {_INTERVAL} Then each curve with its "
-        "members, thin.",
+        f"{section.title}: learning curves{group.title}",
+        f"Learning curves{group.title}",
+        f"Undiscounted return of the deterministic policy. {_INTERVAL} The other panels show each "
+        "curve with its members as thin lines.",
         (
-            Panel("Return in evaluation", "return", tuple(lines), y_limits=limits),
+            LinePanel("Return in evaluation", "return", tuple(lines), y_limits=limits),
             *(
-                Panel(
-                    f"{score.curve.short}, {score.curve.members} members",
+                LinePanel(
+                    f"{summary.curve.short_label}, {summary.curve.members} members",
                     "return",
-                    (replace(_returns(score, styles), members=_of_members(score)),),
+                    (replace(_returns_line(summary, styles), members=_member_returns(summary)),),
                     y_limits=limits,
                 )
-                for score in shown
+                for summary in with_members
             ),
         ),
     )
 
 
-def _returns(score: Score, styles: dict[str, int]) -> Line:
-    curve = score.curve
-    style = styles[curve.variant.label]
-    return Line(curve.label, style, score.returns, RETURN_EVALUATION, _labels(curve.variants))
+def _returns_line(summary: CurveSummary, styles: Mapping[str, int]) -> Line:
+    curve = summary.curve
+    style = styles[curve.first.label]
+    return Line(curve.label, style, summary.returns, RETURN_EVALUATION, _labels(curve.variants))
 
 
-def _of_members(score: Score) -> NDArray[np.float64]:
-    return score.curve.variant.series[RETURN_EVALUATION].values
+def _member_returns(summary: CurveSummary) -> NDArray[np.float64]:
+    return summary.curve.first.series[RETURN_EVALUATION].values
 
 
 def _labels(variants: Sequence[Variant]) -> tuple[str, ...]:
     return tuple(variant.label for variant in variants)
 
 
-def _score_dots(section: Section, scores: Sequence[Score], styles: dict[str, int]) -> Picture:
-    def dots(
-        title: str, label: str, figures: list[Estimate | None], reference: float | None
-    ) -> Dots:
-        return Dots(
+def _scores_figure(
+    section: ReportSection, curves: Sequence[CurveSummary], styles: Mapping[str, int]
+) -> ReportFigure:
+    def panel(
+        title: str, x_label: str, estimates: list[Estimate | None], reference: float | None
+    ) -> DotPanel:
+        return DotPanel(
             title,
-            label,
+            x_label,
             tuple(
-                Dot(score.curve.short, styles[score.curve.variant.label], figure)
-                for score, figure in zip(scores, figures, strict=True)
-                if figure is not None
+                Dot(summary.curve.short_label, styles[summary.curve.first.label], estimate)
+                for summary, estimate in zip(curves, estimates, strict=True)
+                if estimate is not None
             ),
             reference,
             (None, None) if reference is None else (-0.03, 1.03),
         )
 
     panels = [
-        dots("Final score", "return", [s.final for s in scores], None),
-        dots("Area under the curve", "mean return", [s.area for s in scores], None),
+        panel("Final score", "return", [s.final for s in curves], None),
+        panel("Area under the curve", "mean return", [s.area for s in curves], None),
     ]
-    for other, figures in (
-        ("the control", [s.improvement for s in scores]),
-        ("the protected", [s.over_protected for s in scores]),
+    for other, estimates in (
+        ("control", [s.improvement for s in curves]),
+        ("protected curve", [s.over_protected for s in curves]),
     ):
-        if any(figure is not None for figure in figures):
-            title = f"Probability of improvement over {other}"
-            panels.append(dots(title, "P(better)", figures, 0.5))
-    return Picture(
+        if any(estimate is not None for estimate in estimates):
+            title = f"Probability of improvement over the {other}"
+            panels.append(panel(title, "P(better)", estimates, 0.5))
+    return ReportFigure(
         f"{section.key}-scores",
         "scores",
         f"{section.title}: scores",
         "Scores",
-        f"Dot and line: interquartile mean over members and its 95 % bootstrap interval. Final "
-        f"score: mean of a member's last {FINAL_EVALUATIONS} evaluations. Area: by trapezoids, "
-        "over the width of the curve. Probability of improvement: that a member's final score is "
-        "above that of a member of the control (the same settings with nothing stopped) or of the "
-        "protected (with a stop that protects), with its 95 % interval; at 0.5 nothing is told.",
+        "Dot and line: interquartile mean over members and its 95 % bootstrap interval. Final "
+        f"score: mean of a member's last {FINAL_EVALUATIONS} evaluations. Area: trapezoidal area "
+        "under the curve, divided by its width. Probability of improvement: probability that a "
+        "member's final score is above that of a member of the control (same settings, no stop) "
+        "or of the protected curve (same settings, a stop that protects), with its 95 % interval; "
+        "an interval that contains 0.5 shows no difference.",
         tuple(panels),
     )
 
 
-def _gradients(section: Section, part: _Part, styles: dict[str, int]) -> Picture:
-    """Gradient norm and movement of every module in the section's update."""
-    # A curve's variants may write where others of them do not: such lines get styles of their own.
-    own = {score.curve.label: styles[score.curve.variant.label] for score in part.scores}
-    variants = [variant for score in part.scores for variant in score.curve.variants]
+def _gradients_figure(
+    section: ReportSection, group: _CurveGroup, styles: Mapping[str, int]
+) -> ReportFigure:
+    """Return gradient norm and movement of every module in the section's update."""
+    # Variants of one curve can differ in the gradients they write, and then get further styles.
+    line_styles = {s.curve.label: styles[s.curve.first.label] for s in group.curves}
+    variants = [variant for summary in group.curves for variant in summary.curve.variants]
     panels = []
     for module in ("critic", "critic_target", "actor", "actor_target"):
         for quantity, words in (("gradient_norm", "gradient norm"), ("movement", "movement")):
             tag = f"{SEPARATION}/{section.update}/{module}/{quantity}"
             lines = []
-            for those in _alike(variants, tag):
-                whole = next((s.curve for s in part.scores if s.curve.variants == those), None)
-                label = ", ".join(_labels(those)) if whole is None else whole.label
-                style = own.setdefault(label, len(own) % LINE_STYLES)
-                band = middle_half(those[0].series[tag])
-                lines.append(Line(label, style, band, tag, _labels(those)))
+            for equal in _equal_variants(variants, tag):
+                curve = next((s.curve for s in group.curves if s.curve.variants == equal), None)
+                label = ", ".join(_labels(equal)) if curve is None else curve.label
+                style = line_styles.setdefault(label, len(line_styles) % LINE_STYLES)
+                band = quartile_band(equal[0].series[tag])
+                lines.append(Line(label, style, band, tag, _labels(equal)))
             if lines:
-                panels.append(Panel(f"{module}: {words}", words, tuple(lines), logarithmic=True))
-    return Picture(
-        f"{section.key}-gradients{part.name}",
+                title = f"{module}: {words}"
+                panels.append(LinePanel(title, words, tuple(lines), logarithmic=True))
+    return ReportFigure(
+        f"{section.key}-gradients{group.suffix}",
         "gradients",
-        f"{section.title}: gradient norms and movement{part.title}",
-        f"Gradient norms and movement{part.title}",
-        "By module, in the update that the stop is for: the norm of the module's .grad (no line "
-        "where it is None), and how far that very update moved its weights. Line: interquartile "
-        "mean over members. Band: their quartiles. A zero has no place on a logarithmic axis, so a "
-        "module that is not drawn got nothing.",
+        f"{section.title}: gradient norms and movement{group.title}",
+        f"Gradient norms and movement{group.title}",
+        f"Norm of each module's .grad in the {section.update.replace('_', ' ')} (no line where it "
+        "is None), and movement of its weights by that update alone. Line: interquartile mean over "
+        "members. Band: their quartiles. A logarithmic axis has no zero, so a quantity that is "
+        "always zero has no panel.",
         tuple(panels),
     )
 
 
-def _alike(variants: Sequence[Variant], tag: str) -> list[tuple[Variant, ...]]:
-    """Variants that have a non-zero value of `tag`, those with equal values together."""
+def _equal_variants(variants: Sequence[Variant], tag: str) -> list[tuple[Variant, ...]]:
+    """Group the variants with equal values of `tag`; leave out those without a value above zero."""
     groups: list[list[Variant]] = []
     for variant in variants:
         series = variant.series.get(tag)
@@ -213,63 +230,60 @@ def _alike(variants: Sequence[Variant], tag: str) -> list[tuple[Variant, ...]]:
     return [tuple(group) for group in groups]
 
 
-def _values(section: Section, scores: Sequence[Score]) -> Picture:
+def _values_figure(section: ReportSection, curves: Sequence[CurveSummary]) -> ReportFigure:
     panels = []
-    for score in scores:
-        if score.value is not None and score.discounted is not None:
-            names = _labels(score.curve.variants)
-            expected, earned = score.value, score.discounted
+    for summary in curves:
+        if summary.value is not None and summary.discounted is not None:
+            labels = _labels(summary.curve.variants)
+            value, discounted = summary.value, summary.discounted
             lines = (
-                Line("Q(s₀, μ(s₀)): what the critic expects", 0, expected, VALUE_Q_START, names),
-                Line("discounted return: what is earned", 1, earned, RETURN_DISCOUNTED, names),
+                Line("Q(s₀, μ(s₀)) of the critic", 0, value, VALUE_Q_START, labels),
+                Line("measured discounted return", 1, discounted, RETURN_DISCOUNTED, labels),
             )
-            panels.append(Panel(score.curve.short, "value", lines))
-    return Picture(
+            panels.append(LinePanel(summary.curve.short_label, "value", lines))
+    return ReportFigure(
         f"{section.key}-values",
         "values",
         f"{section.title}: Q against measured returns",
         "Q against measured returns",
-        "In the episodes of each evaluation. Q far above the return: the critic flatters. "
-        f"{_INTERVAL}",
+        "Both are of the episodes of each evaluation. A critic whose Q is far above the return "
+        f"overestimates. {_INTERVAL}",
         tuple(panels),
     )
 
 
-def _cost(section: Section, prices: dict[str, Price], styles: dict[str, int]) -> Picture:
-    def dots(title: str, label: str, figure: dict[str, Estimate]) -> Dots:
-        return Dots(
+def _cost_figure(
+    section: ReportSection, costs: Mapping[str, CostSummary], styles: Mapping[str, int]
+) -> ReportFigure:
+    def panel(title: str, x_label: str, estimates: dict[str, Estimate]) -> DotPanel:
+        return DotPanel(
             title,
-            label,
-            tuple(Dot(name, styles[name], each) for name, each in figure.items()),
-            x_limits=(0, 1.08 * max(each.high for each in figure.values())),
+            x_label,
+            tuple(Dot(label, styles[label], estimate) for label, estimate in estimates.items()),
+            x_limits=(0, 1.08 * max(estimate.high for estimate in estimates.values())),
         )
 
-    def whole(value: float) -> Estimate:
+    def exact(value: float) -> Estimate:
         return Estimate(value, value, value, 1)
 
-    return Picture(
+    times = {label: cost.milliseconds for label, cost in costs.items()}
+    peaks = {label: _kibibytes(cost.peak_bytes) for label, cost in costs.items()}
+    saved = {label: _kibibytes(exact(cost.saved_bytes)) for label, cost in costs.items()}
+    return ReportFigure(
         f"{section.key}-cost",
         "cost",
         f"{section.title}: cost of one update",
         "Cost of one update",
-        "Measured in turns in one process, on one thread, all members of a run side by side. Dot "
+        "All members of a run together, on one thread; the variants take turns in one process. Dot "
         "and line: median and quartiles over the repeats.",
         (
-            dots("Processor time", "milliseconds", {n: p.milliseconds for n, p in prices.items()}),
-            dots(
-                "Peak memory",
-                "KiB allocated within the update",
-                {n: _kibibytes(p.peak_bytes) for n, p in prices.items()},
-            ),
-            dots(
-                "Saved for the backward pass",
-                "KiB",
-                {n: _kibibytes(whole(p.saved_bytes)) for n, p in prices.items()},
-            ),
+            panel("Processor time", "milliseconds", times),
+            panel("Peak memory", "KiB allocated within the update", peaks),
+            panel("Saved for the backward pass", "KiB", saved),
         ),
     )
 
 
-def _kibibytes(figure: Estimate) -> Estimate:
-    value, low, high, members = figure
+def _kibibytes(estimate: Estimate) -> Estimate:
+    value, low, high, members = estimate
     return Estimate(value / 1024, low / 1024, high / 1024, members)

@@ -1,8 +1,8 @@
-"""`report.html`, its pictures and its numbers, from the runs of a folder."""
+"""Page of a report, `report.html`, written with its pictures, tables and TensorBoard runs."""
 
 import itertools
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -12,67 +12,81 @@ from typing import NamedTuple
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from ddpg.comparison.report import claims as words
 from ddpg.comparison.report import drawing
 from ddpg.comparison.report.analysis import Analysis, analyse
-from ddpg.comparison.report.cost import Cost, read_cost
-from ddpg.comparison.report.figures import pictures
-from ddpg.comparison.report.panels import Picture
-from ddpg.comparison.report.reading import PICTURES, SUMMARY, Broken, read_folder
+from ddpg.comparison.report.claims import (
+    ExpectationCheck,
+    SectionClaim,
+    count,
+    expectation_checks,
+    section_claims,
+)
+from ddpg.comparison.report.cost import CostSample, read_cost
+from ddpg.comparison.report.figures import section_figures
+from ddpg.comparison.report.panels import ReportFigure
+from ddpg.comparison.report.reading import PICTURES, SUMMARY, SkippedRun, read_folder
+from ddpg.comparison.report.sections import ReportSection, split_sections
 from ddpg.comparison.report.statistics import FINAL_EVALUATIONS
-from ddpg.comparison.report.summary_runs import write_summary_runs
-from ddpg.comparison.report.tables import Figure, Return, figures, returns, write_table
-from ddpg.comparison.report.variants import Section, sections
+from ddpg.comparison.report.tables import (
+    NumberRow,
+    ReturnRow,
+    number_rows,
+    return_rows,
+    write_csv,
+)
+from ddpg.comparison.report.tensorboard import write_summary_runs
 from ddpg.evaluation.confidence import REPETITIONS
 from ddpg.runs.files import flush_folder, flush_tree
 
 PAGE = "report.html"
-FIGURES = "figures.csv"
+NUMBERS = "figures.csv"
 RETURNS = "returns.csv"
 _MODULES = ("critic", "actor", "critic_target", "actor_target")
 
 
-class Part(NamedTuple):
-    """A section with everything that its page shows."""
+class SectionContent(NamedTuple):
+    """Everything that the page shows of one section."""
 
     analysis: Analysis
-    pictures: list[Picture]
-    claims: list[words.Claim]
-    findings: list[words.Finding]
+    figures: list[ReportFigure]
+    claims: list[SectionClaim]
+    checks: list[ExpectationCheck]
 
 
 def write_report(folder: Path) -> Path:
-    """Read every run in `folder` and write `report.html`, its pictures, tables and TensorBoard.
+    """Write the report of every run in `folder`, in the place of an earlier one.
 
-    Nothing else in the folder is read than each run's `config.yaml` and `metrics.csv`, and
-    `cost.csv`. What an earlier report wrote is replaced. The same runs give the same figures.
+    Reads only `config.yaml` and `metrics.csv` of each run, `comparison.yaml` and `cost.csv`. The
+    same runs give the same numbers.
 
     Returns:
-        The page.
+        The path of the page.
 
     Raises:
-        ConfigError: there is no such folder, or no run in it.
-        OSError: it cannot be written; what an earlier report wrote is still there.
+        ConfigError: the folder does not exist, or has no runs.
+        OSError: a file cannot be written; the earlier report is unchanged.
     """
-    runs, broken = read_folder(folder)
-    found, doubled = sections(runs)
-    costs = read_cost(folder)
-    parts = [_part(section, costs) for section in found]
-    page = _page(folder, parts, [*broken, *doubled])
-    rows = [row for part in parts for row in figures(part.analysis, part.pictures)]
-    with _whole_report(folder) as unfinished:
-        _draw(unfinished / PICTURES, parts)
-        write_table(Figure, rows, unfinished / FIGURES)
-        curves = itertools.chain.from_iterable(map(returns, found))
-        write_table(Return, curves, unfinished / RETURNS)
-        write_summary_runs(unfinished, [part.analysis for part in parts])
+    runs, skipped = read_folder(folder)
+    sections, duplicates = split_sections(runs)
+    samples = read_cost(folder)
+    contents = [_content(section, samples) for section in sections]
+    page = _page(folder, contents, [*skipped, *duplicates])
+    numbers = [row for each in contents for row in number_rows(each.analysis, each.figures)]
+    with _replacing_report(folder) as unfinished:
+        _draw(unfinished / PICTURES, contents)
+        write_csv(NumberRow, numbers, unfinished / NUMBERS)
+        returns = itertools.chain.from_iterable(map(return_rows, sections))
+        write_csv(ReturnRow, returns, unfinished / RETURNS)
+        write_summary_runs(unfinished, [content.analysis for content in contents])
         (unfinished / PAGE).write_text(page, encoding="utf-8")
     return folder / PAGE
 
 
 @contextmanager
-def _whole_report(folder: Path) -> Iterator[Path]:
-    """Inside, where to write; after it, all of that is in `folder`, or nothing, if it failed.
+def _replacing_report(folder: Path) -> Iterator[Path]:
+    """Context manager: yield a temporary folder, then move its files into `folder`.
+
+    If the block raises, `folder` is unchanged.
 
     Raises:
         OSError: a file cannot be written.
@@ -83,11 +97,11 @@ def _whole_report(folder: Path) -> Iterator[Path]:
         unfinished.mkdir()
         yield unfinished
         flush_tree(unfinished)
-        for part in (PICTURES, SUMMARY, FIGURES, RETURNS, PAGE):
-            if (folder / part).is_dir():
-                shutil.rmtree(folder / part)
-            if (unfinished / part).exists():
-                (unfinished / part).replace(folder / part)
+        for name in (PICTURES, SUMMARY, NUMBERS, RETURNS, PAGE):
+            if (folder / name).is_dir():
+                shutil.rmtree(folder / name)
+            if (unfinished / name).exists():
+                (unfinished / name).replace(folder / name)
         flush_folder(folder)
     except OSError as error:
         raise OSError(
@@ -97,19 +111,24 @@ def _whole_report(folder: Path) -> Iterator[Path]:
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def _part(section: Section, costs: list[Cost]) -> Part:
-    analysis = analyse(section, costs)
-    return Part(analysis, pictures(analysis), words.claims(analysis), words.findings(analysis))
+def _content(section: ReportSection, samples: Sequence[CostSample]) -> SectionContent:
+    analysis = analyse(section, samples)
+    return SectionContent(
+        analysis,
+        section_figures(analysis),
+        section_claims(analysis),
+        expectation_checks(analysis),
+    )
 
 
-def _draw(folder: Path, parts: list[Part]) -> None:
+def _draw(folder: Path, contents: Sequence[SectionContent]) -> None:
     folder.mkdir()
-    for part in parts:
-        for picture in part.pictures:
-            drawing.png(picture, folder / f"{picture.name}.png")
+    for content in contents:
+        for figure in content.figures:
+            drawing.png(figure, folder / f"{figure.name}.png")
 
 
-def _page(folder: Path, parts: list[Part], broken: list[Broken]) -> str:
+def _page(folder: Path, contents: Sequence[SectionContent], skipped: Sequence[SkippedRun]) -> str:
     environment = Environment(
         loader=PackageLoader("ddpg.comparison.report", "."),
         autoescape=True,
@@ -118,24 +137,23 @@ def _page(folder: Path, parts: list[Part], broken: list[Broken]) -> str:
         lstrip_blocks=True,
     )
     environment.globals |= {
-        "count": words.count,
-        "panel": lambda picture, index: Markup(
-            drawing.svg(picture.panels[index], f"{_identifier(picture)}-{index}")
+        "count": count,
+        "panel": lambda figure, index: Markup(
+            drawing.svg(figure.panels[index], f"{_identifier(figure)}-{index}")
         ),
         "swatch": lambda style: Markup(drawing.swatch(style)),
     }
     environment.filters |= {
-        "figure": lambda value: f"{value:.4g}",
-        "kib": lambda b: f"{b / 1024:,.0f} KiB",
+        "number": lambda value: f"{value:.4g}",
+        "kib": lambda size: f"{size / 1024:,.0f} KiB",
     }
+    style = files("ddpg.comparison.report").joinpath("page.css").read_text(encoding="utf-8")
     return environment.get_template("page.html.j2").render(
         name=folder.resolve().name,
         date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        style=Markup(
-            files("ddpg.comparison.report").joinpath("page.css").read_text(encoding="utf-8")
-        ),
-        parts=parts,
-        broken=broken,
+        style=Markup(style),
+        contents=contents,
+        skipped=skipped,
         modules=_MODULES,
         final_evaluations=FINAL_EVALUATIONS,
         repetitions=REPETITIONS,
@@ -144,5 +162,5 @@ def _page(folder: Path, parts: list[Part], broken: list[Broken]) -> str:
     )
 
 
-def _identifier(picture: Picture) -> str:
-    return "".join(sign if sign.isalnum() else "-" for sign in picture.name)
+def _identifier(figure: ReportFigure) -> str:
+    return "".join(char if char.isalnum() else "-" for char in figure.name)

@@ -1,6 +1,7 @@
-"""What is drawn, as data: lines with bands over environment steps, and dots with intervals."""
+"""Data of the report's figures: panels of lines over environment steps, and of dots."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,40 +9,43 @@ from numpy.typing import NDArray
 from ddpg.comparison.report.statistics import Band, Estimate
 
 LINE_STYLES = 8
-"""How many lines can be told apart; a picture with more is split."""
+"""Number of distinguishable lines; a figure with more is split."""
+
+FigureKind = Literal["returns", "scores", "gradients", "values", "cost"]
+"""Content of a figure, which decides its place on the page."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """One curve."""
+    """One curve of a panel."""
 
     label: str
     style: int
-    """Colour and dashes, from 0 up to `LINE_STYLES`; 0 is the control."""
+    """Colour and dashes, below `LINE_STYLES`; 0 is the control."""
     band: Band
     metric: str
-    """Tag of what is drawn."""
+    """Tag of the values."""
     variants: tuple[str, ...]
-    """Labels of the variants whose line it is."""
+    """Labels of the variants with this line."""
     members: NDArray[np.float64] | None = None
-    """`[member, point]`: each member's own, drawn thin."""
+    """Curve of each member, drawn thin, `[member, point]`."""
 
 
 @dataclass(frozen=True)
-class Panel:
-    """One set of axes with lines over environment steps."""
+class LinePanel:
+    """Axes with lines over environment steps."""
 
     title: str
     y_label: str
     lines: tuple[Line, ...]
     logarithmic: bool = False
     y_limits: tuple[float | None, float | None] = (None, None)
-    """None: by the lines."""
+    """None: derived from the lines."""
 
 
 @dataclass(frozen=True)
 class Dot:
-    """One row of a `Dots`."""
+    """One row of a dot panel."""
 
     label: str
     style: int
@@ -49,38 +53,38 @@ class Dot:
 
 
 @dataclass(frozen=True)
-class Dots:
-    """One set of axes with a figure and its interval in each row."""
+class DotPanel:
+    """Axes with one estimate and its interval per row."""
 
     title: str
     x_label: str
     dots: tuple[Dot, ...]
     reference: float | None = None
-    """Where a vertical line stands."""
+    """Position of a vertical line."""
     x_limits: tuple[float | None, float | None] = (None, None)
-    """None: by the figures."""
+    """None: derived from the estimates."""
 
 
 @dataclass(frozen=True)
-class Picture:
-    """Panels that belong together, under one legend."""
+class ReportFigure:
+    """Panels under one legend."""
 
     name: str
-    """Of the PNG, without its ending."""
-    kind: str
-    """Where the page puts it."""
+    """Name of the PNG without its suffix."""
+    kind: FigureKind
     title: str
     heading: str
-    """The title where the section is known."""
+    """Title for a place that already names the section."""
     caption: str
-    panels: tuple[Panel | Dots, ...]
+    panels: tuple[LinePanel | DotPanel, ...]
 
     @property
     def lines(self) -> list[Line]:
-        """Of all its panels."""
-        return [line for panel in self.panels if isinstance(panel, Panel) for line in panel.lines]
+        """Lines of all panels."""
+        panels = [panel for panel in self.panels if isinstance(panel, LinePanel)]
+        return [line for panel in panels for line in panel.lines]
 
     @property
     def legend(self) -> list[tuple[str, int]]:
-        """Labels and styles of all lines, each once."""
+        """Distinct labels of all lines with their styles."""
         return list(dict.fromkeys((line.label, line.style) for line in self.lines))

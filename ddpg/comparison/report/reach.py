@@ -1,8 +1,8 @@
-"""Which modules the graph of each loss has a path to, whether or not a gradient is written there.
+"""Modules that the autograd graph of each loss reaches, with or without a gradient there.
 
-The audits of a training tell no more than what was written and moved, since a walk through the
-graph would double their cost. Here the walk is made once a variant, on a small agent of the same
-stops: widths, weights and the environment have no part in it.
+A training does not record them, since walking the graph would double the cost of its audits. The
+walk is made here on a small agent with the same stops: it does not depend on widths, weights and
+the environment.
 """
 
 from dataclasses import replace
@@ -10,7 +10,7 @@ from dataclasses import replace
 import torch
 
 from ddpg.agent import DDPG
-from ddpg.comparison.report.reading import already_warned
+from ddpg.comparison.stop_warnings import ignore_stop_warnings
 from ddpg.config.settings import Config
 from ddpg.isolation import audit
 from ddpg.isolation.contracts import ours
@@ -19,10 +19,10 @@ from ddpg.replay import Batch
 _OBSERVATION, _ACTION, _BATCH = 3, 2, 4
 
 
-def reached(config: Config) -> set[tuple[str, str]]:
-    """`(update, module)` of every module that an update's loss has a path to."""
+def reached_modules(config: Config) -> set[tuple[str, str]]:
+    """Return `(update, module)` for every module to which an update's loss has a path."""
     generator = torch.Generator().manual_seed(0)
-    with already_warned():
+    with ignore_stop_warnings():
         widths = (4,) * len(config.hidden)
         small = replace(config, members=1, hidden=widths, device="cpu")
         agent = DDPG(small, _OBSERVATION, _ACTION, [generator], torch.device("cpu"))

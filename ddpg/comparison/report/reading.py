@@ -1,8 +1,6 @@
-"""The runs of a folder, read back whole, and those that cannot be, by name and reason."""
+"""Runs of a folder, read completely; a run that cannot be is skipped with its reason."""
 
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -10,126 +8,118 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ddpg.comparison.folder import ERROR_FILE, PLAN_FILE
+from ddpg.comparison.stop_warnings import ignore_stop_warnings
 from ddpg.config.settings import Config
 from ddpg.config.yaml_file import read_settings
 from ddpg.errors import BrokenRunError, ConfigError
 from ddpg.runs.csv_log import number, read_rows
 from ddpg.runs.folder import RunFolder
 from ddpg.runs.tracking import LOSS_ACTOR, LOSS_CRITIC, RETURN_EVALUATION, VALUE_Q, VALUE_TARGET
-from ddpg.stops import StopWarning
 
 PICTURES = "pictures"
 SUMMARY = "summary"
-_OURS = {PICTURES, SUMMARY}
+_REPORT_FOLDERS = {PICTURES, SUMMARY}
 """Folders that a report writes beside the runs."""
 
-_NEEDED = (RETURN_EVALUATION, LOSS_CRITIC, LOSS_ACTOR, VALUE_Q, VALUE_TARGET)
+_REQUIRED_TAGS = (RETURN_EVALUATION, LOSS_CRITIC, LOSS_ACTOR, VALUE_Q, VALUE_TARGET)
 
 
 class Series(NamedTuple):
-    """One tag of one run or variant."""
+    """Points of one tag of one run or variant."""
 
     steps: NDArray[np.int64]
-    """`[point]`: environment steps of one member."""
+    """Environment steps of one member, `[point]`."""
     values: NDArray[np.float64]
     """`[member, point]`; NaN where a member has no value."""
 
 
 @dataclass(frozen=True)
-class Run:
-    """One run folder, finished."""
+class FinishedRun:
+    """One complete run."""
 
     name: str
     config: Config
     series: dict[str, Series]
-    """By tag; a tag without a point is not in it."""
+    """Tag -> points; tags without points are not included."""
 
     @property
     def seeds(self) -> list[int]:
-        """One a member."""
+        """One seed per member."""
         return [self.config.seed + member for member in range(self.config.members)]
 
 
-class Broken(NamedTuple):
-    """A folder that is left out of the report."""
+class SkippedRun(NamedTuple):
+    """Folder that is not in the report, with the reason."""
 
     name: str
     reason: str
 
 
-@contextmanager
-def already_warned() -> Iterator[None]:
-    """No warnings of stops that cannot train: whoever trained with them has been warned."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", StopWarning)
-        yield
-
-
-def read_folder(folder: Path) -> tuple[list[Run], list[Broken]]:
-    """Every run in `folder`, in the order of their names, and what is left out.
+def read_folder(folder: Path) -> tuple[list[FinishedRun], list[SkippedRun]]:
+    """Return the complete runs in `folder`, in the order of their names, and the skipped ones.
 
     Raises:
-        ConfigError: there is no such folder, or nothing in it that could be a run.
+        ConfigError: the folder does not exist, or has no run folder.
     """
     if not folder.is_dir():
-        raise ConfigError(f"the folder of the comparison is {str(folder)!r}, which does not exist")
-    places = sorted(
-        place
-        for place in folder.iterdir()
-        if place.is_dir() and place.name not in _OURS and not place.name.startswith(".")
+        raise ConfigError(f"cannot report {str(folder)!r}: the folder does not exist")
+    run_folders = sorted(
+        path
+        for path in folder.iterdir()
+        if path.is_dir() and path.name not in _REPORT_FOLDERS and not path.name.startswith(".")
     )
-    if not places and not _planned(folder):
-        raise ConfigError(f"{folder} holds no run; allowed: a folder of run folders")
-    runs: list[Run] = []
-    broken: list[Broken] = []
-    for place in places:
+    planned = _planned_names(folder)
+    if not run_folders and not planned:
+        raise ConfigError(f"cannot report {str(folder)!r}: it has no run folders")
+    runs: list[FinishedRun] = []
+    skipped: list[SkippedRun] = []
+    for path in run_folders:
         try:
-            runs.append(read_run(place))
+            runs.append(read_run(path))
         except BrokenRunError as error:
-            broken.append(Broken(place.name, f"{error}{_given_up(place)}"))
-    broken += [
-        Broken(name, "it is planned, and was never begun")
-        for name in _planned(folder)
+            skipped.append(SkippedRun(path.name, f"{error}{_stored_error(path)}"))
+    skipped += [
+        SkippedRun(name, "it is planned but was never started")
+        for name in planned
         if not (folder / name).is_dir()
     ]
-    return runs, broken
+    return runs, skipped
 
 
-def _given_up(place: Path) -> str:
-    """Why whoever ran the comparison gave a run up, if that is told."""
-    file = place / "error.txt"
-    told = (
-        " ".join(file.read_text(encoding="utf-8", errors="replace").split())
-        if file.is_file()
-        else ""
-    )
-    return f"; {told}" if told else ""
+def _stored_error(run_folder: Path) -> str:
+    """Return `; <error>` if the runner stored why the run was given up, else an empty string."""
+    file = run_folder / ERROR_FILE
+    if not file.is_file():
+        return ""
+    words = file.read_text(encoding="utf-8", errors="replace").split()
+    return f"; {' '.join(words)}" if words else ""
 
 
-def _planned(folder: Path) -> list[str]:
-    """Names of the runs that `comparison.yaml` plans, if there is one."""
-    file = folder / "comparison.yaml"
+def _planned_names(folder: Path) -> list[str]:
+    """Return the names of the runs in the stored plan, if there is one."""
+    file = folder / PLAN_FILE
     if not file.is_file():
         return []
     try:
         return [task["name"] for task in read_settings(file)["tasks"]]
     except (KeyError, TypeError) as error:
-        raise ConfigError(f"{file} is no comparison: it lists no tasks by name") from error
+        raise ConfigError(f"cannot read {file}: it has no list of tasks with names") from error
 
 
-def read_run(place: Path) -> Run:
-    """One run, if it is whole.
+def read_run(path: Path) -> FinishedRun:
+    """Read the run in `path`.
 
     Raises:
-        BrokenRunError: it is not.
+        BrokenRunError: it is incomplete.
     """
-    folder = RunFolder(place)
-    if not any(place.iterdir()):
+    folder = RunFolder(path)
+    if not any(path.iterdir()):
         raise BrokenRunError("the folder is empty")
     if not folder.config_file.is_file():
         raise BrokenRunError("it has no config.yaml")
     try:
-        with already_warned():
+        with ignore_stop_warnings():
             config = folder.stored_config()
     except ConfigError as error:
         reason = str(error).replace(str(folder.config_file), "config.yaml")
@@ -137,16 +127,16 @@ def read_run(place: Path) -> Run:
     if not folder.metrics_file.is_file():
         raise BrokenRunError("it has no metrics.csv")
     try:
-        run = Run(place.name, config, _read_metrics(folder.metrics_file, config.members))
+        run = FinishedRun(path.name, config, _read_metrics(folder.metrics_file, config.members))
     except ConfigError as error:
         reason = str(error).replace(str(folder.metrics_file), "metrics.csv")
         raise BrokenRunError(reason) from error
-    _require_finished(run)
+    _require_complete(run)
     return run
 
 
 def _read_metrics(path: Path, members: int) -> dict[str, Series]:
-    tags, rows = read_rows(path, _NEEDED, members)
+    tags, rows = read_rows(path, _REQUIRED_TAGS, members)
     points: dict[str, dict[int, NDArray[np.float64]]] = {tag: {} for tag in tags}
     for row in rows:
         for tag in row.values:
@@ -160,34 +150,35 @@ def _series(by_step: dict[int, NDArray[np.float64]]) -> Series:
     return Series(np.array(steps), np.stack([by_step[step] for step in steps], axis=1))
 
 
-def _require_finished(run: Run) -> None:
-    """Raise a BrokenRunError unless every member was evaluated up to the run's last step."""
+def _require_complete(run: FinishedRun) -> None:
+    """Raise a BrokenRunError unless every member has every evaluation up to the last step."""
     every, steps = run.config.evaluation_every, run.config.steps
     if not every or steps < every:
         raise BrokenRunError(
-            f"it was never evaluated: evaluation_every is {every:,}, and steps {steps:,}"
+            f"it was never evaluated: evaluation_every is {every:,} and steps is {steps:,}"
         )
     if RETURN_EVALUATION not in run.series:
         raise BrokenRunError("it ends before its first evaluation")
-    evaluated = run.series[RETURN_EVALUATION]
-    there = ~np.isnan(evaluated.values)
-    lost = np.flatnonzero(~there[:, -1])
-    if run.config.on_divergence == "drop_member" and 0 < len(lost) < len(there):
+    evaluations = run.series[RETURN_EVALUATION]
+    present = ~np.isnan(evaluations.values)
+    missing_members = np.flatnonzero(~present[:, -1])
+    if run.config.on_divergence == "drop_member" and 0 < len(missing_members) < len(present):
+        member = missing_members[0]
         raise BrokenRunError(
-            f"member {lost[0]} (seed {run.seeds[lost[0]]}) was dropped before step "
-            f"{evaluated.steps[-1]:,}, and figures of the others alone would flatter"
+            f"member {member} (seed {run.seeds[member]}) was dropped before step "
+            f"{evaluations.steps[-1]:,}, and the scores of the other members would be optimistic"
         )
-    whole = there.all(axis=0)
-    last = int(evaluated.steps[whole][-1]) if whole.any() else 0
+    complete = present.all(axis=0)
+    last = int(evaluations.steps[complete][-1]) if complete.any() else 0
     if last < steps // every * every:
-        raise BrokenRunError(f"it is half-written: evaluated up to step {last:,} of {steps:,}")
-    if not whole.all():
-        missing = int(evaluated.steps[~whole][0])
-        raise BrokenRunError(f"a member has no evaluation at step {missing:,}")
+        raise BrokenRunError(f"it is incomplete: evaluated up to step {last:,} of {steps:,}")
+    if not complete.all():
+        missing_step = int(evaluations.steps[~complete][0])
+        raise BrokenRunError(f"a member has no evaluation at step {missing_step:,}")
 
 
-def merged(series: Sequence[Series]) -> Series:
-    """Members of several runs side by side, at the steps that all of them have."""
+def merge_series(series: Sequence[Series]) -> Series:
+    """Concatenate the members of several runs, at the steps that all runs have."""
     steps = series[0].steps
     for each in series[1:]:
         steps = np.intersect1d(steps, each.steps)

@@ -1,4 +1,4 @@
-"""The tasks on this machine's cores: worker processes of one thread each."""
+"""Tasks on the cores of this machine, in worker processes of one thread each."""
 
 import multiprocessing
 import signal
@@ -8,26 +8,26 @@ from functools import partial
 from multiprocessing.connection import Connection, wait
 
 from ddpg.comparison.plan import Task
-from ddpg.comparison.running.events import Advanced, Event, Schedule
-from ddpg.comparison.running.task import Ending, Outcome, attempt
+from ddpg.comparison.running.attempt import Ending, Outcome, attempt
+from ddpg.comparison.running.schedule import Schedule, TaskAdvanced, TaskEvent
 from ddpg.training.interrupt import InterruptFlag
 from ddpg.training.loop import Progress
 
 _STOP = "stop"
 
 
-def run_here(
+def run_locally(
     tasks: Sequence[Task],
     workers: int,
     interrupt: InterruptFlag,
     prepare: Callable[[Task], None],
-) -> Iterator[Event]:
-    """Run the tasks in up to `workers` processes at a time; one that dies is replaced.
+) -> Iterator[TaskEvent]:
+    """Run the tasks in up to `workers` processes at a time, and replace a process that dies.
 
     Args:
-        tasks: what to run.
-        workers: processes at a time.
-        interrupt: once a signal came, the workers write checkpoints, and no task is begun.
+        tasks: the tasks to run.
+        workers: number of processes.
+        interrupt: after its signal the workers write checkpoints, and no task is started.
         prepare: called before each attempt at a task.
     """
     schedule = Schedule(tasks)
@@ -41,19 +41,22 @@ def run_here(
                 prepare(task)
                 worker = idle.pop() if idle else _Worker()
                 busy.append(worker)
-                worker.begin(task)
+                worker.start(task)
             if interrupt.signal is not None and not stopping:
                 stopping = True
                 for worker in busy:
                     worker.send(_STOP)
-            for worker in _with_news(busy):
+            for worker in _ready(busy):
                 message = worker.receive()
                 if isinstance(message, int):
-                    yield Advanced(worker.task, message)
+                    yield TaskAdvanced(worker.task, message)
                     continue
                 busy.remove(worker)
-                (idle if worker.lives() else []).append(worker)
-                if event := schedule.ended(worker.task, message):
+                if worker.process.is_alive():
+                    idle.append(worker)
+                else:
+                    worker.close()
+                if event := schedule.end_attempt(worker.task, message):
                     yield event
     finally:
         for worker in busy:
@@ -63,33 +66,34 @@ def run_here(
 
 
 class _Worker:
-    """A process that works at one task after another, and the parent's end of its pipe."""
+    """Process that runs one task after another, with the parent's end of its pipe."""
 
     task: Task
 
     def __init__(self) -> None:
         context = multiprocessing.get_context("spawn")
-        self.connection, theirs = context.Pipe()
-        self.process = context.Process(target=_work, args=(theirs,), daemon=True)
-        # A child inherits that Ctrl-C is ignored: until it trains, it has nothing to save.
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        self.connection, child_end = context.Pipe()
+        self.process = context.Process(target=_run_tasks, args=(child_end,), daemon=True)
+        # The child inherits the ignored Ctrl-C: until it trains, it has nothing to save.
+        handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
             self.process.start()
         finally:
-            signal.signal(signal.SIGINT, before)
-        theirs.close()
+            signal.signal(signal.SIGINT, handler)
+        child_end.close()
 
-    def begin(self, task: Task) -> None:
+    def start(self, task: Task) -> None:
+        """Send the task to the process."""
         self.task = task
         self.send(task.config)
 
     def send(self, message: object) -> None:
-        # What a dead worker did not take, `receive` tells.
+        """Send a message; `receive` reports a process that died instead of reading it."""
         with suppress(BrokenPipeError, ConnectionResetError):
             self.connection.send(message)
 
     def receive(self) -> int | Outcome:
-        """The step that it came to, or how its task ended."""
+        """Return the step that the task reached, or the outcome of its attempt."""
         try:
             return self.connection.recv()
         except (EOFError, ConnectionResetError):
@@ -97,22 +101,20 @@ class _Worker:
             code = self.process.exitcode
             return Outcome(Ending.FAILED, f"the worker process died with exit code {code}")
 
-    def lives(self) -> bool:
-        return self.process.is_alive()
-
     def close(self) -> None:
-        """Let it end, as it does when nobody is at the other end of its pipe."""
+        """Close the pipe, on which an idle process exits, and wait for the process."""
         self.connection.close()
         self.process.join()
 
 
-def _with_news(workers: list[_Worker]) -> list[_Worker]:
+def _ready(workers: list[_Worker]) -> list[_Worker]:
+    """Return the workers that sent a message or died, after at most half a second."""
     ready = wait([worker.connection for worker in workers], timeout=0.5)
     return [worker for worker in workers if worker.connection in ready]
 
 
-def _work(connection: Connection) -> None:
-    """What a worker process does until its parent has no more for it, or is gone."""
+def _run_tasks(connection: Connection) -> None:
+    """Run tasks in a worker process until the parent closes the pipe."""
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while (config := connection.recv()) != _STOP:
             connection.send(attempt(config, partial(_report, connection)))
@@ -120,7 +122,7 @@ def _work(connection: Connection) -> None:
 
 def _report(connection: Connection, progress: Progress) -> None:
     if connection.poll():
-        # It says stop, or the parent is gone; the trainer takes either as a Ctrl-C.
+        # The parent sent a stop or is gone; both end the training as Ctrl-C does.
         signal.raise_signal(signal.SIGINT)
     else:
         connection.send(progress.step)

@@ -1,10 +1,11 @@
-"""The tasks on a Ray cluster, whose machines need not share a disk with this one.
+"""Tasks on a Ray cluster, whose machines need no shared disk.
 
-A run is trained in a folder of its worker's own. Whenever it has a new checkpoint, and at its end,
-the folder comes here, so that another worker can go on where one died.
+A worker trains in a temporary folder. After each new checkpoint, and at its end, it sends the run
+folder here, so that another worker can continue the run if this one dies.
 """
 
 import dataclasses
+import itertools
 import logging
 import socket
 import tempfile
@@ -15,8 +16,8 @@ from typing import Any
 
 from ddpg.comparison.folder import ComparisonFolder
 from ddpg.comparison.plan import Task
-from ddpg.comparison.running.events import Advanced, Event, Schedule
-from ddpg.comparison.running.task import Ending, Outcome, attempt, describe
+from ddpg.comparison.running.attempt import Ending, Outcome, attempt, describe
+from ddpg.comparison.running.schedule import Schedule, TaskAdvanced, TaskEvent
 from ddpg.comparison.running.transfer import contents, pack, unpack
 from ddpg.config.settings import Config
 from ddpg.errors import ConfigError
@@ -28,18 +29,18 @@ from ddpg.training.loop import Progress
 
 
 @contextmanager
-def connected(address: str) -> Iterator[None]:
-    """Inside, Ray is connected to the cluster at `address`; `local` starts one for the while.
+def ray_connection(address: str) -> Iterator[None]:
+    """Context manager: connect Ray to the cluster at `address`; `local` starts a temporary one.
 
     Raises:
-        ConfigError: Ray is not installed, or there is no cluster.
+        ConfigError: Ray is not installed, or the cluster does not answer.
     """
     try:
         import ray
     except ModuleNotFoundError as error:
         raise ConfigError(
-            f"ray_address is {address!r}, and Ray is not installed; allowed: without it, or with "
-            "the extra ray"
+            f"ray_address: {address!r} is not allowed, since Ray is not installed; allowed: no "
+            "ray_address, or the extra ray"
         ) from error
     try:
         if address not in ("auto", "local"):
@@ -53,8 +54,8 @@ def connected(address: str) -> Iterator[None]:
     except (OSError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise ConfigError(
-            f"ray_address is {address!r}, where no cluster can be reached: {reason}; allowed: "
-            "auto, local, or host:port of a cluster that runs"
+            f"cannot connect to ray_address {address!r}: {reason}; allowed: auto, local, or "
+            "host:port of a running cluster"
         ) from error
     try:
         yield
@@ -67,21 +68,22 @@ def run_on_ray(
     folder: ComparisonFolder,
     interrupt: InterruptFlag,
     prepare: Callable[[Task], None],
-) -> Iterator[Event]:
-    """Run the tasks on the cluster that is connected; Ray decides where and how many at a time.
+) -> Iterator[TaskEvent]:
+    """Run the tasks on the connected cluster; Ray decides where, and how many at a time.
 
     Args:
-        tasks: what to run.
-        folder: where the runs come to.
-        interrupt: once a signal came, the tasks are cancelled; what came here by then stays.
+        tasks: the tasks to run.
+        folder: receives the run folders.
+        interrupt: after its signal the tasks are cancelled; folders already received stay.
         prepare: called before each attempt at a task.
     """
     import ray
     from ray.exceptions import RayError
     from ray.util.queue import Queue
 
-    news = Queue(actor_options={"num_cpus": 0})
+    updates = Queue(actor_options={"num_cpus": 0})
     schedule = Schedule(tasks)
+    numbers = itertools.count()
     running: dict[Any, _Attempt] = {}
     latest: dict[str, _Attempt] = {}
     try:
@@ -89,33 +91,34 @@ def run_on_ray(
             while schedule.waiting:
                 task = schedule.waiting.popleft()
                 prepare(task)
-                own = latest[task.name] = _Attempt(task, len(latest), folder.path / task.name)
-                running[own.start(news)] = own
+                current = _Attempt(task, next(numbers), folder.path / task.name)
+                latest[task.name] = current
+                running[current.start(updates)] = current
             ended, _ = ray.wait(list(running), timeout=0.5)
-            # All that a task told before its end is here by now, and must not come after it.
-            for name, number, step, packed in news.get_nowait_batch(news.size()):
+            # Read the queue before the results: an update must not follow its attempt's end.
+            for name, number, step, packed in updates.get_nowait_batch(updates.size()):
                 if latest[name].number == number:
-                    latest[name].take(packed)
-                    yield Advanced(latest[name].task, step)
+                    latest[name].store(packed)
+                    yield TaskAdvanced(latest[name].task, step)
             for reference in ended:
-                own = running.pop(reference)
+                current = running.pop(reference)
                 try:
                     outcome, packed = ray.get(reference)
-                    own.take(packed)
+                    current.store(packed)
                 except (RayError, OSError) as error:
                     outcome = Outcome(Ending.FAILED, describe(error))
-                if event := schedule.ended(own.task, outcome):
+                if event := schedule.end_attempt(current.task, outcome):
                     yield event
     finally:
         for reference in running:
             ray.cancel(reference, force=True)
-        news.shutdown()
+        updates.shutdown()
 
 
 def _require_listener(address: str) -> None:
-    """Raise an OSError or a ValueError unless something listens at `[ray://]host:port`.
+    """Raise an OSError or a ValueError unless a server listens at `[ray://]host:port`.
 
-    Ray itself waits for minutes, and then ends the process.
+    Ray itself waits for minutes and then exits the process.
     """
     host, _, port = address.removeprefix("ray://").rpartition(":")
     socket.create_connection((host, int(port)), timeout=10).close()
@@ -123,55 +126,55 @@ def _require_listener(address: str) -> None:
 
 @dataclasses.dataclass
 class _Attempt:
-    """One attempt at a task, and where its run comes to."""
+    """One attempt at a task, with the folder that receives its run."""
 
     task: Task
     number: int
     folder: Path
 
-    def start(self, news: Any) -> Any:
-        """Hand it to Ray, with what is stored of its run; returns the reference to its result."""
+    def start(self, updates: Any) -> Any:
+        """Submit the task and its stored run to Ray; return the reference to its result."""
         import ray
 
         config = self.task.config
         stored = pack(self.folder, {}) if self.folder.exists() else None
-        # Ray's own retries would begin anew, and not be counted.
+        # Ray's own retries would start the run again and not be counted.
         remote = ray.remote(
             num_cpus=config.threads,
             num_gpus=int(config.device.startswith("cuda")),
             max_retries=0,
-        )(_work)
-        return remote.remote(config.to_dict(), stored, news, self.number)
+        )(_run_task)
+        return remote.remote(config.to_dict(), stored, updates, self.number)
 
-    def take(self, packed: bytes | None) -> None:
-        """Store what came of its run."""
+    def store(self, packed: bytes | None) -> None:
+        """Write a received run folder."""
         if packed is None:
             return
         unpack(packed, self.folder)
-        # The worker's own has the folder in which it worked.
+        # The worker's config.yaml names its temporary folder.
         write_file(RunFolder(self.folder).config_file, self.task.config.to_yaml())
 
 
-def _work(
-    settings: dict[str, Any], stored: bytes | None, news: Any, number: int
+def _run_task(
+    settings: dict[str, Any], stored: bytes | None, updates: Any, number: int
 ) -> tuple[Outcome, bytes]:
-    """Runs on a worker: an attempt, and the run folder as it is at its end."""
+    """Attempt a task on a worker; return the outcome and the packed run folder."""
     with tempfile.TemporaryDirectory() as runs:
         config = dataclasses.replace(Config.from_dict(settings), runs=runs)
         folder = Path(runs) / str(config.name)
         if stored is not None:
             unpack(stored, folder)
         known = contents(folder)
-        sent = Checkpoints(folder / "checkpoints").latest_step()
+        sent_step = Checkpoints(folder / "checkpoints").latest_step()
 
         def report(progress: Progress) -> None:
-            nonlocal known, sent
+            nonlocal known, sent_step
             packed = None
-            latest = Checkpoints(folder / "checkpoints").latest_step()
-            if latest != sent:
+            latest_step = Checkpoints(folder / "checkpoints").latest_step()
+            if latest_step != sent_step:
                 packed = pack(folder, known)
-                known, sent = contents(folder), latest
-            news.put((config.name, number, progress.step, packed))
+                known, sent_step = contents(folder), latest_step
+            updates.put((config.name, number, progress.step, packed))
 
         outcome = attempt(config, report)
         return outcome, pack(folder, known)

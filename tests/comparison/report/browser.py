@@ -1,4 +1,4 @@
-"""Headless Chromium: what a page looks like, and what it complains of."""
+"""Headless Chromium: pixels, width and console messages of a page."""
 
 import os
 import re
@@ -15,29 +15,29 @@ _HEIGHT = 6000
 
 
 @dataclass(frozen=True)
-class Look:
-    """A page in a viewport of some width."""
+class RenderedPage:
+    """Page in a viewport."""
 
     messages: list[str]
-    """Of its console."""
+    """Messages of its console."""
     width: int
-    """Of its content; more than the viewport's if something sticks out."""
+    """Width of its content in pixels; above the viewport's if something overflows."""
     dark: bool
-    """Whether the page was asked to be dark."""
+    """True if the page saw that the system prefers dark."""
     pixels: NDArray[np.float32]
     """`[y, x, channel]`, from 0 to 1."""
 
 
-def look(page: Path, width: int, dark: bool, scratch: Path) -> Look:
+def render(page: Path, width: int, dark: bool, scratch: Path) -> RenderedPage:
     """Open `page` in a viewport `width` pixels wide.
 
     Args:
         page: an HTML file.
-        width: of the viewport.
-        dark: what the system is said to prefer.
+        width: width of the viewport.
+        dark: the system's preference.
         scratch: an empty folder.
     """
-    # A window cannot be as narrow as a phone's; a frame can.
+    # A window cannot be as narrow as a phone; a frame can.
     (scratch / "page.html").write_text(
         page.read_text(encoding="utf-8").replace("</body>", f"{_MEASURE}</body>"), encoding="utf-8"
     )
@@ -58,11 +58,11 @@ def look(page: Path, width: int, dark: bool, scratch: Path) -> Look:
     _, content, prefers_dark = measured[0].split()
     messages.remove(measured[0])
     pixels = imread(scratch / "page.png")[:, :width, :3]
-    return Look(messages, int(content), prefers_dark == "true", pixels)
+    return RenderedPage(messages, int(content), prefers_dark == "true", pixels)
 
 
 def print_to_pdf(page: Path, output: Path) -> None:
-    """Print `page`."""
+    """Print `page` to a PDF file."""
     _chromium("--no-pdf-header-footer", f"--print-to-pdf={output}", page.as_uri())
 
 
@@ -75,9 +75,9 @@ _MEASURE = (
 def _chromium(*arguments: str) -> str:
     program = shutil.which("chromium") or shutil.which("chromium-browser")
     assert program is not None, (
-        "this test looks at a page in Chromium, which is not installed: apt-get install chromium"
+        "this test renders a page in Chromium, which is not installed: apt-get install chromium"
     )
-    # Its sandbox does not start where the tests run as root, as in a container.
+    # Chromium's sandbox does not start for root, as in a container.
     sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
     finished = subprocess.run(
         [program, "--headless", "--disable-gpu", "--enable-logging=stderr", *sandbox, *arguments],

@@ -1,6 +1,7 @@
-"""The report of a folder: its page, its numbers, its pictures, its TensorBoard runs."""
+"""Report of a folder: page, numbers, pictures and TensorBoard runs."""
 
 import csv
+import html
 import re
 import resource
 import shutil
@@ -19,7 +20,7 @@ EVIL = "<script>alert(1)</script>"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A reported folder: a control, three stops of which two do as they say, and a broken run."""
+    """Reported folder: the control, two correct stops, one wrong stop, and a broken run."""
     folder = tmp_path_factory.mktemp("runs") / "mine"
     write_run(folder, "none", -100.0, LEAKY, stop="none")
     write_run(folder, "detach", stop="detach")
@@ -31,37 +32,40 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def figures(folder):
+def numbers(folder):
     """`(variant, metric, step)` -> row of `figures.csv`."""
     with (folder / "figures.csv").open(newline="") as file:
         return {(r["variant"], r["metric"], r["step"]): r for r in csv.DictReader(file)}
 
 
 def text(folder) -> str:
-    """What the page says, without its markup."""
+    """Return the text of the page, without its markup."""
     page = (folder / "report.html").read_text()
     body = re.sub(r"<svg.*?</svg>", "", page[page.index("<main>") :], flags=re.DOTALL)
-    return " ".join(re.sub(r"<[^>]*>", " ", body).split())
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", body)).split())
 
 
-def test_the_page_says_what_held_and_what_did_not(folder):
-    said = text(folder)
-    assert "Two stops, one curve: detach and inputs give the same" in said
-    assert "✓ held Said of none: leaks. So it was in every audit." in said
-    assert "✗ broken Said of freeze: protects and trains. In the audits its update moved" in said
-    assert "✗ broken freeze should give the curve of detach and 1 more to the bit" in said
-    assert "detach and 1 more is better than it by final score (P(better) 1 [1, 1]" in said
-    assert "Not measured: there is no cost.csv" in said
+def test_the_page_states_expected_and_observed_behaviour(folder):
+    page = text(folder)
+    assert "Two stops, one curve: detach and inputs give bit-identical returns" in page
+    assert "✓ held none is expected to leak; every audit confirms it." in page
+    assert (
+        "✗ broken freeze is expected to protect and train, but in the audits its update moved "
+        "actor_target, critic and critic_target."
+    ) in page
+    assert "✗ broken The curve of freeze should match that of detach and 1 more exactly" in page
+    assert "score of detach and 1 more is better than the control's (P(better) 1 [1, 1]" in page
+    assert "Not measured: the folder has no cost.csv" in page
 
 
-def test_what_is_broken_is_named_and_no_name_is_markup(folder):
+def test_skipped_runs_are_listed_and_names_escaped(folder):
     page = (folder / "report.html").read_text()
     assert "<script" not in page
     assert "&lt;script&gt;alert(1)" in page
     assert "the folder is empty" in page
 
 
-def test_the_page_needs_nothing_else(folder):
+def test_the_page_is_self_contained(folder):
     page = (folder / "report.html").read_text()
     assert not re.findall(r"""(?:src|href)=["'](?!#)""", page)
     identifiers = re.findall(r'\bid="([^"]+)"', page)
@@ -70,7 +74,7 @@ def test_the_page_needs_nothing_else(folder):
         assert target in identifiers
 
 
-def test_a_cell_of_the_matrix_is_the_furthest_rung(folder):
+def test_a_cell_of_the_matrix_is_the_largest_effect(folder):
     page = (folder / "report.html").read_text()
     matrix = page[page.index("<caption>Critic update") :]
     rows = {
@@ -86,27 +90,27 @@ def test_a_cell_of_the_matrix_is_the_furthest_rung(folder):
     }
 
 
-def test_the_numbers_are_those_of_the_runs(figures):
-    final = figures["detach", "final_score", ""]
+def test_the_numbers_are_those_of_the_runs(numbers):
+    final = numbers["detach", "final_score", ""]
     # Seeds 0, 1 and 2, plus the mean of 2, 3 and 4 hundred steps / 100.
     assert float(final["value"]) == 1 + 3
     assert float(final["low"]) < 4 < float(final["high"])
     assert final["members"] == "3"
-    assert figures["inputs", "final_score", ""]["hash"] == final["hash"]
-    assert figures["none", "final_score", ""]["hash"] != final["hash"]
-    assert float(figures["detach", "area_under_curve", ""]["value"]) == 1 + 2.5
-    assert float(figures["detach", "probability_of_improvement", ""]["value"]) == 1
-    assert float(figures["none", "improvement_over_protected", ""]["value"]) == 0
-    assert ("none", "probability_of_improvement", "") not in figures
-    assert float(figures["detach", "return/evaluation", "300"]["value"]) == 1 + 3
-    assert float(figures["inputs", "value/q_start", "400"]["value"]) == pytest.approx(5 / 3)
-    assert figures["none", "critic_update/critic_target/grade", ""]["value"] == "3.0"
+    assert numbers["inputs", "final_score", ""]["hash"] == final["hash"]
+    assert numbers["none", "final_score", ""]["hash"] != final["hash"]
+    assert float(numbers["detach", "area_under_curve", ""]["value"]) == 1 + 2.5
+    assert float(numbers["detach", "probability_of_improvement", ""]["value"]) == 1
+    assert float(numbers["none", "improvement_over_protected", ""]["value"]) == 0
+    assert ("none", "probability_of_improvement", "") not in numbers
+    assert float(numbers["detach", "return/evaluation", "300"]["value"]) == 1 + 3
+    assert float(numbers["inputs", "value/q_start", "400"]["value"]) == pytest.approx(5 / 3)
+    assert numbers["none", "critic_update/critic_target/grade", ""]["value"] == "3.0"
     tag = "separation/critic_update/critic_target/movement"
-    assert float(figures["none", tag, "100"]["value"]) == pytest.approx(0.03)
-    assert ("detach", tag, "100") not in figures
+    assert float(numbers["none", tag, "100"]["value"]) == pytest.approx(0.03)
+    assert ("detach", tag, "100") not in numbers
 
 
-def test_pictures_and_tensorboard_runs(folder):
+def test_pictures_and_tensorboard_runs_are_written(folder):
     key = "Pendulum-v1-critic_update-target-adam"
     pictures = {path.name: path.read_bytes() for path in (folder / "pictures").iterdir()}
     assert sorted(pictures) == [
@@ -125,7 +129,7 @@ def test_pictures_and_tensorboard_runs(folder):
     assert "separation/critic_update/critic/movement" in points
 
 
-def test_a_report_repeats_and_takes_the_place_of_the_last(folder):
+def test_a_second_report_replaces_the_first_with_the_same_numbers(folder):
     before = (folder / "figures.csv").read_bytes()
     (folder / "pictures" / "old.png").write_bytes(b"")
     write_report(folder)
@@ -133,15 +137,15 @@ def test_a_report_repeats_and_takes_the_place_of_the_last(folder):
     assert not (folder / "pictures" / "old.png").exists()
 
 
-def test_a_folder_of_broken_runs_alone_is_reported_as_such(tmp_path):
+def test_a_folder_of_broken_runs_is_reported(tmp_path):
     (tmp_path / "a").mkdir()
     write_report(tmp_path)
-    assert "a : the folder is empty No run is whole" in text(tmp_path)
+    assert "a : the folder is empty No run is complete" in text(tmp_path)
     with pytest.raises(ConfigError, match="does not exist"):
         write_report(tmp_path / "b")
 
 
-def test_every_members_curve_is_in_a_table_too(folder):
+def test_every_members_curve_is_in_the_table(folder):
     with (folder / "returns.csv").open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["variant"] == "detach"]
     curve = {(int(row["seed"]), int(row["step"])): float(row["evaluation"]) for row in rows}
@@ -149,17 +153,17 @@ def test_every_members_curve_is_in_a_table_too(folder):
     assert curve == {(s, t): s + t / 100 for s in (0, 1, 2) for t in (100, 200, 300, 400)}
 
 
-def test_a_full_disk_leaves_the_earlier_report_as_it_was(tmp_path, folder):
-    mine = tmp_path / "mine"
-    shutil.copytree(folder, mine)
-    before = {file: file.read_bytes() for file in mine.rglob("*") if file.is_file()}
+def test_a_full_disk_leaves_the_earlier_report_unchanged(tmp_path, folder):
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy)
+    before = {file: file.read_bytes() for file in copy.rglob("*") if file.is_file()}
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))
     try:
         with pytest.raises(OSError, match="File too large") as raised:
-            write_report(mine)
+            write_report(copy)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert raised.value.filename == f"the report in {mine}"
-    assert {file: file.read_bytes() for file in mine.rglob("*") if file.is_file()} == before
-    assert not (mine / ".report-unfinished").exists()
+    assert raised.value.filename == f"the report in {copy}"
+    assert {file: file.read_bytes() for file in copy.rglob("*") if file.is_file()} == before
+    assert not (copy / ".report-unfinished").exists()

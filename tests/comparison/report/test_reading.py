@@ -1,4 +1,4 @@
-"""A run is read whole or named with the reason."""
+"""Runs are read completely or skipped with the reason."""
 
 import shutil
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from tests.comparison.report.written_runs import write_run
 
 
 def edit(file: str, change: Callable[[str], str]) -> Callable[[Path], object]:
-    """A change of a run's file."""
+    """Return a function that changes a file of a run."""
     return lambda run: (run / file).write_text(change((run / file).read_text()))
 
 
@@ -50,78 +50,78 @@ BROKEN = {
     "metrics.csv has member 7 in line 2, and config.yaml 3": edit(
         "metrics.csv", lambda text: text.replace("\n100,0,", "\n100,7,", 1)
     ),
-    "it is half-written: evaluated up to step 200 of 400": edit(
+    "it is incomplete: evaluated up to step 200 of 400": edit(
         "metrics.csv", lambda text: text[: text.index("\n300,0") + 1]
     ),
-    "it is half-written: evaluated up to step 300 of 400": edit(
+    "it is incomplete: evaluated up to step 300 of 400": edit(
         "metrics.csv", lambda text: text[: text.index("\n400,2") + 1]
     ),
-    "member 2 (seed 2) was dropped before step 400, and figures of the others": drop_last_member,
+    "member 2 (seed 2) was dropped before step 400, and the scores of the other": drop_last_member,
     "it ends before its first evaluation": edit(
         "metrics.csv", lambda text: text[: text.index("\n") + 1]
     ),
     "a member has no evaluation at step 200": edit(
         "metrics.csv", lambda text: text.replace("\n200,1,3.0", "\n200,1,")
     ),
-    "it was never evaluated: evaluation_every is 0, and steps 400": edit(
+    "it was never evaluated: evaluation_every is 0 and steps is 400": edit(
         "config.yaml", lambda text: text.replace("evaluation_every: 100", "evaluation_every: 0")
     ),
 }
 
 
 @pytest.mark.parametrize("reason", BROKEN)
-def test_a_broken_run_is_named_with_the_reason_and_the_rest_is_read(tmp_path, reason):
-    write_run(tmp_path, "whole")
+def test_a_broken_run_is_skipped_with_the_reason(tmp_path, reason):
+    write_run(tmp_path, "complete")
     BROKEN[reason](write_run(tmp_path, "broken"))
-    runs, broken = read_folder(tmp_path)
-    assert [run.name for run in runs] == ["whole"]
-    assert [each.name for each in broken] == ["broken"]
-    assert broken[0].reason.startswith(reason)
+    runs, skipped = read_folder(tmp_path)
+    assert [run.name for run in runs] == ["complete"]
+    assert [each.name for each in skipped] == ["broken"]
+    assert skipped[0].reason.startswith(reason)
 
 
 def test_a_run_is_read_as_it_was_written(tmp_path):
-    run = read_run(write_run(tmp_path, "whole", seed=5))
+    run = read_run(write_run(tmp_path, "complete", seed=5))
     assert run.seeds == [5, 6, 7]
     curve = run.series["return/evaluation"]
     assert curve.steps.tolist() == [100, 200, 300, 400]
     assert curve.values[1].tolist() == [7, 8, 9, 10]
 
 
-def test_why_a_run_was_given_up_is_told_and_so_is_what_never_began(tmp_path):
+def test_stored_errors_and_planned_runs_are_reported(tmp_path):
     run = write_run(tmp_path, "diverged")
     BROKEN["it ends before its first evaluation"](run)
     (run / "error.txt").write_text("DivergenceError: loss/critic is nan\n")
     (tmp_path / "comparison.yaml").write_text("tasks: [{name: diverged}, {name: later}]")
     (tmp_path / "pictures").mkdir()
-    runs, broken = read_folder(tmp_path)
+    runs, skipped = read_folder(tmp_path)
     assert runs == []
-    assert broken == [
+    assert skipped == [
         (
             "diverged",
             "it ends before its first evaluation; DivergenceError: loss/critic is nan",
         ),
-        ("later", "it is planned, and was never begun"),
+        ("later", "it is planned but was never started"),
     ]
 
 
-def test_a_folder_that_holds_no_comparison(tmp_path):
+def test_a_folder_without_runs_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="does not exist"):
         read_folder(tmp_path / "nowhere")
-    with pytest.raises(ConfigError, match="holds no run"):
+    with pytest.raises(ConfigError, match="it has no run folders"):
         read_folder(tmp_path)
     (tmp_path / "comparison.yaml").write_text("tasks: 3")
-    with pytest.raises(ConfigError, match="is no comparison: it lists no tasks by name"):
+    with pytest.raises(ConfigError, match="it has no list of tasks with names"):
         read_folder(tmp_path)
 
 
-def test_a_run_alone(tmp_path):
+def test_an_empty_run_is_refused(tmp_path):
     with pytest.raises(BrokenRunError, match="the folder is empty"):
         read_run(tmp_path)
 
 
-def test_a_reason_that_is_binary_is_told_all_the_same(tmp_path):
+def test_a_binary_error_file_is_reported(tmp_path):
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "error.txt").write_bytes(b"\xff\xfe why")
-    _, (broken,) = read_folder(tmp_path)
-    assert broken.reason.startswith("it has no config.yaml; ")
-    assert broken.reason.endswith(" why")
+    _, (skipped,) = read_folder(tmp_path)
+    assert skipped.reason.startswith("it has no config.yaml; ")
+    assert skipped.reason.endswith(" why")

@@ -1,4 +1,4 @@
-"""Figures by hand, and beside rliable's own."""
+"""Statistics against values computed by hand and by rliable."""
 
 import numpy as np
 import pytest
@@ -9,8 +9,8 @@ from ddpg.comparison.report.statistics import (
     areas,
     final_scores,
     interquartile_means,
-    middle_half,
     probability_of_improvement,
+    quartile_band,
 )
 
 
@@ -23,35 +23,35 @@ def test_interquartile_means_by_hand():
 
 
 @pytest.mark.parametrize("members", range(1, 12))
-def test_an_interquartile_mean_is_rliables(members):
+def test_interquartile_mean_equals_rliables(members):
     column = np.random.default_rng(members).normal(size=members)
     assert interquartile_means(column[:, None])[0][0] == pytest.approx(
         float(metrics.aggregate_iqm(column)), rel=1e-12
     )
 
 
-def test_an_interval_holds_the_truth_about_as_often_as_it_says():
+def test_intervals_cover_the_true_value_about_as_often_as_stated():
     generator = np.random.default_rng(0)
     columns = generator.normal(size=(30, 400))
     _, low, high = interquartile_means(columns)
-    # Of a percentile bootstrap over 30 members, somewhat less than 95 %.
+    # A percentile bootstrap over 30 members covers slightly less than 95 %.
     assert 0.88 < ((low < 0) & (high > 0)).mean() < 0.98
 
 
-def test_the_probability_of_improvement_by_hand():
+def test_probability_of_improvement_by_hand():
     x, y = np.array([1.0, 2, 3]), np.array([2.0, 2, 0])
-    # 1 beats 0; 2 beats 0 and is level twice; 3 beats all.
+    # 1 beats 0; 2 beats 0 and ties twice; 3 beats all.
     estimate = probability_of_improvement(x, y)
     assert estimate.value == pytest.approx((1 + 2 + 3) / 9)
     assert estimate.low < estimate.value < estimate.high
     assert estimate.members == 3
-    theirs = metrics.probability_of_improvement(x[:, None], y[:, None])
-    assert estimate.value == pytest.approx(float(theirs))
+    reference = metrics.probability_of_improvement(x[:, None], y[:, None])
+    assert estimate.value == pytest.approx(float(reference))
     assert probability_of_improvement(x + 10, y)[:3] == (1, 1, 1)
     assert probability_of_improvement(y, y).value == 0.5
 
 
-def test_a_figure_is_the_same_each_time():
+def test_an_estimate_is_repeatable():
     x, y = np.random.default_rng(1).normal(size=(2, 6))
     assert probability_of_improvement(x, y) == probability_of_improvement(x, y)
 
@@ -64,8 +64,8 @@ def test_areas_and_final_scores_by_hand():
     assert final_scores(Series(np.array([10]), np.array([[7.0]]))).tolist() == [7.0]
 
 
-def test_points_that_a_member_lacks_are_left_out():
+def test_points_that_a_member_lacks_are_dropped():
     series = Series(np.array([1, 2]), np.array([[1.0, 5], [2.0, np.nan], [9.0, 7]]))
-    band = middle_half(series)
+    band = quartile_band(series)
     assert band.steps.tolist() == [1]
     assert (band.value[0], band.low[0], band.high[0], band.members) == (4.0, 1.5, 5.5, 3)

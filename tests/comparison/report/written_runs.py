@@ -1,4 +1,4 @@
-"""Run folders as a training writes them, with curves that are told in the test."""
+"""Run folders as a training writes them, with curves that the test chooses."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from ddpg.comparison.report.reading import already_warned
+from ddpg.comparison.stop_warnings import ignore_stop_warnings
 from ddpg.config.settings import Config
 from ddpg.runs.csv_log import RowsFile
 from ddpg.runs.folder import RunFolder
 
 MODULES = ("actor", "critic", "actor_target", "critic_target")
 GRADES = {"critic_update/critic": 3, "actor_update/actor": 3}
-"""What an audit finds where everything is in order."""
+"""Grades of a correct agent: each update moves its own network alone."""
 
 
 def write_run(
@@ -23,14 +23,14 @@ def write_run(
     grades: dict[str, int] = GRADES,
     **settings: Any,
 ) -> Path:
-    """A finished run whose return in evaluation is `height(seed, step)`, or `height` always.
+    """Write a finished run whose evaluation returns are `height(seed, step)`, or all `height`.
 
-    Without a height it is seed + step / 100.
+    The default is seed + step / 100.
     """
     if height is None:
         return write_run(folder, name, lambda seed, step: seed + step / 100, grades, **settings)
     given = {"members": 3, "steps": 400, "evaluation_every": 100, **settings}
-    with already_warned():
+    with ignore_stop_warnings():
         config = Config(runs=str(folder), name=name, **given)
         run = RunFolder.create(config)
     separation = {

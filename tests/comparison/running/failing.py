@@ -1,4 +1,4 @@
-"""Environments that fail as machines do; importing this registers them, in any process."""
+"""Environments that fail as machines do; importing this module registers them."""
 
 import os
 import resource
@@ -14,12 +14,12 @@ MODULE = __name__
 
 
 class Failing(Counting):
-    """Fails at one step of it, as `how` says.
+    """Environment that fails at one step.
 
     Args:
         how: `kill`: its process is killed; `raise`: an exception; `full`: files cannot grow.
-        at: which step of it, counted from when it was made.
-        marker: a file that is made when it fails; if it is there, nothing fails; empty: always.
+        at: the step, counted from its construction.
+        marker: file created on failure, which prevents further failures; empty: fail every time.
     """
 
     def __init__(self, how: str, at: int = 25, marker: str = "", truncates_at: int = 4):
@@ -44,7 +44,7 @@ class Failing(Counting):
             raise RuntimeError("the motor burnt")
 
     def close(self) -> None:
-        # The process goes on to other tasks.
+        # The process continues with other tasks.
         _limit_files(resource.getrlimit(resource.RLIMIT_FSIZE)[1])
 
 

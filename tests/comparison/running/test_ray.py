@@ -1,4 +1,4 @@
-"""A comparison on a real Ray of two workers, one of which is killed in the middle."""
+"""Comparison on a real Ray cluster of two workers, one of which is killed."""
 
 import io
 import json
@@ -12,23 +12,23 @@ from typing import Any
 import pytest
 
 from ddpg.comparison.plan import Plan
-from ddpg.comparison.running.schedule import run
+from ddpg.comparison.running.runner import run
 from ddpg.comparison.running.transfer import contents, pack, unpack
 from ddpg.config.settings import Config
 from ddpg.config.yaml_file import read_settings
 from ddpg.errors import ConfigError
 from ddpg.training.loop import train
 from tests.comparison.running import failing
-from tests.comparison.running.test_schedule import SMALL, failing_variant, metrics
+from tests.comparison.running.test_runner import SMALL, failing_variant, metrics
 
 ROOT = Path(__file__).parents[3]
 
-# A process of its own, since Ray warns where warnings are errors.
+# Run in a process of its own: Ray issues warnings, which the tests turn into errors.
 PROGRAM = """
 import json, sys
 from ray.cluster_utils import Cluster
 from ddpg.comparison.plan import Plan
-from ddpg.comparison.running.schedule import run
+from ddpg.comparison.running.runner import run
 
 cluster = Cluster(True, head_node_args={"num_cpus": 2, "include_dashboard": False})
 try:
@@ -40,7 +40,7 @@ print(json.dumps([result.failed, result.finished]))
 
 
 def on_ray(plan: dict[str, Any]) -> tuple[dict[str, str], bool]:
-    """What `run` tells of `plan` on a cluster of two workers: what failed, whether it finished."""
+    """Run `plan` on a cluster of two workers; return its failures and if it finished."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     ended = subprocess.run(
         [sys.executable, "-c", PROGRAM, json.dumps(plan)],
@@ -57,7 +57,7 @@ def on_ray(plan: dict[str, Any]) -> tuple[dict[str, str], bool]:
 
 
 @pytest.mark.slow
-def test_a_worker_that_is_killed_is_replaced_and_the_runs_come_home_whole(tmp_path):
+def test_a_killed_worker_is_replaced_and_the_runs_are_stored_here(tmp_path):
     marker = tmp_path / "died"
     sound = f"{failing.MODULE}:Sound-v0"
     plan = {
@@ -87,7 +87,7 @@ def test_a_worker_that_is_killed_is_replaced_and_the_runs_come_home_whole(tmp_pa
     assert metrics(tmp_path, "sound") == (alone.folder / "metrics.csv").read_bytes()
 
 
-def test_a_folder_comes_over_in_parts_and_what_was_dropped_goes(tmp_path):
+def test_a_folder_is_transferred_in_parts_and_deletions_follow(tmp_path):
     here, there = tmp_path / "here", tmp_path / "there"
     (here / "checkpoints").mkdir(parents=True)
     (here / "metrics.csv").write_text("a")
@@ -103,23 +103,23 @@ def test_a_folder_comes_over_in_parts_and_what_was_dropped_goes(tmp_path):
         "metrics.csv": b"ab",
         "checkpoints/state-2.pt": b"2" * 10_000,
     }
-    # What had not changed was not sent again.
+    # Unchanged files are not sent again.
     assert len(pack(here, contents(here))) < len(packed)
 
 
-def test_nothing_is_written_outside_of_the_folder(tmp_path):
+def test_nothing_is_written_outside_the_folder(tmp_path):
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("listing.json", "[]")
         archive.writestr("../outside", "x")
-    with pytest.raises(ValueError, match=r"'../outside', which lies outside"):
+    with pytest.raises(ValueError, match=r"cannot unpack '../outside': it is outside"):
         unpack(buffer.getvalue(), tmp_path / "run")
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "nowhere", "ray://127.0.0.1:1"])
-def test_a_cluster_that_does_not_answer_is_refused_before_anything_is_written(tmp_path, address):
+def test_an_unreachable_cluster_is_refused_before_anything_is_written(tmp_path, address):
     plan = Plan(runs=str(tmp_path), settings=SMALL)
-    with pytest.raises(ConfigError, match="where no cluster can be reached: "):
+    with pytest.raises(ConfigError, match="cannot connect to ray_address"):
         run(plan, ray_address=address)
     assert list(tmp_path.iterdir()) == []

@@ -1,61 +1,58 @@
-"""One task in one process: its run, from where it stands, to its end."""
+"""One attempt at one task: start or resume its run and train it to its end."""
 
 import dataclasses
 import gc
-import warnings
 from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
 
+from ddpg.comparison.stop_warnings import ignore_stop_warnings
 from ddpg.config.settings import Config
 from ddpg.runs.checkpoint import Checkpoints
 from ddpg.runs.folder import RunFolder
-from ddpg.stops import StopWarning
 from ddpg.training.loop import Progress, train
 
 
 class Ending(Enum):
-    """How an attempt at a task ended."""
+    """Ways in which an attempt ends."""
 
     FINISHED = "finished"
     INTERRUPTED = "interrupted"
-    """A checkpoint is written, and it can be gone on from."""
+    """A checkpoint is written, from which the run can resume."""
     FAILED = "failed"
 
 
 class Outcome(NamedTuple):
-    """What an attempt at a task came to."""
+    """Ending of an attempt and its error."""
 
     ending: Ending
     error: str = ""
-    """`Name: sentence` of what made it fail."""
+    """`Name: sentence` of the exception of a failed attempt."""
 
 
 def attempt(config: Config, report: Callable[[Progress], None]) -> Outcome:
-    """Begin the run of `config`, or go on with it from its newest checkpoint.
+    """Train the run of `config`, from its newest checkpoint if it has one.
 
-    Whatever goes wrong is told by its name instead of raised, since it must reach another process.
+    An exception is returned as text, since the outcome is sent to another process.
 
     Args:
-        config: all settings, with the run's name.
+        config: all settings, including the run's name.
         report: see `ddpg.train`.
     """
     run = RunFolder(Path(config.runs) / str(config.name))
-    begun = Checkpoints(run.checkpoints).latest_step() is not None
+    resume = Checkpoints(run.checkpoints).latest_step() is not None
     try:
-        with warnings.catch_warnings():
-            # The plan told it, when it was made.
-            warnings.simplefilter("ignore", StopWarning)
-            result = train(dataclasses.replace(config, resume=begun), report)
+        with ignore_stop_warnings():
+            result = train(dataclasses.replace(config, resume=resume), report)
     except Exception as error:
         return Outcome(Ending.FAILED, describe(error))
     finally:
-        # A trainer is part of a cycle: its replay of tens of megabytes would outlive many tasks.
+        # A trainer is part of a reference cycle, which would keep its replay buffer alive.
         gc.collect()
     return Outcome(Ending.FINISHED if result.finished else Ending.INTERRUPTED)
 
 
 def describe(error: BaseException) -> str:
-    """An exception as one line, with its name."""
+    """Return an exception as one line, `Name: message`."""
     return f"{type(error).__name__}: {' '.join(str(error).split())}"

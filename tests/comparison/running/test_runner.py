@@ -1,4 +1,4 @@
-"""Comparisons with real worker processes: what is stored, what fails, what is gone on with."""
+"""Comparisons with real worker processes: stored runs, failures and continuation."""
 
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ import yaml
 
 from ddpg.comparison.folder import ComparisonFolder
 from ddpg.comparison.plan import Plan
-from ddpg.comparison.running.schedule import Result, Status, run
+from ddpg.comparison.running.runner import ComparisonProgress, ComparisonResult, run
 from ddpg.config.settings import Config
 from ddpg.errors import ConfigError
 from ddpg.training.loop import train
@@ -45,28 +45,28 @@ def metrics(folder: Path, name: str) -> bytes:
 
 
 @pytest.mark.slow
-def test_runs_are_stored_as_training_alone_stores_them_and_never_run_again(tmp_path):
-    mine = plan(tmp_path, axes={"stop": ["none", "detach"]})
-    told: list[Status] = []
-    result = run(mine, told.append, workers=2)
-    assert result == Result(tmp_path / "mine", {}, True, 0)
+def test_runs_equal_training_alone_and_are_not_repeated(tmp_path):
+    small = plan(tmp_path, axes={"stop": ["none", "detach"]})
+    reports: list[ComparisonProgress] = []
+    result = run(small, reports.append, workers=2)
+    assert result == ComparisonResult(tmp_path / "mine", {}, True, 0)
     stored = yaml.safe_load((result.folder / "comparison.yaml").read_text())
     assert [task["name"] for task in stored["tasks"]] == ["stop=none", "stop=detach"]
     for stop in ("none", "detach"):
-        # One worker may have run both: what it ran before must not show.
+        # One worker may run both tasks; the first must not affect the second.
         alone = train(Config(runs=str(tmp_path), name=f"alone-{stop}", stop=stop, **SMALL))
         assert metrics(tmp_path, f"stop={stop}") == (alone.folder / "metrics.csv").read_bytes()
     assert metrics(tmp_path, "stop=none") != metrics(tmp_path, "stop=detach")
-    assert (told[0].agent_steps, told[0].ended) == (0, 0)
-    assert told[-1] == Status(240, 240, 2, 2, 0)
+    assert (reports[0].agent_steps, reports[0].ended) == (0, 0)
+    assert reports[-1] == ComparisonProgress(240, 240, 2, 2, 0)
     before = {file: file.stat().st_mtime_ns for file in result.folder.rglob("*")}
-    assert run(mine, told.append, workers=2) == result
-    assert told[-1] == Status(240, 240, 2, 2, 0)
+    assert run(small, reports.append, workers=2) == result
+    assert reports[-1] == ComparisonProgress(240, 240, 2, 2, 0)
     assert {file: file.stat().st_mtime_ns for file in result.folder.rglob("*")} == before
 
 
 @pytest.mark.slow
-def test_what_fails_once_goes_on_what_fails_twice_is_reported_and_the_rest_is_kept(tmp_path):
+def test_a_task_is_retried_once_then_reported_and_others_continue(tmp_path):
     variants = [
         failing_variant("kill", marker=str(tmp_path / "died")),
         failing_variant("raise"),
@@ -74,8 +74,8 @@ def test_what_fails_once_goes_on_what_fails_twice_is_reported_and_the_rest_is_ke
         {"label": "diverges", "env": f"{failing.MODULE}:Diverging-v0"},
         {"label": "sound", "env": SOUND},
     ]
-    mine = plan(tmp_path, variants=variants)
-    result = run(mine, workers=2)
+    unreliable = plan(tmp_path, variants=variants)
+    result = run(unreliable, workers=2)
     assert result.finished
     assert set(result.failed) == {"raise", "full", "diverges"}
     assert "RuntimeError: the motor burnt" in result.failed["raise"]
@@ -90,13 +90,13 @@ def test_what_fails_once_goes_on_what_fails_twice_is_reported_and_the_rest_is_ke
         steps = [int(line.split(b",")[0]) for line in metrics(tmp_path, name).splitlines()[1:]]
         assert steps == sorted(steps)
         assert steps[-1] == 60
-    kept = metrics(tmp_path, "diverges")
-    again = run(mine, workers=1)
-    # What failed is tried again, since the machine may be mended, but not what diverged. The motor
-    # burns after 25 steps, and two checkpoints had been written before.
+    diverged_metrics = metrics(tmp_path, "diverges")
+    again = run(unreliable, workers=1)
+    # Failed tasks are retried, since the machine may work again, but not diverged ones. "raise"
+    # fails after 25 steps and resumes from its second checkpoint, so it finishes.
     assert set(again.failed) == {"full", "diverges"}
     assert not (result.folder / "raise" / "error.txt").exists()
-    assert metrics(tmp_path, "diverges") == kept
+    assert metrics(tmp_path, "diverges") == diverged_metrics
 
 
 @pytest.mark.parametrize(
@@ -107,15 +107,15 @@ def test_what_fails_once_goes_on_what_fails_twice_is_reported_and_the_rest_is_ke
         ({"settings": {"device": "gpu"}}, "device is 'gpu'; allowed here: auto, cpu"),
     ],
 )
-def test_what_cannot_run_writes_nothing(tmp_path, change, sentence):
+def test_a_plan_that_cannot_run_writes_nothing(tmp_path, change, sentence):
     with pytest.raises(ConfigError, match=sentence.replace("`", ".")):
         run(plan(tmp_path, **change), workers=1)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_another_plan_never_touches_a_comparison(tmp_path):
+def test_another_plan_never_changes_a_comparison(tmp_path):
     (tmp_path / "mine").mkdir()
-    with pytest.raises(ConfigError, match="exists and is no comparison; allowed: a new name"):
+    with pytest.raises(ConfigError, match="exists and is not a comparison; allowed: a new name"):
         run(plan(tmp_path))
     assert list((tmp_path / "mine").iterdir()) == []
     (tmp_path / "mine").rmdir()
@@ -124,16 +124,23 @@ def test_another_plan_never_touches_a_comparison(tmp_path):
     for change, sentence in (
         (
             {"axes": {"stop": ["none", "detach"]}},
-            r"axes.stop is \['none'\] there, and \['none', 'd",
+            r"axes.stop is \['none'\] there and \['none', 'd",
         ),
         (
             {"axes": {"stop": ["none"]}, "settings": {"steps": 70}},
-            "settings.steps is 60 there, and 70 here",
+            "settings.steps is 60 there and 70 here",
         ),
     ):
         with pytest.raises(ConfigError, match=sentence):
             run(plan(tmp_path, **change))
     assert (tmp_path / "mine" / "comparison.yaml").read_text() == before
     (tmp_path / "file").touch()
-    with pytest.raises(ConfigError, match="where no folder can be made"):
+    with pytest.raises(ConfigError, match="cannot create a folder in runs="):
         run(plan(tmp_path / "file"))
+
+
+@pytest.mark.parametrize("label", ["2024-01-01", "=", "<<", "yes", "1e4"])
+def test_the_same_plan_is_recognised_whatever_yaml_makes_of_its_labels(tmp_path, label):
+    folder = ComparisonFolder(plan(tmp_path, variants=[{"label": label}]))
+    folder.open()
+    folder.open()
