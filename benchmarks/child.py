@@ -1,43 +1,52 @@
-"""One subject in a process of its own: `python -m benchmarks.child REQUEST`, with a JSON line
-of its `Measurement` at the end."""
+"""Child process of a benchmark: `python -m benchmarks.child TASK REQUEST`.
+
+`REQUEST` is a JSON object; the last line of the output is the result, in JSON.
+"""
 
 import json
-import os
 import sys
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import asdict
+from typing import Any
+
+from benchmarks.timing.cores import pin_to_cores
+
+# The tasks import their modules only when they run: libraries count the cores while they load.
 
 
-def hold_to(cores: list[int]) -> None:
-    """Hold this process to some processor cores, where the system can; libraries count them."""
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, cores)
+def _measure_subject(request: dict[str, Any]) -> dict[str, Any]:
+    from benchmarks.subjects.registry import measure_subject
+    from benchmarks.workload import Workload
+
+    workload = Workload(**request["workload"])
+    return asdict(measure_subject(request["name"], workload, request["began"]))
+
+
+def _break_down(request: dict[str, Any]) -> dict[str, Any]:
+    from benchmarks.sections.breakdown import measure_case
+
+    return asdict(measure_case(request["name"], request["seconds"], request["threads"]))
+
+
+def _solve(request: dict[str, Any]) -> dict[str, Any]:
+    from benchmarks.sections.solve import run_solver
+
+    return run_solver(request["name"], request["seed"], request["last"], request["began"])
+
+
+TASKS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "subject": _measure_subject,
+    "breakdown": _break_down,
+    "solve": _solve,
+}
+"""Task -> function from a request to a result, both of JSON types."""
 
 
 def main() -> None:
-    """Measure what the request names."""
-    request = json.loads(sys.argv[1])
-    # Before anything is imported that counts the cores.
-    hold_to(request["cores"])
-
-    from benchmarks.clock import Finished, StepClock
-    from benchmarks.measurement import measured
-    from benchmarks.subjects import SUBJECTS
-    from benchmarks.work import Work
-
-    subject, work = SUBJECTS[request["subject"]], Work(**request["work"])
-    if subject.is_limit:
-        from benchmarks.limit import measure
-
-        measurement = measure(work)
-    else:
-        train, clock = subject.train(), StepClock(work)
-        # Only now: what a subject imports may register environments of its own.
-        clock.watch()
-        with suppress(Finished):
-            train(work)
-        measurement = measured(clock, request["began"])
-    print(json.dumps(asdict(measurement)))
+    """Run the task on its cores and print its result."""
+    task, request = sys.argv[1], json.loads(sys.argv[2])
+    pin_to_cores(request.pop("cores"))
+    print(json.dumps(TASKS[task](request)))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The command line of `scripts/bench.py`."""
+"""Command line of `scripts/bench.py`."""
 
 import json
 import os
@@ -6,153 +6,154 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from rich.console import Console
 
-from benchmarks import machine
-from benchmarks.audit_cost import (
+from benchmarks.report.document import fill_document, has_places
+from benchmarks.report.tables import MeasuredTable
+from benchmarks.sections.audit_cost import (
     audit_cost_table,
-    audit_costs,
+    measure_audit_costs,
+    measure_slowdowns,
     slowdown_table,
-    training_slowdown,
 )
-from benchmarks.breakdown import CASES, break_down, breakdown_table
-from benchmarks.document import fill, has_places
-from benchmarks.processes import SubjectError, cores
-from benchmarks.scaling import draw, scaling_table, sweep
-from benchmarks.solve import SOLVED_BESIDE, SOLVERS, solve, solve_table
-from benchmarks.speed import compare, limit_table, speed_table
-from benchmarks.subjects import LIMITS, OURS, PEERS, SUBJECTS, missing
-from benchmarks.tables import Table
-from benchmarks.targets import targets_table
-from benchmarks.work import SIZES
+from benchmarks.sections.breakdown import CASES, break_down, breakdown_table
+from benchmarks.sections.scaling import draw_scaling, measure_scaling, scaling_table
+from benchmarks.sections.solve import SOLVER_PEERS, SOLVERS, measure_solving, solve_table
+from benchmarks.sections.speed import limit_table, measure_speeds, speed_table
+from benchmarks.sections.targets import targets_table
+from benchmarks.subjects.registry import LIMITS, OURS, PEERS, SUBJECTS, missing_package
+from benchmarks.timing.cores import available_cores
+from benchmarks.timing.machine import describe_machine
+from benchmarks.workload import SIZES
 from ddpg.cli.command import command
 from ddpg.cli.parser import OneSentenceParser
 from ddpg.errors import UsageError
-from ddpg.runs.files import atomic_write
+from ddpg.runs.files import write_file
 
 _PROGRAM = "bench.py"
 _WIDTH = 200
-"""Columns of a table in a file, which no terminal limits."""
-_SECTIONS = ("profile", "scaling", "solve", "audit")
+"""Columns of a table that is printed into a file."""
+_SWITCHES = ("profile", "scaling", "solve", "audit")
+"""Sections with a switch of the same name. `speed` has --peers, --limit and --subjects."""
 
 
-@command(_PROGRAM, interrupted="interrupted: sections without a table are lost")
+@command(_PROGRAM, interrupted="interrupted; the running section is lost")
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Return 0; a usage error or a failed subject exits with status 2."""
-    given = _parser().parse_args(arguments)
-    for name in ("peers", "limit", *_SECTIONS) if given.all else ():
-        setattr(given, name, True)
-    _check(given)
-    try:
-        for section in ("speed", *_SECTIONS):
-            if _subjects(given) if section == "speed" else getattr(given, section):
-                # Each is shown and kept before the next one can fail.
-                _run(section, given)
-    except SubjectError as error:
-        raise UsageError(str(error)) from error
+    """Measure and print the chosen sections; return 0."""
+    options = _parser().parse_args(arguments)
+    for name in ("peers", "limit", *_SWITCHES) if options.all else ():
+        setattr(options, name, True)
+    _check_options(options)
+    for section in SECTIONS:
+        if _subjects(options) if section == "speed" else getattr(options, section):
+            # Printed and stored at once, so that a failure of the next section loses nothing.
+            _run_section(section, options)
     return 0
 
 
-def _run(section: str, given: Any) -> None:
-    """Measure one section, print its tables, and put it into the files that were asked for."""
-    where = machine.describe()
-    found, tables = _MEASURED[section](given)
+def _run_section(section: str, options: Any) -> None:
+    """Measure one section, print its tables, and write them to the requested files."""
+    machine = describe_machine()
+    results, tables = SECTIONS[section](options)
     tables = [table for table in tables if table.rows]
     for table in tables:
         Console(width=None if sys.stdout.isatty() else _WIDTH).print(table.for_terminal())
-    if given.json:
-        kept = _sections(given.json)
-        kept[section] = {"machine": where, "results": [asdict(each) for each in found]}
-        with atomic_write(given.json) as unfinished:
-            unfinished.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
-    if given.document:
-        fill(given.document, where, tables)
+    if options.json:
+        sections = _stored_sections(options.json)
+        sections[section] = {"machine": machine, "results": [asdict(each) for each in results]}
+        write_file(options.json, json.dumps(sections, indent=1) + "\n")
+    if options.document:
+        fill_document(options.document, machine, tables)
 
 
 def _parser() -> OneSentenceParser:
     parser = OneSentenceParser(
         prog=_PROGRAM,
-        description="Time one environment step with one update of critic and actor on Pendulum-v1, "
-        "each subject in processes of its own that take turns.",
+        description="Time one environment step with one update of critic and actor on Pendulum-v1. "
+        "Each subject runs in its own processes, which take turns.",
     )
     parser.add_argument(
-        "--peers", action="store_true", help=f"beside {', '.join(PEERS)} (extras peers, peers-jax)"
+        "--peers",
+        action="store_true",
+        help=f"measure {', '.join(PEERS)} too (extras peers, peers-jax)",
     )
     parser.add_argument(
-        "--limit", action="store_true", help="beside bare matrix products and environment steps"
+        "--limit",
+        action="store_true",
+        help="measure bare matrix products and environment steps too",
     )
     parser.add_argument(
-        "--subjects", help=f"these alone, separated by commas, among {', '.join(SUBJECTS)}"
+        "--subjects", help=f"measure only these, separated by commas: {', '.join(SUBJECTS)}"
     )
-    parser.add_argument("--profile", action="store_true", help="where a step's time goes")
-    parser.add_argument("--scaling", action="store_true", help="1 to 64 members")
+    parser.add_argument("--profile", action="store_true", help="time of a step by part")
+    parser.add_argument("--scaling", action="store_true", help="speed of 1 to 64 members")
     parser.add_argument(
-        "--solve", action="store_true", help="from the command to a solved Pendulum, beside peers"
+        "--solve",
+        action="store_true",
+        help="time from the command to a solved Pendulum, for this agent and two peers",
     )
-    parser.add_argument("--audit", action="store_true", help="what an audit costs")
-    parser.add_argument("--all", action="store_true", help="every one of these but --subjects")
+    parser.add_argument("--audit", action="store_true", help="cost of an audit")
+    parser.add_argument("--all", action="store_true", help="all of the above except --subjects")
     parser.add_argument(
-        "--size", choices=[*SIZES, "both"], default="small", help="of networks and batch"
+        "--size", choices=[*SIZES, "both"], default="small", help="size of networks and batch"
     )
-    parser.add_argument("--repeats", type=int, default=5, help="processes of each subject, ≥ 1")
-    parser.add_argument("--seconds", type=float, default=5.0, help="timed in each process, > 0")
-    parser.add_argument("--threads", type=int, default=1, help="and cores of each process, ≥ 1")
-    parser.add_argument("--picture", type=Path | None, help="file for what --scaling draws")
-    parser.add_argument("--json", type=Path | None, help="file for what is measured, by section")
-    parser.add_argument(
-        "--document", type=Path | None, help="Markdown file whose tables are brought up to date"
-    )
+    parser.add_argument("--repeats", type=int, default=5, help="processes per subject, ≥ 1")
+    parser.add_argument("--seconds", type=float, default=5.0, help="timed seconds per process, > 0")
+    parser.add_argument("--threads", type=int, default=1, help="threads and cores per process, ≥ 1")
+    parser.add_argument("--picture", type=Path | None, help="file for the picture of --scaling")
+    parser.add_argument("--json", type=Path | None, help="file for all measurements, by section")
+    parser.add_argument("--document", type=Path | None, help="Markdown file whose tables to update")
     return parser
 
 
-def _check(given: Any) -> None:
-    """Refuse, before anything runs, what cannot be measured."""
-    if given.repeats < 1:
-        raise UsageError(f"repeats is {given.repeats}; allowed: a whole number ≥ 1")
-    if not 0 < given.seconds < float("inf"):
-        raise UsageError(f"seconds is {given.seconds:g}; allowed: a number > 0")
-    if not 1 <= given.threads <= len(cores()):
-        raise UsageError(
-            f"threads is {given.threads}; allowed here: 1 to {len(cores())}, the cores"
-        )
-    for name in _subjects(given):
+def _check_options(options: Any) -> None:
+    """Refuse, before anything is measured, options that cannot be used."""
+    if options.repeats < 1:
+        _refuse("repeats", options.repeats, "a whole number ≥ 1")
+    if not 0 < options.seconds < float("inf"):
+        _refuse("seconds", f"{options.seconds:g}", "a number > 0")
+    cores = len(available_cores())
+    if not 1 <= options.threads <= cores:
+        _refuse("threads", options.threads, f"1 to {cores}, the number of cores")
+    for name in _subjects(options):
         if name not in SUBJECTS:
-            raise UsageError(f"subjects names {name!r}; allowed: {', '.join(SUBJECTS)}")
-    needed = [*_subjects(given), *(SOLVED_BESIDE if given.solve else ())]
-    sentence = missing(needed)
-    if sentence:
-        raise UsageError(sentence)
-    _check_files(given)
+            _refuse("subjects", repr(name), ", ".join(SUBJECTS))
+    missing = missing_package([*_subjects(options), *(SOLVER_PEERS if options.solve else ())])
+    if missing:
+        raise UsageError(missing)
+    _check_files(options)
 
 
-def _check_files(given: Any) -> None:
-    """Refuse what could not be written once it is measured, or would not be."""
-    if given.document and not given.document.is_file():
-        raise UsageError(f"document is {str(given.document)!r}; allowed: a file that exists")
+def _check_files(options: Any) -> None:
+    """Refuse, before anything is measured, files that could not be written."""
+    if options.document and not options.document.is_file():
+        _refuse("document", repr(str(options.document)), "a file that exists")
     for name in ("json", "picture"):
-        file = getattr(given, name)
+        file = getattr(options, name)
         if file and (file.is_dir() or not os.access(file.parent, os.W_OK)):
-            raise UsageError(f"{name} is {str(file)!r}; allowed: a file in a folder that exists")
-    if given.document and not has_places(given.document):
-        raise UsageError(
-            f"document is {str(given.document)!r}; allowed: a file with places for tables, "
-            "`<!-- measured NAME -->`, each with its `<!-- end -->`",
+            _refuse(name, repr(str(file)), "a file in a folder that exists")
+    if options.document and not has_places(options.document):
+        _refuse(
+            "document",
+            repr(str(options.document)),
+            "a file with places for tables, `<!-- measured NAME -->`, each with its `<!-- end -->`",
         )
-    if given.json:
-        _sections(given.json)
-    if given.picture and given.picture.suffix not in (".png", ".pdf", ".svg"):
-        picture = str(given.picture)
-        raise UsageError(f"picture is {picture!r}; allowed: a name that ends in .png, .pdf or .svg")
-    if given.picture and not given.scaling:
-        raise UsageError(
-            f"picture is {str(given.picture)!r}; allowed: beside --scaling, its subject"
-        )
+    if options.json:
+        _stored_sections(options.json)
+    if options.picture and options.picture.suffix not in (".png", ".pdf", ".svg"):
+        _refuse("picture", repr(str(options.picture)), "a name that ends in .png, .pdf or .svg")
+    if options.picture and not options.scaling:
+        _refuse("picture", repr(str(options.picture)), "together with --scaling")
 
 
-def _sections(file: Path) -> dict[str, Any]:
-    """What a file of `--json` has; it is left alone if that is something else."""
+def _refuse(setting: str, value: object, rule: str) -> NoReturn:
+    raise UsageError(f"{setting}: {value} is not allowed; allowed: {rule}")
+
+
+def _stored_sections(file: Path) -> dict[str, Any]:
+    """Return the sections that an earlier run wrote with `--json`; refuse any other file."""
     if not file.exists():
         return {}
     try:
@@ -160,60 +161,64 @@ def _sections(file: Path) -> dict[str, Any]:
     except ValueError:
         sections = None
     if not isinstance(sections, dict):
-        raise UsageError(f"json is {str(file)!r}; allowed: a new file, or one that bench.py wrote")
+        _refuse("json", repr(str(file)), "a new file, or one that bench.py wrote")
     return sections
 
 
-def _subjects(given: Any) -> list[str]:
-    """What is timed; nothing, if only other sections are asked for."""
-    if given.subjects is not None:
-        return given.subjects.split(",")
-    beside = [*(PEERS if given.peers else ()), *(LIMITS if given.limit else ())]
-    if beside or not any(getattr(given, section) for section in _SECTIONS):
-        return [*beside, *OURS]
+def _subjects(options: Any) -> list[str]:
+    """Return the names of the subjects to time; none if only other sections are chosen."""
+    if options.subjects is not None:
+        return options.subjects.split(",")
+    others = [*(PEERS if options.peers else ()), *(LIMITS if options.limit else ())]
+    if others or not any(getattr(options, section) for section in _SWITCHES):
+        return [*others, *OURS]
     return []
 
 
-def _speed(given: Any) -> tuple[list[Any], list[Table]]:
-    sizes = [*SIZES] if given.size == "both" else [given.size]
-    found = compare(_subjects(given), sizes, given.repeats, given.seconds, given.threads, _say)
-    tables = [speed_table(size, found) for size in sizes]
-    return found, [*tables, limit_table(found), targets_table(found)]
+def _speed(options: Any) -> tuple[list[Any], list[MeasuredTable]]:
+    sizes = [*SIZES] if options.size == "both" else [options.size]
+    speeds = measure_speeds(
+        _subjects(options), sizes, options.repeats, options.seconds, options.threads, _print_line
+    )
+    tables = [speed_table(size, speeds) for size in sizes]
+    return speeds, [*tables, limit_table(speeds), targets_table(speeds)]
 
 
-def _profile(given: Any) -> tuple[list[Any], list[Table]]:
-    found = []
+def _profile(options: Any) -> tuple[list[Any], list[MeasuredTable]]:
+    breakdowns = []
     for name in CASES:
-        _say(f"where the time goes: {name}")
-        found.append(break_down(name, 2 * given.seconds, given.threads))
-    return found, [breakdown_table(found)]
+        _print_line(f"time of a step by part: {name}")
+        breakdowns.append(break_down(name, 2 * options.seconds, options.threads))
+    return breakdowns, [breakdown_table(breakdowns)]
 
 
-def _scaling(given: Any) -> tuple[list[Any], list[Table]]:
-    found = sweep(given.seconds / 5, given.threads, _say)
-    if given.picture:
-        draw(found, given.picture)
-    return found, [scaling_table(found)]
+def _scaling(options: Any) -> tuple[list[Any], list[MeasuredTable]]:
+    points = measure_scaling(options.seconds / 5, options.threads, _print_line)
+    if options.picture:
+        draw_scaling(points, options.picture)
+    return points, [scaling_table(points)]
 
 
-def _solve(given: Any) -> tuple[list[Any], list[Table]]:
-    found = solve([*SOLVERS], given.repeats, given.threads, _say)
-    return found, [solve_table(found)]
+def _solve(options: Any) -> tuple[list[Any], list[MeasuredTable]]:
+    runs = measure_solving([*SOLVERS], options.repeats, options.threads, _print_line)
+    return runs, [solve_table(runs)]
 
 
-def _audit(given: Any) -> tuple[list[Any], list[Table]]:
-    costs, slowdowns = audit_costs(20 * given.repeats), training_slowdown(4 * given.repeats)
+def _audit(options: Any) -> tuple[list[Any], list[MeasuredTable]]:
+    costs = measure_audit_costs(20 * options.repeats)
+    slowdowns = measure_slowdowns(4 * options.repeats)
     return [*costs, *slowdowns], [audit_cost_table(costs), slowdown_table(slowdowns)]
 
 
-_MEASURED = {
+SECTIONS = {
     "speed": _speed,
     "profile": _profile,
     "scaling": _scaling,
     "solve": _solve,
     "audit": _audit,
 }
+"""Name -> function from the options to results (dataclasses) and their tables."""
 
 
-def _say(line: str) -> None:
+def _print_line(line: str) -> None:
     print(line, file=sys.stderr, flush=True)

@@ -50,11 +50,12 @@ ALLOWED = {
     ("ddpg/__init__.py", "import_module"),
     ("ddpg/isolation/__init__.py", "import_module"),
     ("ddpg/cli/audit.py", "import_module"),
+    ("ddpg/cli/command.py", "import_module"),
     ("ddpg/tutorial/exercises/checker.py", "spec_from_file_location"),
     ("ddpg/environments/vector.py", "import_module"),
-    ("benchmarks/processes.py", "subprocess.run"),
-    ("benchmarks/subjects.py", "import_module"),
-    ("benchmarks/peers/sbx.py", "import_module"),
+    ("benchmarks/timing/processes.py", "subprocess.run"),
+    ("benchmarks/subjects/registry.py", "import_module"),
+    ("benchmarks/subjects/peers/sbx.py", "import_module"),
 }
 DANGEROUS = {
     *("eval", "exec", "compile", "__import__", "import_module", "spec_from_file_location"),

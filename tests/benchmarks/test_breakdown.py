@@ -1,15 +1,15 @@
-"""Where time goes: every part is counted once, and the audit keeps what it calls."""
+"""Time by part: every part counts once, and an inclusive part includes the parts it calls."""
 
 import pytest
 
-from benchmarks import stopwatch as stopwatch_module
-from benchmarks.breakdown import Breakdown, breakdown_table, measure
-from benchmarks.stopwatch import Stopwatch
-from benchmarks.work import Work
+from benchmarks.sections.breakdown import Breakdown, breakdown_table, measure_breakdown
+from benchmarks.timing import stopwatch as stopwatch_module
+from benchmarks.timing.stopwatch import Stopwatch
+from benchmarks.workload import Workload
 
 
-class Layers:
-    """`outer` calls `inner`; each takes a while of its own, by a clock of its own."""
+class NestedMethods:
+    """`outer` takes 5 seconds and calls `inner`, which takes 10, by a clock that does not run."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch):
         self.now = 0.0
@@ -17,42 +17,42 @@ class Layers:
 
     def outer(self) -> str:
         self.now += 2
-        done = self.inner()
+        result = self.inner()
         self.now += 3
-        return done
+        return result
 
     def inner(self) -> str:
         self.now += 10
         return "done"
 
 
-def watched(layers: Layers, whole: frozenset[str]) -> dict[str, float]:
-    """The seconds of a stopwatch on both methods, and of two seconds after them."""
-    stopwatch = Stopwatch(rest="rest", whole=whole)
-    stopwatch.wrap(layers, "outer", "outer")
-    stopwatch.wrap(layers, "inner", "inner")
-    layers.now += 100
+def stopped_seconds(methods: NestedMethods, inclusive: frozenset[str]) -> dict[str, float]:
+    """Return the seconds of a stopwatch on both methods, and on one second after them."""
+    stopwatch = Stopwatch(rest="rest", inclusive=inclusive)
+    stopwatch.wrap(methods, "outer", "outer")
+    stopwatch.wrap(methods, "inner", "inner")
+    methods.now += 100
     stopwatch.start()
-    assert layers.outer() == "done"
-    layers.now += 1
+    assert methods.outer() == "done"
+    methods.now += 1
     stopwatch.stop()
     return stopwatch.seconds
 
 
-def test_a_part_does_not_count_what_it_calls(monkeypatch):
-    seconds = watched(Layers(monkeypatch), frozenset())
+def test_a_part_excludes_the_parts_it_calls(monkeypatch):
+    seconds = stopped_seconds(NestedMethods(monkeypatch), frozenset())
     assert seconds == {"rest": 1.0, "outer": 5.0, "inner": 10.0}
 
 
-def test_a_whole_part_keeps_what_it_calls(monkeypatch):
-    seconds = watched(Layers(monkeypatch), frozenset({"outer"}))
+def test_an_inclusive_part_includes_the_parts_it_calls(monkeypatch):
+    seconds = stopped_seconds(NestedMethods(monkeypatch), frozenset({"outer"}))
     assert seconds == {"rest": 1.0, "outer": 15.0}
 
 
 @pytest.mark.slow
 def test_the_parts_of_a_real_step_add_up():
-    work = Work(hidden=8, batch=4, members=2, random_steps=5)
-    found = measure("tiny", work, compiled=False, seconds=0.1)
+    workload = Workload(hidden=8, batch=4, members=2, random_steps=5)
+    breakdown = measure_breakdown("tiny", workload, compiled=False, seconds=0.1)
     assert {
         "environment",
         "replay",
@@ -66,12 +66,12 @@ def test_the_parts_of_a_real_step_add_up():
         "audit",
         "update, the rest",
         "Python of the loop",
-    } == set(found.parts)
-    assert all(spent > 0 for spent in found.parts.values())
-    assert found.plain > found.products > 0
+    } == set(breakdown.parts)
+    assert all(spent > 0 for spent in breakdown.parts.values())
+    assert breakdown.plain > breakdown.products > 0
 
 
-def test_the_table_has_a_column_a_case():
+def test_the_table_has_one_column_per_case():
     cases = [
         Breakdown("eager", {"forward": 30.0, "backward": 70.0}, 19.0, 95.0, 0.05),
         Breakdown("compiled", {"update, compiled": 50.0}, 25.0, 50.0, 0.0),
@@ -80,8 +80,8 @@ def test_the_table_has_a_column_a_case():
         ["forward", "30 (30 %)", ""],
         ["backward", "70 (70 %)", ""],
         ["update, compiled", "", "50 (100 %)"],
-        ["a step with the stopwatch", "100", "50"],
-        ["a step without it", "95", "50"],
-        ["of which bare matrix products", "19 (20 %)", "25 (50 %)"],
-        ["the stopwatch adds", "5.0 %", "0.0 %"],
+        ["step with the stopwatch", "100", "50"],
+        ["step without it", "95", "50"],
+        ["bare matrix products", "19 (20 %)", "25 (50 %)"],
+        ["overhead of the stopwatch", "5.0 %", "0.0 %"],
     ]

@@ -1,10 +1,10 @@
-"""Time stamps are taken once a step, whatever steps."""
+"""Clock in `step`: one tick per step of all members, in single and vector environments."""
 
 import pytest
 from gymnasium.envs.classic_control.pendulum import PendulumEnv
 
-from benchmarks.clock import Finished, StepClock
-from benchmarks.work import ENVIRONMENT, Work
+from benchmarks.timing.clock import Finished, StepClock
+from benchmarks.workload import ENVIRONMENT, Workload
 from ddpg.environments.vector import Environments
 
 
@@ -12,9 +12,9 @@ from ddpg.environments.vector import Environments
 def test_a_step_of_all_members_is_one_tick(monkeypatch, members):
     environments = Environments(ENVIRONMENT, members, {})
     for stepped in {PendulumEnv, type(environments.vector)}:
-        # What the clock wraps is put back.
+        # Restores the methods that the clock wraps.
         monkeypatch.setattr(stepped, "step", stepped.step)
-    clock = StepClock(Work(members=members, random_steps=4, warm_seconds=0.0, seconds=0.0))
+    clock = StepClock(Workload(members=members, random_steps=4, warm_seconds=0.0, seconds=0.0))
     clock.watch()
     environments.reset(list(range(members)))
     for _ in range(7):
@@ -27,8 +27,8 @@ def test_a_step_of_all_members_is_one_tick(monkeypatch, members):
     }
 
 
-def test_it_ends_when_enough_was_timed():
-    clock = StepClock(Work(random_steps=1, warm_seconds=0.0, seconds=0.0))
+def test_the_run_ends_after_the_timed_phase():
+    clock = StepClock(Workload(random_steps=1, warm_seconds=0.0, seconds=0.0))
     for _ in range(23):
         clock.tick()
     with pytest.raises(Finished):

@@ -1,37 +1,47 @@
-"""`scripts/bench.py`: what it refuses, and what it writes."""
+"""Command line of `scripts/bench.py`: options that it refuses, and files that it writes."""
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
 
-from benchmarks import command_line, subjects
+from benchmarks import command_line
 from benchmarks.command_line import main
+from benchmarks.subjects import registry
+
+SCRIPT = Path(__file__).parents[2] / "scripts" / "bench.py"
 
 
 @pytest.fixture
 def nothing_is_measured(monkeypatch):
-    def measured(_: object) -> NoReturn:
-        pytest.fail("it went on to measure")
+    def measure(_: object) -> NoReturn:
+        pytest.fail("a section was measured")
 
-    for section in command_line._MEASURED:
-        monkeypatch.setitem(command_line._MEASURED, section, measured)
+    for section in command_line.SECTIONS:
+        monkeypatch.setitem(command_line.SECTIONS, section, measure)
 
 
 @pytest.mark.usefixtures("nothing_is_measured")
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--repeats=0"], "repeats is 0; allowed: a whole number ≥ 1"),
-        (["--seconds=0"], "seconds is 0; allowed: a number > 0"),
-        (["--threads=1000"], "threads is 1000; allowed here: 1 to"),
-        (["--subjects=ddgp"], "subjects names 'ddgp'; allowed: stable-baselines3,"),
+        (["--repeats=0"], "repeats: 0 is not allowed; allowed: a whole number ≥ 1"),
+        (["--seconds=0"], "seconds: 0 is not allowed; allowed: a number > 0"),
+        (["--threads=1000"], "threads: 1000 is not allowed; allowed: 1 to"),
+        (["--subjects=ddgp"], "subjects: 'ddgp' is not allowed; allowed: stable-baselines3,"),
         (["--json=none/it.json"], "allowed: a file in a folder that exists"),
         (["--document=none.md"], "allowed: a file that exists"),
-        (["--json=."], "json is '.'; allowed: a file in a folder that exists"),
-        (["--scaling", "--picture="], "picture is '.'; allowed: a file in a folder that exists"),
+        (["--json=."], "json: '.' is not allowed; allowed: a file in a folder that exists"),
+        (["--scaling", "--picture="], "picture: '.' is not allowed; allowed: a file in a folder"),
         (["--picture=it.gif"], "allowed: a name that ends in .png, .pdf or .svg"),
-        (["--picture=it.png"], "picture is 'it.png'; allowed: beside --scaling"),
+        (
+            ["--picture=it.png"],
+            "'it.png' is not allowed; allowed: together with --scaling",
+        ),
         (["--size=huge"], "small"),
     ],
 )
@@ -39,22 +49,23 @@ def test_it_refuses_in_one_sentence(capsys, arguments, sentence):
     with pytest.raises(SystemExit) as exit_:
         main(arguments)
     assert exit_.value.code == 2
-    said = capsys.readouterr().err
-    assert said.startswith("bench.py: error: ")
-    assert sentence in said
-    assert len(said.splitlines()) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("bench.py: error: ")
+    assert sentence in error
+    assert len(error.splitlines()) == 1
 
 
 @pytest.mark.usefixtures("nothing_is_measured")
 @pytest.mark.parametrize("content", [b"not JSON", b"[1]", b"\xff"])
-def test_a_file_that_it_did_not_write_is_left_alone(tmp_path, capsys, content):
+def test_a_file_of_another_program_is_unchanged(tmp_path, capsys, content):
     file = tmp_path / "it.json"
     file.write_bytes(content)
     with pytest.raises(SystemExit) as exit_:
         main([f"--json={file}"])
     assert exit_.value.code == 2
     assert capsys.readouterr().err == (
-        f"bench.py: error: json is {str(file)!r}; allowed: a new file, or one that bench.py wrote\n"
+        f"bench.py: error: json: {str(file)!r} is not allowed; "
+        "allowed: a new file, or one that bench.py wrote\n"
     )
     assert file.read_bytes() == content
 
@@ -69,45 +80,66 @@ def test_a_file_that_it_did_not_write_is_left_alone(tmp_path, capsys, content):
         b"\xff<!-- measured one -->\n<!-- end -->\n",
     ],
 )
-def test_a_document_without_whole_places_is_left_alone(tmp_path, capsys, content):
+def test_a_document_with_incomplete_places_is_unchanged(tmp_path, capsys, content):
     document = tmp_path / "it.md"
     document.write_bytes(content)
     with pytest.raises(SystemExit) as exit_:
         main([f"--document={document}"])
     assert exit_.value.code == 2
     assert capsys.readouterr().err == (
-        f"bench.py: error: document is {str(document)!r}; allowed: a file with places for tables, "
+        f"bench.py: error: document: {str(document)!r} is not allowed; "
+        "allowed: a file with places for tables, "
         "`<!-- measured NAME -->`, each with its `<!-- end -->`\n"
     )
     assert document.read_bytes() == content
 
 
-def test_ctrl_c_ends_it_in_one_line_and_keeps_what_is_there(tmp_path, capsys, monkeypatch):
+def test_ctrl_c_prints_one_line_and_keeps_the_stored_sections(tmp_path, capsys, monkeypatch):
     def interrupted(_: object) -> NoReturn:
         raise KeyboardInterrupt
 
     file = tmp_path / "it.json"
     file.write_text('{"other": "kept"}')
-    monkeypatch.setitem(command_line._MEASURED, "speed", interrupted)
+    monkeypatch.setitem(command_line.SECTIONS, "speed", interrupted)
     assert main([f"--json={file}"]) == 130
-    said = capsys.readouterr()
-    assert said.err == "bench.py: interrupted: sections without a table are lost\n"
-    assert said.out == ""
+    printed = capsys.readouterr()
+    assert printed.err == "bench.py: interrupted; the running section is lost\n"
+    assert printed.out == ""
     assert [each.name for each in tmp_path.iterdir()] == ["it.json"]
     assert file.read_text() == '{"other": "kept"}'
 
 
 @pytest.mark.usefixtures("nothing_is_measured")
-def test_a_peer_that_is_not_installed_names_its_extra(capsys, monkeypatch):
-    found = subjects.find_spec
-    monkeypatch.setattr(subjects, "find_spec", lambda name: None if name == "sbx" else found(name))
+def test_the_error_for_a_missing_peer_has_the_command_to_install_it(capsys, monkeypatch):
+    find_spec = registry.find_spec
+    monkeypatch.setattr(
+        registry, "find_spec", lambda name: None if name == "sbx" else find_spec(name)
+    )
     with pytest.raises(SystemExit) as exit_:
         main(["--peers"])
     assert exit_.value.code == 2
     assert capsys.readouterr().err == (
-        "bench.py: error: sbx needs the package sbx, which is not installed; the extra peers-jax "
-        "brings it: pip install -e '.[peers-jax]'\n"
+        "bench.py: error: cannot measure sbx: the package sbx is not installed; run: "
+        "pip install -e '.[peers-jax]'\n"
     )
+
+
+@pytest.mark.slow
+def test_the_script_runs_in_any_folder(tmp_path):
+    # A module of the current folder must not replace one of the repository.
+    (tmp_path / "benchmarks").mkdir()
+    (tmp_path / "benchmarks" / "__init__.py").write_text("raise ImportError")
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    done = subprocess.run(
+        [sys.executable, SCRIPT, "--subjects=limit", "--repeats=1", "--seconds=0.1"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Parts of the limit" in done.stdout
 
 
 @pytest.mark.slow
@@ -115,8 +147,8 @@ def test_it_measures_prints_and_writes(tmp_path, capsys):
     document = tmp_path / "it.md"
     document.write_text("<!-- measured speed-small -->\n<!-- end -->\n")
     (tmp_path / "it.json").write_text('{"other": "kept"}')
-    measured = ["--subjects=ddpg,limit", "--repeats=1", "--seconds=0.2"]
-    assert main([*measured, f"--json={tmp_path / 'it.json'}", f"--document={document}"]) == 0
+    sections = ["--subjects=ddpg,limit", "--repeats=1", "--seconds=0.2"]
+    assert main([*sections, f"--json={tmp_path / 'it.json'}", f"--document={document}"]) == 0
     assert "% of the limit" in capsys.readouterr().out
     results = json.loads((tmp_path / "it.json").read_text())
     assert results["other"] == "kept"

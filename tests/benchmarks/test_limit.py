@@ -1,4 +1,4 @@
-"""The limit holds the products that the agent's update does, and no other."""
+"""The limit: the matrix products of the agent's update and no others."""
 
 from collections import Counter
 from dataclasses import replace
@@ -7,17 +7,17 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from benchmarks.limit import FASTEST, TORCH, measure, products, ways
-from benchmarks.work import Work
+from benchmarks.subjects.limit import FASTEST, TORCH, matrix_products, measure, product_ways
+from benchmarks.workload import Workload
 from ddpg.agent import DDPG
 from ddpg.config.settings import Config
 from ddpg.replay import Batch
 
-WORK = Work(hidden=8, batch=5, members=2, seconds=0.05)
+WORKLOAD = Workload(hidden=8, batch=5, members=2, seconds=0.05)
 
 
-class Products(TorchDispatchMode):
-    """Counts the matrix products by `(rows, inner, columns)`."""
+class ProductCounter(TorchDispatchMode):
+    """Counter of matrix products by `(rows, inner, columns)`."""
 
     def __init__(self):
         super().__init__()
@@ -30,20 +30,25 @@ class Products(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-def test_the_products_are_those_of_acting_and_one_update_with_the_default_stops():
-    config = Config(hidden=(WORK.hidden, WORK.hidden), batch_size=WORK.batch, members=WORK.members)
-    generators = [torch.Generator().manual_seed(seed) for seed in range(WORK.members)]
+def test_the_products_are_those_of_acting_and_of_one_update_with_the_default_stops():
+    config = Config(
+        hidden=(WORKLOAD.hidden, WORKLOAD.hidden),
+        batch_size=WORKLOAD.batch,
+        members=WORKLOAD.members,
+    )
+    generators = [torch.Generator().manual_seed(seed) for seed in range(WORKLOAD.members)]
     agent = DDPG(config, 3, 1, generators, torch.device("cpu"))
     widths = (3, 1, 1, 3, 1)
-    batch = Batch(*(torch.randn(WORK.members, WORK.batch, width) for width in widths))
-    with Products() as counted:
+    batch = Batch(*(torch.randn(WORKLOAD.members, WORKLOAD.batch, width) for width in widths))
+    with ProductCounter() as counted:
         agent.act(batch.observation[:, :1])
         agent.update(batch)
     limit = Counter(
-        (left.shape[1], left.shape[2], right.shape[2]) for left, right, _ in products(WORK)
+        (left.shape[1], left.shape[2], right.shape[2])
+        for left, right, _ in matrix_products(WORKLOAD)
     )
-    # The agent's backward pass also computes what its actor's loss does with the observation.
-    extra = (WORK.batch, WORK.hidden, 4), (WORK.batch, WORK.hidden, 1)
+    # The agent also computes the gradient of the observation in the actor's loss.
+    extra = (WORKLOAD.batch, WORKLOAD.hidden, 4), (WORKLOAD.batch, WORKLOAD.hidden, 1)
     assert counted.shapes - limit == Counter({extra[0]: 1})
     assert limit - counted.shapes == Counter({extra[1]: 1})
 
@@ -51,20 +56,20 @@ def test_the_products_are_those_of_acting_and_one_update_with_the_default_stops(
 @pytest.mark.parametrize("members", [1, 2])
 def test_every_way_computes_the_same_product(members):
     torch.manual_seed(0)
-    for product in products(replace(WORK, members=members)):
+    for product in matrix_products(replace(WORKLOAD, members=members)):
         expected = product.left @ product.right
-        for name, run in ways(product).items():
+        for name, run in product_ways(product).items():
             product.result.fill_(float("nan"))
             returned = run()
             if name != "oneDNN":
                 torch.testing.assert_close(product.result, expected)
             elif members == 1:
-                # It has no place to write to, and returns the product of its one member.
+                # oneDNN returns the product of its one member instead of writing to `result`.
                 torch.testing.assert_close(returned, expected[0])
 
 
-def test_the_speed_is_of_the_fastest_ways():
-    limit = measure(WORK)
+def test_the_speed_is_that_of_the_fastest_ways():
+    limit = measure(WORKLOAD)
     parts = limit.parts
     assert parts
     assert {TORCH, "torch.mm", "numpy.dot", FASTEST} < parts.keys()

@@ -1,26 +1,26 @@
-"""From the command to a solved Pendulum: the clock stands still while a policy is evaluated."""
+"""Time to a solved Pendulum: the clock stops while a policy is evaluated."""
 
 import numpy as np
 import pytest
 
-from benchmarks import solve as module
-from benchmarks.clock import Finished
-from benchmarks.solve import Marks, Solution, solve, solve_table
+from benchmarks.sections import solve
+from benchmarks.sections.solve import Milestones, SolveRun, measure_solving, solve_table
+from benchmarks.timing.clock import Finished
 from ddpg.evaluation.episodes import Episodes
 
 
-class Clock:
+class FakeClock:
     """A monotonic clock that a test moves."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch):
         self.now = 100.0
-        monkeypatch.setattr(module.time, "monotonic", lambda: self.now)
+        monkeypatch.setattr(solve.time, "monotonic", lambda: self.now)
 
 
-class Evaluator:
-    """An evaluator that takes 30 seconds and gives these returns, in turn."""
+class FakeEvaluator:
+    """Evaluator that takes 30 seconds per evaluation and returns the given means in turn."""
 
-    def __init__(self, clock: Clock, *means: float):
+    def __init__(self, clock: FakeClock, *means: float):
         self.clock = clock
         self.means = iter(means)
 
@@ -31,38 +31,38 @@ class Evaluator:
         return Episodes(returns, returns, np.zeros((members, 2, 3), np.float32))
 
 
-def marks(clock: Clock, *means: float) -> Marks:
-    made = Marks(clock.now, last=1_500)
-    made._evaluator = Evaluator(clock, *means)
-    return made
+def fake_milestones(clock: FakeClock, *means: float) -> Milestones:
+    return Milestones(clock.now, 1_500, lambda: FakeEvaluator(clock, *means))
 
 
 def test_evaluations_cost_no_time_and_the_first_good_one_ends_the_run(monkeypatch):
-    clock = Clock(monkeypatch)
-    made = marks(clock, -1_000.0, -149.0)
+    clock = FakeClock(monkeypatch)
+    milestones = fake_milestones(clock, -1_000.0, -149.0)
     clock.now += 4
-    made.reach(500, lambda observation: observation)
+    milestones.reach(500, lambda observation: observation)
     clock.now += 2
     with pytest.raises(Finished):
-        made.reach(1_000, lambda observation: observation)
-    assert made.returns == [-1_000.0, -149.0]
-    assert made.seconds == [4.0, 6.0]
+        milestones.reach(1_000, lambda observation: observation)
+    assert milestones.returns == [-1_000.0, -149.0]
+    assert milestones.seconds == [4.0, 6.0]
 
 
-def test_a_run_that_does_not_solve_it_is_given_up(monkeypatch):
-    made = marks(Clock(monkeypatch), -1_000.0)
+def test_a_run_stops_unsolved_at_the_last_evaluation(monkeypatch):
+    milestones = fake_milestones(FakeClock(monkeypatch), -1_000.0)
     with pytest.raises(Finished):
-        made.reach(1_500, lambda observation: observation)
-    assert Solution("ddpg", 0, made.steps, made.seconds, made.returns).solved is None
+        milestones.reach(1_500, lambda observation: observation)
+    assert (
+        SolveRun("ddpg", 0, milestones.steps, milestones.seconds, milestones.returns).solved is None
+    )
 
 
-def test_the_table_tells_how_many_seeds_were_solved():
-    solutions = [
-        Solution("ddpg", 0, [500, 1_000], [2.0, 4.0], [-900.0, -140.0]),
-        Solution("ddpg", 1, [500, 1_000], [3.0, 6.0], [-900.0, -160.0]),
-        Solution("sbx, our settings", 0, [500], [10.0], [-149.0]),
+def test_the_table_has_the_number_of_solved_seeds():
+    runs = [
+        SolveRun("ddpg", 0, [500, 1_000], [2.0, 4.0], [-900.0, -140.0]),
+        SolveRun("ddpg", 1, [500, 1_000], [3.0, 6.0], [-900.0, -160.0]),
+        SolveRun("sbx, our settings", 0, [500], [10.0], [-149.0]),
     ]
-    assert solve_table(solutions).rows == [
+    assert solve_table(runs).rows == [
         ["ddpg", "4.0", "1,000", "1 of 2", "1.00", "5.00"],
         ["sbx, our settings", "10.0", "500", "1 of 1", "0.50", "20.00"],
     ]
@@ -71,9 +71,9 @@ def test_the_table_tells_how_many_seeds_were_solved():
 @pytest.mark.slow
 def test_ours_and_a_peers_run_are_evaluated_at_the_same_steps():
     names = ["ddpg", "stable-baselines3, our settings"]
-    found = solve(names, 1, 1, lambda _: None, last=module.EVERY)
-    assert [each.steps for each in found] == [[500], [500]]
-    for each in found:
-        # Nothing was learnt before the first update, and no return of Pendulum is lower.
-        assert -1_900 < each.returns[0] < -700
-        assert each.seconds[0] > 0.1
+    runs = measure_solving(names, 1, 1, lambda _: None, last=solve.EVERY)
+    assert [run.steps for run in runs] == [[500], [500]]
+    for run in runs:
+        # Untrained policies; no return of Pendulum is lower.
+        assert -1_900 < run.returns[0] < -700
+        assert run.seconds[0] > 0.1

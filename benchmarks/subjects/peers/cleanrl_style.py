@@ -1,8 +1,8 @@
-"""DDPG in one file, in the manner of CleanRL (which is no package): what people copy and edit.
+"""DDPG in one file, in the style of CleanRL, which is files to copy and not a package.
 
-As its `ddpg_continuous_action.py`: a vector of one environment, Stable-Baselines3's replay buffer,
-`torch.nn` modules, one `backward` and `step` a network, Polyak averaging parameter by parameter,
-TensorBoard every 100 steps. Only the hyperparameters are the benchmark's.
+Same structure as its `ddpg_continuous_action.py`: a vector of one environment, Stable-Baselines3's
+replay buffer, `torch.nn` modules, one `backward` and `step` per network, Polyak averaging parameter
+by parameter, TensorBoard every 100 steps. The hyperparameters are the benchmark's.
 """
 
 import tempfile
@@ -12,12 +12,12 @@ from typing import Any
 import gymnasium
 import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812 (the field's name for it)
+import torch.nn.functional as F  # noqa: N812 (its usual name)
 from stable_baselines3.common.buffers import ReplayBuffer
 from torch import Tensor, nn
 from torch.utils.tensorboard.writer import SummaryWriter
 
-from benchmarks.work import (
+from benchmarks.workload import (
     ENDLESS,
     ENVIRONMENT,
     GAMMA,
@@ -25,7 +25,7 @@ from benchmarks.work import (
     NOISE_SIGMA,
     REPLAY_CAPACITY,
     TAU,
-    Work,
+    Workload,
 )
 
 
@@ -69,20 +69,20 @@ def _make_env(seed: int) -> gymnasium.Env[Any, Any]:
     return env
 
 
-def train(work: Work) -> None:
-    """Train until the clock ends it."""
-    torch.set_num_threads(work.threads)
-    torch.manual_seed(work.seed)
-    np.random.seed(work.seed)  # noqa: NPY002 (what the replay buffer draws from)
+def train(workload: Workload) -> None:
+    """Train until the clock ends the run."""
+    torch.set_num_threads(workload.threads)
+    torch.manual_seed(workload.seed)
+    np.random.seed(workload.seed)  # noqa: NPY002 (the replay buffer uses NumPy's global generator)
     writer = SummaryWriter(tempfile.mkdtemp())
     envs = gymnasium.vector.SyncVectorEnv(
-        [lambda: _make_env(work.seed)],
+        [lambda: _make_env(workload.seed)],
         autoreset_mode=gymnasium.vector.AutoresetMode.SAME_STEP,
     )
     space = envs.single_action_space
     assert isinstance(space, gymnasium.spaces.Box)
-    actor, target_actor = _Actor(work.hidden, space), _Actor(work.hidden, space)
-    qf1, qf1_target = _QNetwork(work.hidden), _QNetwork(work.hidden)
+    actor, target_actor = _Actor(workload.hidden, space), _Actor(workload.hidden, space)
+    qf1, qf1_target = _QNetwork(workload.hidden), _QNetwork(workload.hidden)
     target_actor.load_state_dict(actor.state_dict())
     qf1_target.load_state_dict(qf1.state_dict())
     q_optimizer = torch.optim.Adam(list(qf1.parameters()), lr=LEARNING_RATE)
@@ -96,9 +96,9 @@ def train(work: Work) -> None:
     )
     start_time = time.time()
 
-    obs, _ = envs.reset(seed=work.seed)
+    obs, _ = envs.reset(seed=workload.seed)
     for global_step in range(ENDLESS):
-        if global_step < work.random_steps:
+        if global_step < workload.random_steps:
             actions = np.array([space.sample() for _ in range(envs.num_envs)])
         else:
             with torch.no_grad():
@@ -116,9 +116,9 @@ def train(work: Work) -> None:
         rb.add(obs, real_next_obs, actions, rewards, terminations, [infos])
         obs = next_obs
 
-        if global_step < work.random_steps:
+        if global_step < workload.random_steps:
             continue
-        data = rb.sample(work.batch)
+        data = rb.sample(workload.batch)
         with torch.no_grad():
             next_state_actions = target_actor(data.next_observations)
             qf1_next_target = qf1_target(data.next_observations, next_state_actions)

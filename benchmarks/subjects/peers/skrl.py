@@ -1,4 +1,4 @@
-"""skrl's DDPG, with the models of its documentation and its sequential trainer."""
+"""skrl's DDPG with the models of its documentation and its sequential trainer."""
 
 import logging
 import tempfile
@@ -16,21 +16,20 @@ from skrl.trainers.torch import SequentialTrainer
 from skrl.utils import set_seed
 from torch import Tensor, nn
 
-from benchmarks.work import (
+from benchmarks.workload import (
     ENDLESS,
     ENVIRONMENT,
     GAMMA,
+    HALF_RANGE,
     LEARNING_RATE,
     NOISE_SIGMA,
     REPLAY_CAPACITY,
     TAU,
-    Work,
+    Workload,
 )
 
-_HALF_RANGE = 2.0
-"""Of Pendulum's torque: skrl's models act in the environment's own units."""
 _WRITE_INTERVAL = 200
-"""Its default is a hundredth of a run, here of the 20,000 steps that Pendulum takes."""
+"""skrl's default is a hundredth of a run: here of the 20,000 steps that Pendulum takes."""
 
 
 class _Actor(DeterministicMixin, Model):
@@ -40,7 +39,7 @@ class _Actor(DeterministicMixin, Model):
         self.net = _layers(3, hidden)
 
     def compute(self, inputs: dict[str, Any], *_: Any, **__: Any) -> tuple[Tensor, dict[str, Any]]:
-        return _HALF_RANGE * torch.tanh(self.net(inputs["observations"])), {}
+        return HALF_RANGE * torch.tanh(self.net(inputs["observations"])), {}
 
 
 class _Critic(DeterministicMixin, Model):
@@ -53,11 +52,11 @@ class _Critic(DeterministicMixin, Model):
         return self.net(torch.cat([inputs["observations"], inputs["taken_actions"]], dim=1)), {}
 
 
-def train(work: Work) -> None:
-    """Train until the clock ends it."""
-    torch.set_num_threads(work.threads)
+def train(workload: Workload) -> None:
+    """Train until the clock ends the run."""
+    torch.set_num_threads(workload.threads)
     logger.setLevel(logging.ERROR)
-    set_seed(work.seed)
+    set_seed(workload.seed)
     env = wrap_env(gymnasium.make(ENVIRONMENT), verbose=False)
     spaces = {
         "observation_space": env.observation_space,
@@ -65,20 +64,20 @@ def train(work: Work) -> None:
         "device": "cpu",
     }
     models: dict[str, Any] = {
-        "policy": _Actor(work.hidden, **spaces),
-        "target_policy": _Actor(work.hidden, **spaces),
-        "critic": _Critic(work.hidden, **spaces),
-        "target_critic": _Critic(work.hidden, **spaces),
+        "policy": _Actor(workload.hidden, **spaces),
+        "target_policy": _Actor(workload.hidden, **spaces),
+        "critic": _Critic(workload.hidden, **spaces),
+        "target_critic": _Critic(workload.hidden, **spaces),
     }
     settings = DDPG_CFG(
-        batch_size=work.batch,
+        batch_size=workload.batch,
         discount_factor=GAMMA,
         polyak=TAU,
         learning_rate=LEARNING_RATE,
-        random_timesteps=work.random_steps,
-        learning_starts=work.random_steps,
+        random_timesteps=workload.random_steps,
+        learning_starts=workload.random_steps,
         exploration_noise=GaussianNoise,
-        exploration_noise_kwargs={"mean": 0.0, "std": NOISE_SIGMA * _HALF_RANGE, "device": "cpu"},
+        exploration_noise_kwargs={"mean": 0.0, "std": NOISE_SIGMA * HALF_RANGE, "device": "cpu"},
     )
     settings.experiment.directory = tempfile.mkdtemp()
     settings.experiment.write_interval = _WRITE_INTERVAL

@@ -1,11 +1,11 @@
-"""Where something was measured."""
+"""Description of the machine that measured something."""
 
 import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from benchmarks.processes import cores
+from benchmarks.timing.cores import available_cores
 
 _PACKAGES = (
     "torch",
@@ -20,8 +20,8 @@ _PACKAGES = (
 )
 
 
-def describe() -> dict[str, object]:
-    """Processor, cores, load and versions, as JSON holds them."""
+def describe_machine() -> dict[str, object]:
+    """Return processor, cores, load average and versions, of JSON types."""
     versions = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:
@@ -30,25 +30,25 @@ def describe() -> dict[str, object]:
             continue
     return {
         "processor": _processor(),
-        "cores": len(cores()),
+        "cores": len(available_cores()),
         "load before": round(os.getloadavg()[0], 2),
         "versions": versions,
     }
 
 
-def sentence(machine: dict[str, object]) -> str:
-    """`describe`'s answer for a reader."""
+def machine_sentence(machine: dict[str, object]) -> str:
+    """Return the result of `describe_machine` as a sentence."""
     versions = machine["versions"]
     assert isinstance(versions, dict)
     packages = ", ".join(f"{name} {number}" for name, number in versions.items())
     return (
-        f"Measured on {machine['processor']}, {machine['cores']} cores, with a load of "
-        f"{machine['load before']} before the first process, by {packages}."
+        f"Measured on {machine['processor']}, {machine['cores']} cores, load average "
+        f"{machine['load before']} before the first process; {packages}."
     )
 
 
 def _processor() -> str:
-    """The processor's name, which on Linux is in /proc alone."""
+    """Return the processor's name, which Linux lists only in /proc."""
     file = Path("/proc/cpuinfo")
     if file.is_file():
         for line in file.read_text(encoding="utf-8").splitlines():

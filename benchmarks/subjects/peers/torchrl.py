@@ -1,4 +1,4 @@
-"""TorchRL's DDPG, put together as in its own `sota-implementations/ddpg`."""
+"""TorchRL's DDPG, built as in its own `sota-implementations/ddpg`."""
 
 from typing import Any
 
@@ -20,46 +20,44 @@ from torchrl.modules import MLP, AdditiveGaussianModule, TanhModule, ValueOperat
 from torchrl.objectives import SoftUpdate, group_optimizers
 from torchrl.objectives.ddpg import DDPGLoss
 
-from benchmarks.work import (
+from benchmarks.workload import (
     ENDLESS,
     ENVIRONMENT,
     GAMMA,
+    HALF_RANGE,
     LEARNING_RATE,
     NOISE_SIGMA,
     REPLAY_CAPACITY,
     TAU,
-    Work,
+    Workload,
 )
 
-_HALF_RANGE = 2.0
-"""Of Pendulum's torque: the actor acts in the environment's own units."""
 
-
-def train(work: Work) -> None:
-    """Train until the clock ends it."""
-    torch.set_num_threads(work.threads)
-    torch.manual_seed(work.seed)
+def train(workload: Workload) -> None:
+    """Train until the clock ends the run."""
+    torch.set_num_threads(workload.threads)
+    torch.manual_seed(workload.seed)
     transforms = Compose([InitTracker(), StepCounter(200), DoubleToFloat(), RewardSum()])
     environment = TransformedEnv(GymEnv(ENVIRONMENT), transforms)
-    environment.set_seed(work.seed)
-    actor, critic = _networks(work, environment.action_spec_unbatched)
+    environment.set_seed(workload.seed)
+    actor, critic = _networks(workload, environment.action_spec_unbatched)
     exploration = AdditiveGaussianModule(
         spec=environment.action_spec_unbatched,
         sigma_init=1.0,
         sigma_end=1.0,
         mean=0.0,
-        std=NOISE_SIGMA * _HALF_RANGE,
+        std=NOISE_SIGMA * HALF_RANGE,
         safe=True,
     )
     collector = Collector(
         environment,
         TensorDictSequential([actor, exploration]),
         frames_per_batch=1,
-        init_random_frames=work.random_steps,
+        init_random_frames=workload.random_steps,
         total_frames=ENDLESS,
     )
     replay = TensorDictReplayBuffer(
-        storage=LazyTensorStorage(REPLAY_CAPACITY), batch_size=work.batch
+        storage=LazyTensorStorage(REPLAY_CAPACITY), batch_size=workload.batch
     )
     loss_module = DDPGLoss(
         actor_network=actor,
@@ -79,7 +77,7 @@ def train(work: Work) -> None:
         flat = data.reshape(-1)
         replay.extend(flat)
         frames += flat.numel()
-        if frames > work.random_steps:
+        if frames > workload.random_steps:
             losses = loss_module(replay.sample())
             (losses["loss_actor"] + losses["loss_value"]).backward()
             optimizer.step()
@@ -87,8 +85,8 @@ def train(work: Work) -> None:
             targets.step()
 
 
-def _networks(work: Work, spec: Any) -> tuple[TensorDictSequential, ValueOperator]:
-    hidden = {"num_cells": [work.hidden, work.hidden], "activation_class": nn.ReLU}
+def _networks(workload: Workload, spec: Any) -> tuple[TensorDictSequential, ValueOperator]:
+    hidden = {"num_cells": [workload.hidden, workload.hidden], "activation_class": nn.ReLU}
     features = TensorDictModule(
         MLP(in_features=3, out_features=1, **hidden), in_keys=["observation"], out_keys=["param"]
     )

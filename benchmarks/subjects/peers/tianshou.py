@@ -1,4 +1,4 @@
-"""Tianshou's DDPG, set up as in its MuJoCo example."""
+"""Tianshou's DDPG, configured as in its MuJoCo example."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from tianshou.trainer import OffPolicyTrainerParams
 from tianshou.utils.net.common import Net
 from tianshou.utils.net.continuous import ContinuousActorDeterministic, ContinuousCritic
 
-from benchmarks.work import (
+from benchmarks.workload import (
     ENDLESS,
     ENVIRONMENT,
     GAMMA,
@@ -22,18 +22,18 @@ from benchmarks.work import (
     NOISE_SIGMA,
     REPLAY_CAPACITY,
     TAU,
-    Work,
+    Workload,
 )
 
 
-def train(work: Work) -> None:
-    """Train until the clock ends it."""
-    torch.set_num_threads(work.threads)
-    torch.manual_seed(work.seed)
-    np.random.seed(work.seed)  # noqa: NPY002 (what Tianshou draws from)
+def train(workload: Workload) -> None:
+    """Train until the clock ends the run."""
+    torch.set_num_threads(workload.threads)
+    torch.manual_seed(workload.seed)
+    np.random.seed(workload.seed)  # noqa: NPY002 (Tianshou uses NumPy's global generator)
     environments = DummyVectorEnv([lambda: gymnasium.make(ENVIRONMENT)])
-    environments.seed(work.seed)
-    algorithm = _algorithm(work)
+    environments.seed(workload.seed)
+    algorithm = _algorithm(workload)
     collector = Collector[CollectStats](
         algorithm,
         environments,
@@ -41,7 +41,7 @@ def train(work: Work) -> None:
         exploration_noise=True,
     )
     collector.reset()
-    collector.collect(n_step=work.random_steps, random=True)
+    collector.collect(n_step=workload.random_steps, random=True)
     algorithm.run_training(
         OffPolicyTrainerParams(
             training_collector=collector,
@@ -49,7 +49,7 @@ def train(work: Work) -> None:
             max_epochs=1,
             epoch_num_steps=ENDLESS,
             collection_step_num_env_steps=1,
-            batch_size=work.batch,
+            batch_size=workload.batch,
             update_step_num_gradient_steps_per_sample=1,
             show_progress=False,
             verbose=False,
@@ -57,8 +57,8 @@ def train(work: Work) -> None:
     )
 
 
-def _algorithm(work: Work) -> DDPG:
-    hidden = [work.hidden, work.hidden]
+def _algorithm(workload: Workload) -> DDPG:
+    hidden = [workload.hidden, workload.hidden]
     shapes: dict[str, Any] = {"state_shape": (3,), "hidden_sizes": hidden}
     actor = ContinuousActorDeterministic(
         preprocess_net=Net(**shapes), action_shape=(1,), max_action=1.0

@@ -1,0 +1,1 @@
+"""Tables of measured figures, in the terminal and in a Markdown document."""

@@ -1,0 +1,48 @@
+"""Stable-Baselines3's DDPG, and the model constructor that SBX's DDPG shares."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from stable_baselines3 import DDPG
+from stable_baselines3.common.noise import NormalActionNoise
+
+from benchmarks.workload import (
+    ENDLESS,
+    ENVIRONMENT,
+    GAMMA,
+    LEARNING_RATE,
+    NOISE_SIGMA,
+    REPLAY_CAPACITY,
+    TAU,
+    Workload,
+)
+
+
+def train(workload: Workload) -> None:
+    """Train until the clock ends the run."""
+    make_model(DDPG, workload).learn(ENDLESS)
+
+
+def make_model(algorithm: Callable[..., Any], workload: Workload, **settings: Any) -> Any:
+    """Return a model for `workload`; `settings` are additional arguments of `algorithm`."""
+    model = algorithm(
+        "MlpPolicy",
+        ENVIRONMENT,
+        learning_rate=LEARNING_RATE,
+        buffer_size=REPLAY_CAPACITY,
+        learning_starts=workload.random_steps,
+        batch_size=workload.batch,
+        tau=TAU,
+        gamma=GAMMA,
+        train_freq=1,
+        gradient_steps=1,
+        action_noise=NormalActionNoise(np.zeros(1), np.full(1, NOISE_SIGMA)),
+        policy_kwargs={"net_arch": [workload.hidden, workload.hidden]},
+        seed=workload.seed,
+        device="cpu",
+        **settings,
+    )
+    torch.set_num_threads(workload.threads)
+    return model

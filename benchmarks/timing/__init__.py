@@ -1,0 +1,1 @@
+"""Clocks, child processes, and the description of the machine."""
