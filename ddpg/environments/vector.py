@@ -18,7 +18,7 @@ from ddpg.environments import pendulum
 from ddpg.environments.replayable import LARGEST, EpisodeRecord, Guarded
 from ddpg.environments.workers import answer, end, ignore_interrupts
 from ddpg.errors import ConfigError, EnvironmentFaultError
-from ddpg.runs.state_check import Tensors, require_finite, require_like
+from ddpg.runs.state_check import TensorPattern, require_finite, require_like
 
 pendulum.register()
 
@@ -187,7 +187,7 @@ class Environments:
     def _require_state(self, state: Any) -> None:
         """Raise a StateError unless `state` is what these environments, or others, returned."""
         members = len(self.observation)
-        observation = Tensors((members, self.observation_dim))
+        observation = TensorPattern((members, self.observation_dim))
         own = isinstance(state, dict) and "own" in state
         kind = {"own": {dict}} if own else {"episodes": [self._record_pattern()] * members}
         require_like(state, {**kind, "observation": observation}, "environments")
@@ -289,10 +289,10 @@ def _vector_entry_point(name: str) -> Callable[..., Any] | None:
     return creator if able else None
 
 
-def _like(space: Any, *sizes: int | None) -> Tensors:
-    """Tensors of points of a Box, of `sizes` before the point's own."""
+def _like(space: Any, *sizes: int | None) -> TensorPattern:
+    """TensorPattern of points of a Box, of `sizes` before the point's own."""
     dtype = torch.from_numpy(np.empty(0, space.dtype)).dtype
-    return Tensors((*sizes, *space.shape), dtype)
+    return TensorPattern((*sizes, *space.shape), dtype)
 
 
 def _recorded(name: str, options: Mapping[str, Any], member: int) -> EpisodeRecord:

@@ -15,11 +15,11 @@ from ddpg.replay import Batch, ReplayBuffer
 from ddpg.runs.checkpoint import Checkpoints
 from ddpg.runs.folder import RunFolder
 from ddpg.runs.state_check import (
-    Tensors,
+    TensorPattern,
+    names_checkpoint,
     require_finite,
     require_like,
     require_members,
-    taking_up,
 )
 
 
@@ -42,13 +42,13 @@ def contract_and_updates(run: Path) -> tuple[Contract, dict[str, Callable[[], An
 def _agent_and_batch(folder: RunFolder) -> tuple[DDPG, Batch]:
     config = folder.stored_config()
     checkpoints = Checkpoints(folder.checkpoints)
-    file = checkpoints.state_file()
+    file = checkpoints.state_path()
     # The weights have the widths of observation and action: making the environment may import code.
-    first = Tensors((config.members, None, config.hidden[0]))
-    last = Tensors((config.members, config.hidden[-1], None))
+    first = TensorPattern((config.members, None, config.hidden[0]))
+    last = TensorPattern((config.members, config.hidden[-1], None))
     actor = {"hidden.0.weight": first, "output.weight": last, ...: None}
     state = checkpoints.load_state()
-    with taking_up(file):
+    with names_checkpoint(file):
         require_like(state, {"agent": {"actor": actor, ...: None}, ...: None})
     weights = state["agent"]["actor"]
     dims = (weights["hidden.0.weight"].shape[1], weights["output.weight"].shape[2])
@@ -59,7 +59,7 @@ def _agent_and_batch(folder: RunFolder) -> tuple[DDPG, Batch]:
     if not len(replay):
         raise CheckpointError(f"cannot audit {checkpoints.folder}: its replay buffer is empty")
     agent = DDPG(config, *dims, streams.weights, torch.device("cpu"))
-    with taking_up(file):
+    with names_checkpoint(file):
         pattern = {"agent": agent.state_dict(), "streams": streams.state_dict(), "alive": {list}}
         require_like(state, {**pattern, ...: None})
         require_members(state["alive"], config.members)

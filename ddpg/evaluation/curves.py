@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from ddpg.errors import ConfigError
-from ddpg.runs.csv_log import number, read_rows
+from ddpg.runs.csv_log import parse_number, read_rows
 from ddpg.runs.files import atomic_write
 from ddpg.runs.folder import RunFolder
 from ddpg.runs.tracking import RETURN_EVALUATION, SEPARATION
@@ -42,7 +42,7 @@ def read_curve(folder: RunFolder, tag: str) -> Curve:
     _, rows = read_rows(folder.metrics_file, (), members)
     for row in rows:
         if tag in row.values:
-            value = number(folder.metrics_file, row, tag)
+            value = parse_number(folder.metrics_file, row, tag)
             points.setdefault(row.step, {})[row.member] = value
     steps = sorted(step for step, values in points.items() if len(values) == members)
     if not steps:

@@ -13,7 +13,13 @@ from ddpg.errors import ConfigError
 from ddpg.networks import Actor
 from ddpg.runs.checkpoint import Checkpoints
 from ddpg.runs.folder import RunFolder
-from ddpg.runs.state_check import COUNT, require_finite, require_like, require_members, taking_up
+from ddpg.runs.state_check import (
+    COUNT,
+    names_checkpoint,
+    require_finite,
+    require_like,
+    require_members,
+)
 
 
 @dataclass(frozen=True)
@@ -89,7 +95,7 @@ def load_actor(folder: RunFolder, env: str | None) -> tuple[Config, int, Actor, 
     environment.close()
     actor = Actor([torch.Generator() for _ in range(config.members)], *dims, config.hidden)
     weights = actor.state_dict()
-    with taking_up(checkpoints.state_file()):
+    with names_checkpoint(checkpoints.state_path()):
         agent = {"actor": weights, ...: None}
         require_like(state, {"step": COUNT, "agent": agent, "alive": {list}, ...: None})
         require_members(state["alive"], config.members)

@@ -1,4 +1,4 @@
-"""`metrics.csv` and `weights.csv`: a row a step and member, written, cut off, and read back."""
+"""CSV logs of a run, `metrics.csv` and `weights.csv`: write, truncate on resume, and read."""
 
 import csv
 import os
@@ -6,146 +6,165 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from ddpg.errors import ConfigError
-from ddpg.runs.files import names_path
 from ddpg.config.types import LARGEST_INTEGER
+from ddpg.errors import ConfigError
+from ddpg.runs.files import flush_folder, names_path
 
 _KEYS = ("step", "member")
 
 
-class Row(NamedTuple):
-    """One line of the file."""
+class LoggedRow(NamedTuple):
+    """One line of a CSV log."""
 
     line: int
-    """Counted from the header, 1."""
+    """Line number; the header is line 1."""
     step: int
     member: int
     values: dict[str, str]
-    """Column -> what it holds; columns that are empty are left out."""
+    """Column -> text, without empty columns."""
 
 
-class RowsFile:
-    """A CSV file with the columns `step` and `member`, then others; empty where there is no value.
+class CsvLog:
+    """CSV file with the columns `step`, `member` and others; a missing value is empty.
 
-    Only what config and seed determine goes here, so two equal runs have equal files. It is not
-    touched before `open`.
+    Its content depends on config and seed only, so equal runs have equal files. The file is
+    not changed before `open`.
 
     Args:
-        path: the file; it is made if need be.
+        path: the file; it is created if it does not exist.
         columns: the columns after `step` and `member`.
-        resumed_at: environment step of the checkpoint that the run goes on from, or None; later
-            rows are cut off, since they will be written again.
+        resumed_at: environment step of the loaded checkpoint, or None. Later rows are removed,
+            since the run writes them again.
 
     Raises:
-        ConfigError: the file of a resumed run is not one that it wrote.
+        ConfigError: a resumed run did not write this file.
     """
 
     def __init__(self, path: Path, columns: list[str], resumed_at: int | None):
-        columns = [*_KEYS, *columns]
         self._path = path
-        self._kept = 0
+        self._columns = [*_KEYS, *columns]
+        self._size = 0
+        """Bytes to keep, header included."""
         if resumed_at is not None and path.is_file():
-            self._kept = _kept(path, columns, resumed_at)
-        self._columns = columns
+            self._size = _size_up_to(resumed_at, path, self._columns)
 
     def open(self) -> Self:
-        """Cut off what is behind the checkpoint, and begin to write."""
-        if self._kept:
-            os.truncate(self._path, self._kept)
-        mode = "a" if self._kept else "w"
-        self._file = self._path.open(mode, newline="", encoding="utf-8")
+        """Remove the rows after the checkpoint and open the file for writing."""
+        if self._size:
+            os.truncate(self._path, self._size)
+        self._file = self._path.open("a" if self._size else "w", newline="", encoding="utf-8")
         self._writer = csv.DictWriter(self._file, self._columns)
-        if not self._kept:
+        if not self._size:
             self._writer.writeheader()
+            flush_folder(self._path.parent)
         return self
 
     def write(self, step: int, member: int, values: Mapping[str, float | str]) -> None:
-        """Add one row and hand it to the system."""
+        """Add one row and pass it to the operating system."""
         with names_path(self._path):
             self._writer.writerow({"step": step, "member": member, **values})
             self._file.flush()
 
     def sync(self) -> None:
-        """Wait until every row is on the disk."""
+        """Flush every row to disk."""
         with names_path(self._path):
             self._file.flush()
             os.fsync(self._file.fileno())
 
     def close(self) -> None:
+        """Close the file."""
         with names_path(self._path):
             self._file.close()
 
 
-def read_rows(path: Path, columns: tuple[str, ...], members: int) -> tuple[list[str], list[Row]]:
-    """The file's columns but `step` and `member`, and its rows.
+def read_rows(
+    path: Path, columns: tuple[str, ...], members: int
+) -> tuple[list[str], list[LoggedRow]]:
+    """Read a CSV log: its columns other than `step` and `member`, and its rows.
 
     Args:
         path: the file.
-        columns: those that it must have beside `step` and `member`.
-        members: of the run.
+        columns: columns that it must have besides `step` and `member`.
+        members: members of the run.
 
     Raises:
-        ConfigError: it is not a file that a run of so many members wrote.
+        ConfigError: no run with this many members wrote the file.
     """
     try:
         text = path.read_text(encoding="utf-8")
-        # A field that is larger than any of ours, or a NUL byte, is no CSV.
+        # Raises for a NUL byte and for a field longer than the csv module allows.
         lines = list(csv.reader(text.splitlines()))
     except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
     except (UnicodeDecodeError, csv.Error) as error:
-        raise ConfigError(f"{path} cannot be read: {error}") from error
+        raise ConfigError(f"cannot read {path}: {error}") from error
     if not lines:
-        raise ConfigError(f"{path} is empty")
+        raise ConfigError(f"cannot read {path}: it is empty")
     header, *rows = lines
-    lacking = [column for column in (*_KEYS, *columns) if column not in header]
-    if lacking:
-        raise ConfigError(f"{path} has no column {', '.join(lacking)}")
+    missing = [column for column in (*_KEYS, *columns) if column not in header]
+    if missing:
+        raise ConfigError(f"cannot read {path}: it has no column {', '.join(missing)}")
     if not text.endswith("\n"):
-        raise ConfigError(f"{path} breaks off in line {len(lines)}")
-    read = [_row(path, number, header, row, members) for number, row in enumerate(rows, start=2)]
+        raise ConfigError(f"cannot read {path}: line {len(lines)} is incomplete")
+    read = [_parse_row(path, line, header, row, members) for line, row in enumerate(rows, start=2)]
     return [column for column in header if column not in _KEYS], read
 
 
-def _row(path: Path, number: int, header: list[str], fields: list[str], members: int) -> Row:
+def parse_number(path: Path, row: LoggedRow, column: str) -> float:
+    """Return the number in a column of a row that is not empty.
+
+    Raises:
+        ConfigError: the text is not a number.
+    """
+    try:
+        return float(row.values[column])
+    except ValueError as error:
+        raise _not_a_number(path, row.line, error) from error
+
+
+def _parse_row(
+    path: Path, line: int, header: list[str], fields: list[str], members: int
+) -> LoggedRow:
     if len(fields) != len(header):
         raise ConfigError(
-            f"{path} has {len(fields)} fields in line {number}, and {len(header)} columns"
+            f"cannot read {path}: line {line} has {len(fields)} fields; allowed: {len(header)}"
         )
     values = {column: field for column, field in zip(header, fields, strict=True) if field}
     try:
         step, member = (int(values.pop(key, "")) for key in _KEYS)
     except ValueError as error:
-        raise ConfigError(f"{path} has no number in line {number}: {error}") from error
-    if not 0 <= step <= LARGEST_INTEGER:
-        raise ConfigError(f"{path} has step {step} in line {number}, which no run has")
-    if not 0 <= member < members:
-        raise ConfigError(f"{path} has member {member} in line {number}, and config.yaml {members}")
-    return Row(number, step, member, values)
+        raise _not_a_number(path, line, error) from error
+    for name, value, largest in (
+        ("step", step, LARGEST_INTEGER),
+        ("member", member, members - 1),
+    ):
+        if not 0 <= value <= largest:
+            raise ConfigError(
+                f"cannot read {path}: line {line} has {name} {value}; allowed: 0 to {largest:,}"
+            )
+    return LoggedRow(line, step, member, values)
 
 
-def number(path: Path, row: Row, column: str) -> float:
-    """What a row holds in a column that is not empty.
+def _not_a_number(path: Path, line: int, error: ValueError) -> ConfigError:
+    return ConfigError(f"cannot read {path}: line {line} has an invalid number: {error}")
+
+
+def _size_up_to(last: int, path: Path, columns: list[str]) -> int:
+    """Return the size in bytes of the header and the rows up to step `last`; 0: no header.
 
     Raises:
-        ConfigError: it is no number.
+        ConfigError: a run with these columns did not write the file.
     """
-    try:
-        return float(row.values[column])
-    except ValueError as error:
-        raise ConfigError(f"{path} has no number in line {row.line}: {error}") from error
-
-
-def _kept(path: Path, columns: list[str], last: int) -> int:
-    """The bytes of `path` up to the rows of step `last`."""
     header, *rows = path.read_bytes().splitlines(keepends=True) or [b""]
     if not header.endswith(b"\n"):
         return 0
     if header.strip() != ",".join(columns).encode():
-        raise ConfigError(f"{path} has other columns than this version of ddpg writes")
-    kept = len(header)
+        raise ConfigError(
+            f"cannot continue {path}: its columns are not the ones of this version of ddpg"
+        )
+    size = len(header)
     for line, row in enumerate(rows, start=2):
-        # The last row of a run that was killed may lack its end.
+        # A killed run may leave an incomplete last row.
         if not row.endswith(b"\n"):
             break
         step = row.partition(b",")[0]
@@ -155,10 +174,10 @@ def _kept(path: Path, columns: list[str], last: int) -> int:
             or row.count(b",") != len(columns) - 1
         ):
             raise ConfigError(
-                f"{path} has in line {line} no row of a run; allowed: a step, and "
+                f"cannot continue {path}: line {line} is not a valid row; allowed: a step and "
                 f"{len(columns) - 1} other columns"
             )
         if int(step) > last:
             break
-        kept += len(row)
-    return kept
+        size += len(row)
+    return size

@@ -1,4 +1,4 @@
-"""`metrics.csv` and `weights.csv`, and TensorBoard, one run a member."""
+"""Curves of a run: `metrics.csv`, `weights.csv`, and one TensorBoard run per member."""
 
 import threading
 import time
@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddpg.config.settings import Config
+from ddpg.runs.csv_log import CsvLog
 from ddpg.runs.files import names_path
-from ddpg.runs.csv_log import RowsFile
 from ddpg.runs.folder import RunFolder
 
 RETURN_EVALUATION = "return/evaluation"
@@ -35,7 +35,7 @@ UPDATE_TAGS = {
 """Field of `agent.Metrics` -> tag."""
 
 _COMPARED = ("stop", "actor_stop", "bootstrap_actor", "manual_scale", "env")
-"""What the hparams tab compares: it shows five settings; the text tab has all of them."""
+"""Settings in the hparams tab. The text tab has all settings."""
 
 _TAGS = (
     RETURN_EVALUATION,
@@ -48,13 +48,17 @@ _TAGS = (
 
 
 class Tracker:
-    """Writes every curve of a run; the x axis is environment steps of one member.
+    """Writer of every curve of a run. The x axis is environment steps of one member.
 
     Args:
         config: the run's settings, shown in the hparams tab.
-        folder: where to write.
-        separation: `<update>/<module>/<quantity>` of everything that the audit measures.
-        resumed_at: environment step of the checkpoint that the run goes on from, or None.
+        folder: the run folder.
+        separation: `<update>/<module>/<quantity>` of every quantity that the audit measures.
+        resumed_at: environment step of the loaded checkpoint, or None.
+
+    Raises:
+        ConfigError: a resumed run did not write one of its CSV files.
+        OSError: a file cannot be written.
     """
 
     def __init__(
@@ -65,28 +69,28 @@ class Tracker:
         resumed_at: int | None,
     ):
         separation = [f"{SEPARATION}/{tag}" for tag in separation]
-        metrics = RowsFile(folder.metrics_file, [*_TAGS, *separation], resumed_at)
-        weights = RowsFile(folder.weights_file, ["sha256"], resumed_at)
-        # Both have been looked at before either is touched.
+        metrics = CsvLog(folder.metrics_file, [*_TAGS, *separation], resumed_at)
+        weights = CsvLog(folder.weights_file, ["sha256"], resumed_at)
+        # Both are checked before either is changed.
         self.metrics, self.weights = metrics.open(), weights.open()
         self.folder = folder
         self.members = range(config.members)
         self._thread_hook = threading.excepthook
-        threading.excepthook = self._writer_failed
+        threading.excepthook = self._on_thread_error
         self.writers = [
             _writer(folder.member(config.seed + member), config, separation, resumed_at)
             for member in self.members
             if config.tensorboard
         ]
-        """One a member; none without `tensorboard`."""
+        """One per member; none without `tensorboard`."""
         self._row: dict[str, NDArray[np.floating]] = {}
 
     def add(self, tag: str, values: NDArray[np.floating]) -> None:
-        """Keep `values` `[member]` for the coming `write`; NaN stands for no value."""
+        """Store `values` `[member]` for the next `write`; NaN means no value."""
         self._row[tag] = values
 
     def write(self, step: int) -> None:
-        """Write what was added as the points and rows of environment step `step`."""
+        """Write the added values as points and rows of environment step `step`."""
         row, self._row = self._row, {}
         if not row:
             return
@@ -101,23 +105,23 @@ class Tracker:
             with names_path(self.folder.path):
                 for writer in self.writers[member : member + 1]:
                     writer.file_writer.add_summary(_points(values), step)
-            # Timing is no matter of config and seed.
+            # Speed does not depend on config and seed only.
             exact = {tag: value for tag, value in values.items() if tag != SPEED}
             if exact:
                 self.metrics.write(step, member, exact)
 
     def write_weights(self, step: int, hashes: Sequence[str], members: NDArray[np.bool_]) -> None:
-        """Write the hashes of the weights at environment step `step`, of those in `members`."""
+        """Write the hashes of weights at step `step` of the members that are True in `members`."""
         for member in np.flatnonzero(members).tolist():
             self.weights.write(step, member, {"sha256": hashes[member]})
 
     def note(self, step: int, member: int, text: str) -> None:
-        """Put a sentence into the member's text, beside its settings."""
+        """Add a sentence to the member's text in TensorBoard."""
         for writer in self.writers[member : member + 1]:
             writer.add_text("note", text, step)
 
     def sync(self) -> None:
-        """Hand everything to the system, so that a checkpoint has nothing ahead of its curves."""
+        """Flush the curves, so that no checkpoint is ahead of them."""
         self.metrics.sync()
         self.weights.sync()
         with names_path(self.folder.path):
@@ -125,7 +129,7 @@ class Tracker:
                 writer.flush()
 
     def close(self) -> None:
-        """Hand everything to the system."""
+        """Flush and close every file."""
         try:
             self.metrics.close()
             self.weights.close()
@@ -135,20 +139,20 @@ class Tracker:
         finally:
             threading.excepthook = self._thread_hook
 
-    def _writer_failed(self, arguments: threading.ExceptHookArgs) -> None:
-        """A writer's thread that cannot write; the writer raises it again where it is called."""
+    def _on_thread_error(self, arguments: threading.ExceptHookArgs) -> None:
+        """Ignore an OSError in a writer's thread: the writer raises it again in the next call."""
         if not isinstance(arguments.exc_value, OSError):
             self._thread_hook(arguments)
 
 
 def _writer(run: Path, config: Config, separation: list[str], resumed_at: int | None) -> Any:
-    """The TensorBoard run of one member, described unless it has been."""
-    # Importing TensorBoard takes as long as importing torch; importing ddpg must not do it.
+    """Open the TensorBoard run of one member; write layout and settings unless they exist."""
+    # Importing TensorBoard is slow, and importing ddpg must stay fast.
     from torch.utils.tensorboard.writer import SummaryWriter
 
     described = bool(resumed_at) and run.is_dir()
     _wait_for_a_later_name(run)
-    # What is described at the start is described again, if no step is kept.
+    # Purging from step 0 also hides layout and settings, so they are written again.
     writer = SummaryWriter(str(run), purge_step=resumed_at + 1 if resumed_at else resumed_at)
     if not described:
         _describe(writer, config, separation)
@@ -156,20 +160,20 @@ def _writer(run: Path, config: Config, separation: list[str], resumed_at: int | 
 
 
 def _points(values: Mapping[str, float]) -> Any:
-    """Tag -> value as one event: the thread that writes them is woken once, not for each."""
+    """Return tag -> value as one event, which wakes the writer's thread only once."""
     from tensorboard.compat.proto.summary_pb2 import Summary  # pyright: ignore[reportAttributeAccessIssue] (generated)
 
     return Summary(value=[{"tag": tag, "simple_value": value} for tag, value in values.items()])
 
 
 def _wait_for_a_later_name(run: Path) -> None:
-    """TensorBoard reads the files of a run by their names, and these are in order by the second."""
+    """Wait up to 1 s: TensorBoard orders event files by the second in their names."""
     seconds = [int(file.name.split(".")[3]) for file in run.glob("events.out.tfevents.*")]
     time.sleep(min(max(max(seconds, default=0) + 1 - time.time(), 0.0), 1.0))
 
 
 def _describe(writer: Any, config: Config, separation: list[str]) -> None:
-    """The custom-scalars layout, the hparams and the settings of one TensorBoard run."""
+    """Write the custom-scalars layout, hparams and settings of one TensorBoard run."""
     from torch.utils.tensorboard.summary import hparams
 
     def charts(update: str) -> dict[str, list[Any]]:

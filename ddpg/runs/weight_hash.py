@@ -1,4 +1,4 @@
-"""A hash of a member's weights, by which two runs are told apart in a second."""
+"""Hash of each member's weights, to compare two runs quickly."""
 
 import hashlib
 from collections.abc import Mapping
@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from torch import nn
 
 
-def fingerprints(modules: Mapping[str, nn.Module], members: int) -> list[str]:
-    """SHA-256 of every parameter of `modules`, names and bits, one a member.
+def hash_weights(modules: Mapping[str, nn.Module], members: int) -> list[str]:
+    """Return the SHA-256 of all parameters of `modules`, names and bits, per member.
 
     Args:
-        modules: networks whose parameters are `[member, ...]`, by name.
-        members: how many.
+        modules: networks by name, with parameters `[member, ...]`.
+        members: number of members.
     """
     hashes = [hashlib.sha256() for _ in range(members)]
     for name, module in modules.items():

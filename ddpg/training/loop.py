@@ -24,7 +24,7 @@ from ddpg.runs import tracking
 from ddpg.runs.checkpoint import Checkpoints
 from ddpg.runs.folder import RunFolder
 from ddpg.runs.tracking import Tracker
-from ddpg.runs.weight_hash import fingerprints
+from ddpg.runs.weight_hash import hash_weights
 from ddpg.stream import Uniform
 from ddpg.training import separation
 from ddpg.training.device import deterministic, matmul_precision, resolve_device
@@ -149,7 +149,7 @@ class Trainer:
                 self.step if config.resume else None,
             )
             if config.resume:
-                self.folder.remember(config)
+                self.folder.store_config(config)
 
     def _empty_replay(self, dims: tuple[int, int]) -> ReplayBuffer:
         capacity = self.config.replay_capacity
@@ -349,7 +349,7 @@ class Trainer:
         self._add(tracking.RETURN_DISCOUNTED, episodes.discounted.mean(axis=1))
         self._add(tracking.VALUE_Q_START, value)
         self.tracker.write_weights(
-            self.step, fingerprints(self.agent.modules, self.config.members), self.watch.alive
+            self.step, hash_weights(self.agent.modules, self.config.members), self.watch.alive
         )
         self._report()
 
@@ -362,10 +362,10 @@ class Trainer:
 
     def _load(self) -> list[int]:
         """Take up a checkpoint; returns the members whose environment did not come back equal."""
-        if self.checkpoints.latest_step() is None and not self.folder.was_tracked():
+        if self.checkpoints.latest_step() is None and not self.folder.has_metrics():
             # It died before its first step.
             return []
-        file = self.checkpoints.state_file(self.config.resume_from)
+        file = self.checkpoints.state_path(self.config.resume_from)
         return take_up(self, self.checkpoints.load(self.replay, self.config.resume_from), file)
 
     def _kept(self) -> str:

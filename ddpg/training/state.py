@@ -9,11 +9,11 @@ from ddpg.agent import Metrics
 from ddpg.errors import StateError
 from ddpg.runs.state_check import (
     COUNT,
-    Tensors,
+    TensorPattern,
+    names_checkpoint,
     require_finite,
     require_like,
     require_members,
-    taking_up,
 )
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def take_up(trainer: "Trainer", state: dict[str, Any], file: Path) -> list[int]:
     Raises:
         CheckpointError: the state is not one of such a training.
     """
-    with taking_up(file):
+    with names_checkpoint(file):
         _require(trainer, state)
         begun_anew = _set(trainer, state)
     trainer.episode_return[begun_anew] = 0
@@ -89,7 +89,7 @@ def _require(trainer: "Trainer", state: dict[str, Any]) -> None:
         "environments": {dict},
         "episode_return": [0.0] * members,
         "episode_length": [0.0] * members,
-        "window": Tensors((len(Metrics._fields), None, members)),
+        "window": TensorPattern((len(Metrics._fields), None, members)),
         "alive": {list},
         "returns": {list, type(None)},
         "verdict": "",

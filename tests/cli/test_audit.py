@@ -67,7 +67,10 @@ def test_a_broken_contract_and_its_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["mine"], "mine is no run: it has no config.yaml; allowed: the folder of a run, or"),
+        (
+            ["mine"],
+            "mine is not a run folder: it has no config.yaml; allowed: the folder of a run, or",
+        ),
         (
             [":kept"],
             "subject: ':kept' is not allowed; allowed: the folder of a run, or module:factory",

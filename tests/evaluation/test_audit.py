@@ -109,7 +109,9 @@ def test_the_exit_status_and_the_untouched_folder(
 
 
 def test_what_is_no_run_is_one_sentence(kept: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"nowhere is no run.*allowed: the folder of a run, or"):
+    with pytest.raises(
+        UsageError, match=r"nowhere is not a run folder.*allowed: the folder of a run, or"
+    ):
         load(str(tmp_path / "nowhere"))
     bare = tmp_path / "bare"
     bare.mkdir()

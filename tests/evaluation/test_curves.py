@@ -35,7 +35,7 @@ def test_a_picture_of_two_runs(run, tmp_path):
 def test_what_cannot_be_drawn(run, tmp_path):
     with pytest.raises(ConfigError, match=r"allowed: a name that ends in one of .*\.png"):
         draw_runs([run.folder], tmp_path / "curves.xyz")
-    with pytest.raises(ConfigError, match="is no run"):
+    with pytest.raises(ConfigError, match="is not a run folder"):
         draw_runs([tmp_path], tmp_path / "curves.png")
     with pytest.raises(ConfigError, match="has no point of 'separation/nothing'"):
         read_curve(RunFolder(run.folder), "separation/nothing")

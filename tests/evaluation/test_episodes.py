@@ -110,7 +110,7 @@ def test_an_interval_is_the_same_each_time_and_leaves_the_global_generator_alone
 
 
 def test_what_cannot_be_evaluated(run, tmp_path):
-    with pytest.raises(ConfigError, match="is no run"):
+    with pytest.raises(ConfigError, match="is not a run folder"):
         evaluate(tmp_path)
     with pytest.raises(ConfigError, match="episodes is 0"):
         evaluate(run, episodes=0)

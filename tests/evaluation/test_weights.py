@@ -11,7 +11,7 @@ import torch
 from ddpg.config.settings import Config
 from ddpg.errors import ConfigError
 from ddpg.evaluation.weights import compare
-from ddpg.runs.weight_hash import fingerprints
+from ddpg.runs.weight_hash import hash_weights
 from ddpg.training.loop import Trainer, train
 from tests.parts import make_agent
 
@@ -27,13 +27,13 @@ def run(runs: Path, name: str, **settings: Any) -> Path:
 
 def test_a_hash_is_of_every_weight_of_its_member_alone() -> None:
     agent = make_agent(members=3)
-    before = fingerprints(agent.modules, 3)
+    before = hash_weights(agent.modules, 3)
     assert len(set(before)) == 3
     for module in agent.modules.values():
         for parameter in module.parameters():
             with torch.no_grad():
                 parameter[1].view(-1)[-1] += 1e-6
-            after = fingerprints(agent.modules, 3)
+            after = hash_weights(agent.modules, 3)
             assert [one == other for one, other in zip(before, after, strict=True)] == [
                 True,
                 False,
@@ -66,7 +66,7 @@ def test_members_are_matched_by_seed_and_settings_named(tmp_path: Path) -> None:
     assert "separation_every is 0 in the first and 7 in the second." in str(comparison)
     with pytest.raises(ConfigError, match="have no evaluation in common"):
         compare(one, run(tmp_path, "far", seed=30))
-    with pytest.raises(ConfigError, match=r"is no run: it has no config\.yaml"):
+    with pytest.raises(ConfigError, match=r"is not a run folder: it has no config\.yaml"):
         compare(one, tmp_path / "none")
 
 

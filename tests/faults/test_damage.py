@@ -90,7 +90,7 @@ def test_the_sentence_has_the_command_that_goes_on(whole: Path, copy: Path) -> N
     said = output.read_text()
     assert process.exitcode == 2
     assert len(said.splitlines()) == 1
-    assert "is damaged: its sha256 is not the manifest's" in said
+    assert "it is damaged (its SHA-256 differs from the manifest's)" in said
     command = said.partition("of step 60, with: python ")[2]
     process = start_script(shlex.split(command)[1:], output)
     process.join(120)
@@ -109,10 +109,10 @@ def test_two_damaged_checkpoints_are_no_loop(copy: Path) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "sentence"),
     [
-        ("format", 1, "has format 1; allowed: 2"),
-        ("format", 3, "has format 3; allowed: 2"),
-        ("added", 71, "its sha256 is another"),
-        ("pieces", "none", "no whole manifest"),
+        ("format", 1, "its format is 1; allowed: 2"),
+        ("format", 3, "its format is 3; allowed: 2"),
+        ("added", 71, "its content does not have its SHA-256"),
+        ("pieces", "none", "not a complete manifest"),
     ],
 )
 def test_a_manifest_of_another_version_or_changed_by_hand(
@@ -127,9 +127,9 @@ def test_a_manifest_of_another_version_or_changed_by_hand(
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"env": "MountainCarContinuous-v0"}, "its env is 'Pendulum-v1', and this run's is 'Mount"),
-        ({"hidden": (8, 8)}, r"its hidden is \[16, 16\], and this run's is \[8, 8\]"),
-        ({"members": 3}, "its members is 2, and this run's is 3"),
+        ({"env": "MountainCarContinuous-v0"}, "its env is 'Pendulum-v1'; allowed: 'Mount"),
+        ({"hidden": (8, 8)}, r"its hidden is \[16, 16\]; allowed: \[8, 8\]"),
+        ({"members": 3}, "its members is 2; allowed: 3"),
         ({"env_options": {"g": 9.81}}, "its env_options is {}"),
     ],
 )

@@ -1,5 +1,6 @@
 """A `metrics.csv` or `weights.csv` that no run has written is named by whatever reads it."""
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ from ddpg.config.settings import Config
 from ddpg.errors import ConfigError
 from ddpg.evaluation.curves import read_curve
 from ddpg.evaluation.weights import compare
-from ddpg.runs.csv_log import RowsFile
+from ddpg.runs.csv_log import CsvLog
 from ddpg.runs.folder import RunFolder
 from ddpg.training.loop import train
 from tests.cli.bad_input.harness import call, contents
@@ -44,16 +45,22 @@ def second_line(change: Callable[[list[bytes]], list[bytes]]) -> Callable[[bytes
 
 
 DAMAGES = {
-    "binary": (lambda _: bytes(range(256)), "cannot be read: 'utf-8' codec can't decode byte"),
-    "empty": (lambda _: b"", "is empty"),
-    "another file": (lambda _: b"a,b\n1,2\n", "has no column step, member"),
-    "cut short": (lambda content: content[:-3], "breaks off in line "),
-    "a field short": (second_line(lambda row: row[:-1]), " fields in line 2, and "),
-    "a field too many": (second_line(lambda row: [*row, b"3"]), " fields in line 2, and "),
-    "no step": (second_line(lambda row: [b"x", *row[1:]]), "has no number in line 2: "),
-    "an empty step": (second_line(lambda row: [b"", *row[1:]]), "has no number in line 2: "),
-    "a step below 0": (second_line(lambda row: [b"-5", *row[1:]]), "has step -5 in line 2, which"),
-    "no member": (second_line(lambda row: [row[0], b"7", *row[2:]]), "has member 7 in line 2, and"),
+    "binary": (lambda _: bytes(range(256)), "'utf-8' codec can't decode byte"),
+    "empty": (lambda _: b"", "it is empty"),
+    "another file": (lambda _: b"a,b\n1,2\n", "it has no column step, member"),
+    "cut short": (lambda content: content[:-3], " is incomplete"),
+    "a field short": (second_line(lambda row: row[:-1]), " fields; allowed: "),
+    "a field too many": (second_line(lambda row: [*row, b"3"]), " fields; allowed: "),
+    "no step": (second_line(lambda row: [b"x", *row[1:]]), "line 2 has an invalid number: "),
+    "an empty step": (second_line(lambda row: [b"", *row[1:]]), "line 2 has an invalid number: "),
+    "a step below 0": (
+        second_line(lambda row: [b"-5", *row[1:]]),
+        "line 2 has step -5; allowed: 0 to ",
+    ),
+    "no member": (
+        second_line(lambda row: [row[0], b"7", *row[2:]]),
+        "line 2 has member 7; allowed: 0 to 1",
+    ),
 }
 
 
@@ -69,7 +76,7 @@ def test_what_reads_a_damaged_file_names_it_and_its_line(
     outcome = call(script.split()[0], script.split()[1:])
     assert (outcome.status, outcome.output) == (2, "")
     assert len(outcome.errors.splitlines()) == 1
-    assert f"mine/{file} " in outcome.errors
+    assert f"cannot read mine/{file}: " in outcome.errors
     assert sentence in outcome.errors
     assert contents(Path()) == before
 
@@ -80,7 +87,9 @@ def test_a_value_that_is_no_number_is_named(run: Path) -> None:
     (run / "metrics.csv").write_text(text.replace(value, "high"))
     outcome = call("plot.py", ["mine"])
     assert outcome.status == 2
-    assert "metrics.csv has no number in line " in outcome.errors
+    assert re.search(
+        r"cannot read mine.metrics.csv: line \d+ has an invalid number: ", outcome.errors
+    )
     assert "'high'" in outcome.errors
 
 
@@ -88,17 +97,17 @@ def test_metrics_that_are_gone_are_named(run: Path) -> None:
     (run / "metrics.csv").unlink()
     outcome = call("plot.py", ["mine"])
     assert outcome.status == 2
-    assert "mine/metrics.csv cannot be read: No such file or directory" in outcome.errors
+    assert "cannot read mine/metrics.csv: No such file or directory" in outcome.errors
 
 
 @pytest.mark.parametrize("file", ["metrics.csv", "weights.csv"])
 @pytest.mark.parametrize(
     ("damage", "sentence"),
     [
-        (second_line(lambda row: [b"x", *row[1:]]), "has in line 2 no row of a run; allowed: "),
-        (second_line(lambda row: [b"9" * 5000, *row[1:]]), "has in line 2 no row of a run; allow"),
-        (second_line(lambda row: row[:-1]), "has in line 2 no row of a run; allowed: "),
-        (lambda content: b"\xff" + content, "has other columns than this version of ddpg writes"),
+        (second_line(lambda row: [b"x", *row[1:]]), "line 2 is not a valid row; allowed: "),
+        (second_line(lambda row: [b"9" * 5000, *row[1:]]), "line 2 is not a valid row; allow"),
+        (second_line(lambda row: row[:-1]), "line 2 is not a valid row; allowed: "),
+        (lambda content: b"\xff" + content, "its columns are not the ones of this version of ddpg"),
     ],
 )
 def test_a_resumption_refuses_it_before_it_changes_anything(
@@ -109,7 +118,7 @@ def test_a_resumption_refuses_it_before_it_changes_anything(
     outcome = call("train.py", ["--resume", "--runs", ".", "--name", "mine", "--steps", "80"])
     assert outcome.status == 2, outcome
     assert len(outcome.errors.splitlines()) == 1
-    assert f"mine/{file} {sentence}" in outcome.errors
+    assert f"cannot continue mine/{file}: {sentence}" in outcome.errors
     assert contents(Path()) == before
 
 
@@ -131,7 +140,7 @@ def test_any_bytes_are_rows_or_one_sentence(
     for read in (
         lambda: read_curve(RunFolder(run), "sha256"),
         lambda: compare(run, whole),
-        lambda: RowsFile(run / "weights.csv", ["sha256"], 40),
+        lambda: CsvLog(run / "weights.csv", ["sha256"], 40),
     ):
         assert len(said(read).splitlines()) <= 1
 

@@ -94,7 +94,7 @@ CASES = [
     ),
     (
         putting(WEIGHT, lambda old: old.fill_(float("nan"))),
-        "agent.actor.output.weight holds nan; allowed: finite numbers",
+        "agent.actor.output.weight has the value nan; allowed: finite numbers",
     ),
     (lambda _: [1, 2], "the state is a list of 2; allowed: a dictionary"),
     (putting(("alive",), [False, False]), "alive is False for every member; allowed: "),
@@ -121,7 +121,7 @@ def test_a_state_that_no_run_has_written_is_named_at_every_command_line(
         assert outcome.status == 2, (outcome, script)
         assert len(outcome.errors.splitlines()) == 1
         assert outcome.errors.startswith(f"{script}: error: ")
-        assert f"state-000000000070.pt cannot be taken up: {sentence}" in outcome.errors
+        assert f"state-000000000070.pt: {sentence}" in outcome.errors
         assert contents(run.parent) == before
 
 
@@ -132,7 +132,7 @@ RESUMED_ALONE = [
     ),
     (putting(("agent", "critic_optimizer", "state", 0, "exp_avg"), "x"), "exp_avg is 'x'; allowed"),
     (dropping(("streams", "noise")), "streams has no 'noise'; allowed: "),
-    (putting(("streams", "noise"), ["{}", "{}"]), "allowed: what a run has written"),
+    (putting(("streams", "noise"), ["{}", "{}"]), "allowed: a state that a run wrote"),
     (putting(("streams", "replay"), ["", "["]), "JSONDecodeError"),
     (putting(("noise", "state"), lambda old: old[:1]), "noise.state is a tensor of torch.float64"),
     (dropping(("environments", "observation")), "environments has no 'observation'; allowed: "),
@@ -165,10 +165,16 @@ def test_what_a_resumption_alone_takes_up_is_named(
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (lambda rows: rows[:, :-1], "holds no piece of this run's replay; allowed: a tensor of "),
-        (lambda rows: rows.double(), "holds no piece of this run's replay; allowed: a tensor of "),
-        (lambda _: {"rows": 3}, "holds no piece of this run's replay; allowed: a tensor of "),
-        (lambda rows: rows.fill_(float("inf")), "holds a transition that is not finite; allowed"),
+        (
+            lambda rows: rows[:, :-1],
+            "it is not a piece of this run's replay; allowed: a tensor of ",
+        ),
+        (
+            lambda rows: rows.double(),
+            "it is not a piece of this run's replay; allowed: a tensor of ",
+        ),
+        (lambda _: {"rows": 3}, "it is not a piece of this run's replay; allowed: a tensor of "),
+        (lambda rows: rows.fill_(float("inf")), "a transition is not finite; allowed"),
     ],
 )
 def test_a_replay_that_no_run_has_written_is_named(

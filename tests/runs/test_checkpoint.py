@@ -96,13 +96,13 @@ def test_no_checkpoint_and_broken_ones_are_said(tmp_path):
     checkpoints.save(1, {"number": 1}, replay)
     state = tmp_path / "state-000000000001.pt"
     state.write_bytes(state.read_bytes()[:100])
-    with pytest.raises(DamagedCheckpointError, match=r"state-000000000001\.pt is damaged"):
+    with pytest.raises(DamagedCheckpointError, match=r"state-000000000001\.pt: it is damaged"):
         checkpoints.load(replay)
     state.unlink()
-    with pytest.raises(DamagedCheckpointError, match=r"state-000000000001\.pt cannot be read"):
+    with pytest.raises(DamagedCheckpointError, match=r"state-000000000001\.pt: No such file"):
         checkpoints.load(replay)
     (tmp_path / "manifest-000000000001.json").write_text("{")
-    with pytest.raises(DamagedCheckpointError, match=r"manifest-000000000001\.json is damaged"):
+    with pytest.raises(DamagedCheckpointError, match=r"manifest-000000000001\.json: it is damaged"):
         checkpoints.load_state()
 
 
@@ -116,7 +116,7 @@ def test_loading_runs_no_code(tmp_path):
     add(replay, 1)
     checkpoints.save(1, {}, replay)
     checkpoints.save(2, {"number": Hostile()}, replay)
-    with pytest.raises(CheckpointError, match="cannot be read"):
+    with pytest.raises(CheckpointError, match="more than tensors"):
         checkpoints.load_state()
 
 

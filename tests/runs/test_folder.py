@@ -6,7 +6,7 @@ import pytest
 
 from ddpg.config.settings import Config
 from ddpg.errors import ConfigError
-from ddpg.runs.csv_log import RowsFile
+from ddpg.runs.csv_log import CsvLog
 from ddpg.runs.folder import RunFolder
 
 
@@ -24,7 +24,7 @@ def test_a_name_that_is_taken_is_an_error_and_nothing_is_overwritten(tmp_path):
     config = Config(runs=str(tmp_path), name="mine", gamma=0.9)
     folder = RunFolder.create(config)
     before = folder.config_file.read_text()
-    with pytest.raises(ConfigError, match=r"name is 'mine', and .* exists; allowed: a new name"):
+    with pytest.raises(ConfigError, match=r"name: 'mine' is not allowed, since .* exists; allowed: a new name"):
         RunFolder.create(dataclasses.replace(config, gamma=0.5))
     assert folder.config_file.read_text() == before
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
@@ -41,9 +41,9 @@ def test_the_stored_config_is_resolved(tmp_path):
 def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
     for name in (None, "mine"):
-        with pytest.raises(ConfigError, match="where no folder can be made"):
+        with pytest.raises(ConfigError, match="cannot create a folder in runs="):
             RunFolder.create(Config(runs=str(tmp_path / "file" / "runs"), name=name))
-        with pytest.raises(ConfigError, match="where no folder can be made"):
+        with pytest.raises(ConfigError, match="cannot create a folder in runs="):
             RunFolder.create(Config(runs=str(tmp_path / "file"), name=name))
 
 
@@ -51,23 +51,23 @@ def test_resuming_may_change_the_length_and_nothing_that_changes_the_curve(tmp_p
     config = RunFolder.create(Config(runs=str(tmp_path), name="mine")).load_config()
     longer = dataclasses.replace(config, steps=10**6, threads=2, resume=True)
     assert RunFolder.existing(longer).path == tmp_path / "mine"
-    with pytest.raises(ConfigError, match=r"gamma is 0\.5, and the run 'mine' has 0\.98"):
+    with pytest.raises(ConfigError, match=r"gamma: 0\.5 is not allowed, since the run 'mine' has 0\.98"):
         RunFolder.existing(dataclasses.replace(config, gamma=0.5, resume=True))
 
 
 def test_a_folder_that_is_no_run(tmp_path):
-    with pytest.raises(ConfigError, match=r"is no run: it has no config\.yaml"):
+    with pytest.raises(ConfigError, match=r"is not a run folder: it has no config\.yaml"):
         RunFolder.existing(Config(runs=str(tmp_path), name="none", resume=True))
 
 
 def test_metrics_keep_every_bit_and_drop_what_comes_after_a_checkpoint(tmp_path):
     file = tmp_path / "metrics.csv"
-    metrics = RowsFile(file, ["a", "b"], None).open()
+    metrics = CsvLog(file, ["a", "b"], None).open()
     metrics.write(10, 0, {"a": 0.1 + 0.2})
     metrics.write(20, 0, {"b": 1e-300})
     metrics.close()
     assert file.read_text() == "step,member,a,b\n10,0,0.30000000000000004,\n20,0,,1e-300\n"
-    resumed = RowsFile(file, ["a", "b"], 10).open()
+    resumed = CsvLog(file, ["a", "b"], 10).open()
     resumed.write(15, 1, {"a": 2.0, "b": 3.0})
     resumed.close()
     assert file.read_text() == "step,member,a,b\n10,0,0.30000000000000004,\n15,1,2.0,3.0\n"

@@ -168,7 +168,9 @@ def test_resuming_continues_counters_and_curves(tmp_path):
 
 def test_resuming_goes_on_under_sgd_and_never_under_another_optimizer(tmp_path):
     run(tmp_path, name="mine", steps=40, optimizer="sgd")
-    with pytest.raises(ConfigError, match="optimizer is 'adam', and the run 'mine' has 'sgd'"):
+    with pytest.raises(
+        ConfigError, match="optimizer: 'adam' is not allowed, since the run 'mine' has 'sgd'"
+    ):
         run(tmp_path, name="mine", resume=True)
     whole = run(tmp_path, name="mine", optimizer="sgd", resume=True)
     assert whole.step == 60

@@ -13,7 +13,7 @@ from ddpg.comparison.stop_warnings import ignore_stop_warnings
 from ddpg.config.settings import Config
 from ddpg.config.yaml_file import read_settings
 from ddpg.errors import BrokenRunError, ConfigError
-from ddpg.runs.csv_log import number, read_rows
+from ddpg.runs.csv_log import parse_number, read_rows
 from ddpg.runs.folder import RunFolder
 from ddpg.runs.tracking import LOSS_ACTOR, LOSS_CRITIC, RETURN_EVALUATION, VALUE_Q, VALUE_TARGET
 
@@ -141,7 +141,7 @@ def _read_metrics(path: Path, members: int) -> dict[str, Series]:
     for row in rows:
         for tag in row.values:
             blank = np.full(members, np.nan)
-            points[tag].setdefault(row.step, blank)[row.member] = number(path, row, tag)
+            points[tag].setdefault(row.step, blank)[row.member] = parse_number(path, row, tag)
     return {tag: _series(by_step) for tag, by_step in points.items() if by_step}
 
 

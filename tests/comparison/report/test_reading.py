@@ -36,18 +36,18 @@ BROKEN = {
     ),
     "config.yaml cannot be read as YAML": edit("config.yaml", lambda text: text + "a: ["),
     "it has no metrics.csv": lambda run: (run / "metrics.csv").unlink(),
-    "metrics.csv is empty": lambda run: (run / "metrics.csv").write_text(""),
-    "metrics.csv has no column return/evaluation": edit(
+    "cannot read metrics.csv: it is empty": lambda run: (run / "metrics.csv").write_text(""),
+    "cannot read metrics.csv: it has no column return/evaluation": edit(
         "metrics.csv", lambda text: text.replace("return/evaluation", "score")
     ),
-    "metrics.csv breaks off in line 13": edit("metrics.csv", lambda text: text[:-3]),
-    "metrics.csv has 3 fields in line 13, and 33 columns": edit(
+    "cannot read metrics.csv: line 13 is incomplete": edit("metrics.csv", lambda text: text[:-3]),
+    "cannot read metrics.csv: line 13 has 3 fields; allowed: 33": edit(
         "metrics.csv", lambda text: text[: text.rindex("400,2,")] + "400,2,0\n"
     ),
-    "metrics.csv has no number in line 2": edit(
+    "cannot read metrics.csv: line 2 has an invalid number": edit(
         "metrics.csv", lambda text: text.replace("\n100,0,1.0", "\n100,0,one", 1)
     ),
-    "metrics.csv has member 7 in line 2, and config.yaml 3": edit(
+    "cannot read metrics.csv: line 2 has member 7; allowed: 0 to 2": edit(
         "metrics.csv", lambda text: text.replace("\n100,0,", "\n100,7,", 1)
     ),
     "it is incomplete: evaluated up to step 200 of 400": edit(

@@ -8,7 +8,7 @@ import numpy as np
 
 from ddpg.comparison.stop_warnings import ignore_stop_warnings
 from ddpg.config.settings import Config
-from ddpg.runs.csv_log import RowsFile
+from ddpg.runs.csv_log import CsvLog
 from ddpg.runs.folder import RunFolder
 
 MODULES = ("actor", "critic", "actor_target", "critic_target")
@@ -41,7 +41,7 @@ def write_run(
     }
     tags = ["return/evaluation", "return/discounted", "value/q_start", "value/q", "value/target"]
     losses = ["loss/critic", "loss/actor"]
-    file = RowsFile(run.metrics_file, [*tags, *losses, *separation], None).open()
+    file = CsvLog(run.metrics_file, [*tags, *losses, *separation], None).open()
     for step in np.arange(100, config.steps + 1, 100).tolist():
         for member in range(config.members):
             value = height(config.seed + member, step) if callable(height) else height
