@@ -23,7 +23,7 @@ from ddpg.isolation import Contract, audit, trains
 from ddpg.random_streams import RandomStreams
 from ddpg.replay import ReplayBuffer
 from ddpg.runs.checkpoint import Checkpoints
-from ddpg.tutorial.blocks import Code, Section, Table, Words
+from ddpg.tutorial.blocks import Code, LessonSection, LessonTable, Paragraph
 from ddpg.tutorial.page import page
 from tests.cli.bad_input.harness import call
 
@@ -280,8 +280,8 @@ def test_the_audits_page_escapes_every_name():
 
 
 def test_the_tutorials_page_escapes_every_text():
-    table = Table((HOSTILE,), ((HOSTILE,),), HOSTILE)
-    document = page([Section(HOSTILE, (Words(HOSTILE), Code(HOSTILE), table))])
+    table = LessonTable((HOSTILE,), ((HOSTILE,),), HOSTILE)
+    document = page([LessonSection(HOSTILE, (Paragraph(HOSTILE), Code(HOSTILE), table))])
     assert_harmless(document)
 
 

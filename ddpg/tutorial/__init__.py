@@ -1,5 +1,4 @@
-"""The tutorial: two layers under every stop, then the two networks of DDPG.
+"""Tutorial: gradient stops on two layers, then on the two networks of DDPG.
 
-It measures with the stops that the agent uses and with the audit, and has no second version of
-either.
+Everything is measured with the agent's own stops (`ddpg.stops`) and the audit (`ddpg.isolation`).
 """

@@ -1,4 +1,4 @@
-"""The autograd graph of a loss as torchviz sees it, with keys that compare between two runs."""
+"""The autograd graph of a loss, drawn by torchviz, with box keys that are the same in two runs."""
 
 import warnings
 from collections.abc import Iterable, Mapping
@@ -7,7 +7,7 @@ import pygraphviz
 from torch import Tensor, nn
 from torch.autograd.graph import Node as Operation
 
-from ddpg.tutorial.drawing import Graph, Node, Role
+from ddpg.tutorial.drawing import Box, Graph, Role
 
 with warnings.catch_warnings():
     # torchviz still reads torch's version with distutils.
@@ -23,52 +23,51 @@ def autograd_graph(
     trained: Iterable[str],
     notes: Mapping[str, tuple[str, ...]],
 ) -> Graph:
-    """What torchviz draws of `loss`, a parameter and its `AccumulateGrad` as one box.
+    """Return torchviz's graph of `loss`, each parameter and its `AccumulateGrad` as one box.
 
     Args:
         loss: a scalar with a graph.
-        parameters: name → parameter, for the labels.
-        trained: the names of the trained ones; the others are protected.
-        notes: name → further lines under it.
+        parameters: name -> parameter.
+        trained: names of the trained parameters; the others are protected.
+        notes: name -> further lines of the parameter's label.
     """
     names = {id(parameter): name for name, parameter in parameters.items()}
-    places = _places(loss)
+    positions = _positions(loss)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         source = pygraphviz.AGraph(string=make_dot(loss, params=dict(parameters)).source)
-    nodes: dict[str, Node] = {}
+    boxes: dict[str, Box] = {}
     for drawn in source.nodes():
-        place = places.get(int(drawn))
-        if place is None:
+        position = positions.get(int(drawn))
+        if position is None:
             continue
-        operation = type(place[1]).__name__
-        name = names.get(_variable_of(place[1]), "") if operation == _LEAF else ""
+        key, operation = position
+        kind = type(operation).__name__
+        name = names.get(_variable_id(operation), "") if kind == _LEAF else ""
         role: Role = "operation" if not name else "trained" if name in trained else "protected"
-        nodes[place[0]] = (
-            Node((name, *notes[name], operation), role, name) if name else Node((operation,), role)
-        )
-    ends = ((places.get(int(edge[0])), places.get(int(edge[1]))) for edge in source.edges())
-    edges = {(one[0], two[0]) for one, two in ends if one is not None and two is not None}
+        boxes[key] = Box((name, *notes[name], kind), role, name) if name else Box((kind,), role)
+    ends = ((positions.get(int(edge[0])), positions.get(int(edge[1]))) for edge in source.edges())
+    edges = {(start[0], end[0]) for start, end in ends if start is not None and end is not None}
     # torchviz draws the loss itself as a tensor behind its last operation.
-    nodes["loss"] = Node(("loss",), "loss")
-    return Graph(nodes, frozenset(edges | {("0", "loss")}))
+    boxes["loss"] = Box(("loss",), "loss")
+    return Graph(boxes, frozenset(edges | {("0", "loss")}))
 
 
-def _places(loss: Tensor) -> dict[int, tuple[str, Operation]]:
-    """Identity of an operation → its way from the loss (which input of which input), and itself."""
-    assert loss.grad_fn is not None, "a loss with a graph"
-    found: dict[int, tuple[str, Operation]] = {}
+def _positions(loss: Tensor) -> dict[int, tuple[str, Operation]]:
+    """Return id of an operation -> its position (input indices from the loss on), operation."""
+    assert loss.grad_fn is not None, "the loss has no graph"
+    positions: dict[int, tuple[str, Operation]] = {}
     queue = [("0", loss.grad_fn)]
-    for place, operation in queue:
-        if id(operation) not in found:
-            found[id(operation)] = (place, operation)
+    for position, operation in queue:
+        if id(operation) not in positions:
+            positions[id(operation)] = (position, operation)
             queue += [
-                (f"{place}.{index}", following)
+                (f"{position}.{index}", following)
                 for index, (following, _) in enumerate(operation.next_functions)
                 if following is not None
             ]
-    return found
+    return positions
 
 
-def _variable_of(operation: Operation) -> int:
+def _variable_id(operation: Operation) -> int:
     return id(getattr(operation, "variable", None))

@@ -1,13 +1,30 @@
-"""What a lesson is made of, apart from how it is shown (a terminal, a page)."""
+"""Blocks of a lesson, independent of the output (terminal or page)."""
 
+import re
 from dataclasses import dataclass
+from typing import Literal
 
 from ddpg.tutorial.drawing import Drawing
 
+Tone = Literal["quiet", "value", "good", "warn", "bad"]
+
+_TONES: dict[str, Tone] = {
+    "None": "quiet",
+    "zero": "warn",
+    "value": "value",
+    "kept": "good",
+    "leaked": "bad",
+    "starved": "warn",
+    "RuntimeError": "bad",
+    "true": "good",
+    "false": "bad",
+    "partly": "warn",
+}
+
 
 @dataclass(frozen=True)
-class Words:
-    """A paragraph; `code` and **strong** as in Markdown."""
+class Paragraph:
+    """Text with `code` and **strong** as in Markdown."""
 
     text: str
 
@@ -20,8 +37,8 @@ class Code:
 
 
 @dataclass(frozen=True)
-class Table:
-    """Rows under columns; the cells may hold `code` as in Markdown."""
+class LessonTable:
+    """Rows under columns; a cell may contain `code` as in Markdown."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
@@ -29,11 +46,11 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Figure:
-    """A drawn graph.
+class GraphFigure:
+    """A drawn graph with its caption.
 
     Attributes:
-        name: the stem of its file.
+        name: file name without the suffix.
     """
 
     name: str
@@ -41,17 +58,22 @@ class Figure:
     caption: str
 
 
-Block = Words | Code | Table | Figure
+Block = Paragraph | Code | LessonTable | GraphFigure
 
 
 @dataclass(frozen=True)
-class Section:
-    """A heading and what stands under it.
+class LessonSection:
+    """A heading and the blocks under it.
 
     Attributes:
-        level: 1 for a part of the lesson, 2 for a section of a part.
+        level: 1 for a chapter, 2 for a section of a chapter.
     """
 
     title: str
     blocks: tuple[Block, ...]
     level: int = 2
+
+
+def cell_tone(cell: str) -> Tone | None:
+    """Return the tone in which to show a table cell, by its first word."""
+    return _TONES.get(re.split(r"[ :,]", cell, maxsplit=1)[0])

@@ -1,4 +1,4 @@
-"""Pictures of graphs: the control's beside a stop's, laid out by Graphviz as SVG and PNG."""
+"""Drawings of autograd graphs as SVG and PNG, laid out by Graphviz."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,6 @@ import pygraphviz
 
 Role = Literal["trained", "protected", "operation", "loss"]
 
-# The fill and the line of each role; a page may put its own in their place, by the classes.
 COLOURS: dict[str, tuple[str, str]] = {
     "trained": ("#cfe3fc", "#1a5fb4"),
     "protected": ("#fde3c3", "#b45309"),
@@ -16,21 +15,23 @@ COLOURS: dict[str, tuple[str, str]] = {
     "loss": ("#d7efdc", "#2b7a3d"),
     "ghost": ("#ffffff", "#b9bec4"),
 }
+"""Role -> fill and outline. A page can replace them: each box has its role as its class."""
 _FONT = "Helvetica"
-_LINE = "#5f6368"
+_TEXT = "#202124"
+_EDGE = "#5f6368"
+_FRAME = "#dadce0"
 _PAPER = "#ffffff"
 
 
 @dataclass(frozen=True)
-class Node:
-    """A box.
+class Box:
+    """A node of a graph.
 
     Attributes:
-        label: its lines.
-        role: what it is, which says its colour.
-        parameter: the name of the parameter that it stands for, or of the module whose
-            parameters the graph holds; empty where it stands for none, as a module that a loss
-            only goes through does (it is drawn unfilled).
+        label: lines of text.
+        role: determines the colour.
+        parameter: name of the parameter, or of the module whose parameters are in the graph. Empty
+            for an operation, and for a module that the loss only passes through (drawn unfilled).
     """
 
     label: tuple[str, ...]
@@ -40,97 +41,102 @@ class Node:
 
 @dataclass(frozen=True)
 class Graph:
-    """Nodes by a key that names the place in the graph, and edges in the forward direction."""
+    """Boxes and edges in the direction of the forward pass; a box has the same key in each run."""
 
-    nodes: Mapping[str, Node]
+    boxes: Mapping[str, Box]
     edges: frozenset[tuple[str, str]]
 
     @property
     def parameters(self) -> set[str]:
-        """The parameters (or modules) that the graph holds."""
-        return {node.parameter for node in self.nodes.values() if node.parameter}
+        """Names of the parameters (or modules) in the graph."""
+        return {box.parameter for box in self.boxes.values() if box.parameter}
 
 
 @dataclass(frozen=True)
-class Panel:
-    """One graph under its title; what `whole` has besides is drawn as a ghost."""
+class GraphPanel:
+    """One graph under a title; boxes and edges that only `control` has are drawn as ghosts."""
 
     title: str
     graph: Graph
-    whole: Graph
+    control: Graph | None = None
 
 
 @dataclass(frozen=True)
 class Drawing:
     """Panels side by side."""
 
-    panels: tuple[Panel, ...]
+    panels: tuple[GraphPanel, ...]
 
     def svg(self) -> str:
-        """One SVG element, without what stands before it in a document."""
-        text = self._drawn("svg").decode()
+        """Return one SVG element, without an XML prologue."""
+        text = self._render("svg").decode()
         return text[text.index("<svg") :]
 
     def png(self) -> bytes:
-        """The same as a PNG."""
-        return self._drawn("png")
+        """Return a PNG image."""
+        return self._render("png")
 
-    def _drawn(self, form: str) -> bytes:
-        # A graph is laid out once: pygraphviz crashes where one is drawn a second time.
-        drawn = pygraphviz.AGraph(directed=True, newrank="true", nodesep="0.18", ranksep="0.3")
-        drawn.graph_attr.update(fontname=_FONT, fontsize="12", dpi="150" if form == "png" else "72")
-        drawn.node_attr.update(
+    def _render(self, image_format: str) -> bytes:
+        # A new layout per image: pygraphviz crashes when one layout is drawn twice.
+        dpi = "150" if image_format == "png" else "72"
+        layout = pygraphviz.AGraph(directed=True, newrank="true", nodesep="0.18", ranksep="0.3")
+        layout.graph_attr.update(fontname=_FONT, fontsize="12", dpi=dpi)
+        layout.node_attr.update(
             fontname=_FONT, fontsize="10", shape="box", height="0.3", margin="0.1,0.05"
         )
-        drawn.edge_attr.update(arrowsize="0.6", color=_LINE)
+        layout.edge_attr.update(arrowsize="0.6", color=_EDGE)
         for index, panel in enumerate(self.panels):
-            _draw(drawn, panel, index)
-        image = drawn.draw(format=form, prog="dot")
+            _add_panel(layout, panel, index)
+        image = layout.draw(format=image_format, prog="dot")
         return image if isinstance(image, bytes) else str(image).encode()
 
 
-def beside(control: Graph, graph: Graph, title: str) -> Drawing:
-    """The control's graph, and beside it the stop's with what the stop removed as ghosts."""
-    first = Panel("control (none)", control, control)
-    return Drawing((first,) if title == "none" else (first, Panel(title, graph, control)))
+def draw_beside(control: Graph, graph: Graph, title: str) -> Drawing:
+    """Draw the control's graph and next to it the stop's, with removed boxes as ghosts."""
+    first = GraphPanel("control (none)", control)
+    return Drawing((first,) if title == "none" else (first, GraphPanel(title, graph, control)))
 
 
-def _label(lines: tuple[str, ...]) -> str:
-    """Without empty lines, which crash Graphviz, and without its escapes."""
-    return "\\n".join(line.replace("\\", "\\\\") for line in lines if line)
-
-
-def _draw(drawn: pygraphviz.AGraph, panel: Panel, index: int) -> None:
-    nodes = {**panel.whole.nodes, **panel.graph.nodes}
-    for key, node in nodes.items():
-        ghost = key not in panel.graph.nodes
-        fill, line = COLOURS["ghost" if ghost else node.role]
-        kind = node.role
-        if node.role in ("trained", "protected") and not node.parameter:
-            fill, kind = _PAPER, f"{node.role} through"
-        drawn.add_node(
-            f"{index} {key}",
-            label=_label(node.label[:1] if ghost else node.label),
-            fillcolor=fill,
-            color=line,
-            fontcolor=line if ghost else "#202124",
-            style="filled,rounded,dashed" if ghost else "filled,rounded",
-            **{"class": "ghost" if ghost else kind},
-        )
-    for one, two in sorted(panel.whole.edges | panel.graph.edges):
-        ghost = (one, two) not in panel.graph.edges
+def _add_panel(layout: pygraphviz.AGraph, panel: GraphPanel, index: int) -> None:
+    control = panel.control or panel.graph
+    boxes = {**control.boxes, **panel.graph.boxes}
+    for key, box in boxes.items():
+        _add_box(layout, f"{index} {key}", box, ghost=key not in panel.graph.boxes)
+    for start, end in sorted(control.edges | panel.graph.edges):
+        ghost = (start, end) not in panel.graph.edges
         style = {"style": "dashed", "color": COLOURS["ghost"][1]} if ghost else {}
-        drawn.add_edge(
-            f"{index} {one}",
-            f"{index} {two}",
+        layout.add_edge(
+            f"{index} {start}",
+            f"{index} {end}",
             **style,
             **{"class": "ghost" if ghost else "solid"},
         )
-    drawn.add_subgraph(
-        [f"{index} {key}" for key in nodes],
+    layout.add_subgraph(
+        [f"{index} {key}" for key in boxes],
         name=f"cluster_{index}",
         label=panel.title,
-        color="#dadce0",
+        color=_FRAME,
         style="rounded",
         margin="12",
     )
+
+
+def _add_box(layout: pygraphviz.AGraph, key: str, box: Box, ghost: bool) -> None:
+    fill, line = COLOURS["ghost" if ghost else box.role]
+    css_class: str = box.role
+    if box.role in ("trained", "protected") and not box.parameter:
+        fill, css_class = _PAPER, f"{box.role} through"
+    layout.add_node(
+        key,
+        label=_label(box.label[:1] if ghost else box.label),
+        fillcolor=fill,
+        color=line,
+        fontcolor=line if ghost else _TEXT,
+        style="filled,rounded,dashed" if ghost else "filled,rounded",
+        **{"class": "ghost" if ghost else css_class},
+    )
+
+
+def _label(lines: tuple[str, ...]) -> str:
+    # Graphviz crashes on empty lines, and reads backslashes as escapes.
+    return "\\n".join(line.replace("\\", "\\\\") for line in lines if line)

@@ -1,4 +1,4 @@
-"""A lesson as one page that needs nothing else: no script, no font, no other file."""
+"""A lesson as one self-contained HTML page: no script, no font, no other file."""
 
 import re
 from collections.abc import Sequence
@@ -7,28 +7,24 @@ from importlib.resources import files
 
 from markdown_it import MarkdownIt
 
-from ddpg.tutorial.blocks import Block, Code, Figure, Section, Table, Words
-from ddpg.tutorial.drawing import Drawing, Panel
+from ddpg.tutorial.blocks import (
+    Block,
+    Code,
+    GraphFigure,
+    LessonSection,
+    LessonTable,
+    Paragraph,
+    cell_tone,
+)
+from ddpg.tutorial.drawing import Drawing, GraphPanel
 
-# Markup in a message stays text.
+# HTML in a message is shown as text.
 _MARKDOWN = MarkdownIt("commonmark", {"html": False})
 _TITLE = "Where does the gradient go?"
-_TONES = {
-    "None": "quiet",
-    "zero": "warn",
-    "value": "value",
-    "kept": "good",
-    "leaked": "bad",
-    "starved": "warn",
-    "RuntimeError": "bad",
-    "true": "good",
-    "false": "bad",
-    "partly": "warn",
-}
 
 
-def page(sections: Sequence[Section]) -> str:
-    """The whole document."""
+def page(sections: Sequence[LessonSection]) -> str:
+    """Return the HTML document."""
     style = files("ddpg.tutorial").joinpath("page.css").read_text(encoding="utf-8")
     contents = "".join(
         f"<li class='level{section.level}'><a href='#{_anchor(section, index)}'>"
@@ -46,7 +42,7 @@ def page(sections: Sequence[Section]) -> str:
     )
 
 
-def _section(section: Section, index: int) -> str:
+def _section(section: LessonSection, index: int) -> str:
     heading = f"h{section.level + 1}"
     title = f"<{heading}>{_inline(section.title)}</{heading}>"
     blocks = "".join(_block(block) for block in section.blocks)
@@ -55,17 +51,17 @@ def _section(section: Section, index: int) -> str:
 
 def _block(block: Block) -> str:
     match block:
-        case Words():
+        case Paragraph():
             return _MARKDOWN.render(block.text)
         case Code():
             return f"<pre><code>{escape(block.source)}</code></pre>"
-        case Table():
+        case LessonTable():
             return _table(block)
-        case Figure():
+        case GraphFigure():
             return _figure(block)
 
 
-def _table(table: Table) -> str:
+def _table(table: LessonTable) -> str:
     head = "".join(f"<th>{_inline(column)}</th>" for column in table.columns)
     rows = "".join(f"<tr>{''.join(_cell(cell) for cell in row)}</tr>" for row in table.rows)
     caption = f"<caption>{_inline(table.title)}</caption>" if table.title else ""
@@ -76,12 +72,12 @@ def _table(table: Table) -> str:
 
 
 def _cell(text: str) -> str:
-    first = re.split(r"[ :,]", text, maxsplit=1)[0]
-    tone = f" class='{_TONES[first]}'" if first in _TONES else ""
-    return f"<td{tone}>{_inline(text)}</td>"
+    tone = cell_tone(text)
+    css_class = f" class='{tone}'" if tone else ""
+    return f"<td{css_class}>{_inline(text)}</td>"
 
 
-def _figure(figure: Figure) -> str:
+def _figure(figure: GraphFigure) -> str:
     panels = "".join(
         _panel(f"{figure.name}-{index}", panel) for index, panel in enumerate(figure.drawing.panels)
     )
@@ -91,12 +87,12 @@ def _figure(figure: Figure) -> str:
     )
 
 
-def _panel(name: str, panel: Panel) -> str:
-    # One drawing a panel, so that they stand below each other where the screen is narrow. They
-    # share one document: what Graphviz calls graph0 in each is called by the figure's name.
+def _panel(name: str, panel: GraphPanel) -> str:
+    # One SVG per panel, so that panels wrap on a narrow screen. Graphviz uses the same ids in
+    # each SVG; the figure's name makes them unique in the page.
     svg = re.sub(r"\bid=\"([^\"]+)\"", rf'id="{name}-\1"', Drawing((panel,)).svg())
     width = re.search(r'width="(\d+pt)"', svg)
-    assert width is not None, "Graphviz says how wide its drawing is"
+    assert width is not None, "Graphviz writes the width of its drawing"
     attributes = f"role='img' aria-label='{escape(panel.title)}' style='max-width: {width[1]}'"
     return svg.replace("<svg", f"<svg {attributes}", 1)
 
@@ -105,6 +101,6 @@ def _inline(text: str) -> str:
     return _MARKDOWN.renderInline(text)
 
 
-def _anchor(section: Section, index: int) -> str:
+def _anchor(section: LessonSection, index: int) -> str:
     words = re.sub(r"[^a-z0-9]+", "-", section.title.partition(":")[0].lower()).strip("-")
     return f"{index}-{words}"

@@ -1,68 +1,69 @@
-"""A lesson at the terminal: words and tables. Its graphs are left to `--graphs` and `--html`."""
+"""A lesson for the terminal: text and tables, without its graphs."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from rich.console import Console
+from rich.console import Group, RenderableType
 from rich.markdown import Markdown
+from rich.rule import Rule
 from rich.syntax import Syntax
-from rich.table import Table as RichTable
+from rich.table import Table
 from rich.text import Text
 
-from ddpg.tutorial.blocks import Block, Code, Figure, Section, Table, Words
+from ddpg.tutorial.blocks import (
+    Code,
+    GraphFigure,
+    LessonSection,
+    LessonTable,
+    Paragraph,
+    Tone,
+    cell_tone,
+)
 
-_STYLES = {
-    "None": "dim",
-    "zero": "yellow",
+_STYLES: dict[Tone, str] = {
+    "quiet": "dim",
     "value": "cyan",
-    "kept": "green",
-    "leaked": "bold red",
-    "starved": "bold yellow",
-    "moved": "magenta",
-    "RuntimeError": "red",
-    "true": "bold green",
-    "false": "bold red",
-    "partly": "bold yellow",
+    "good": "green",
+    "warn": "yellow",
+    "bad": "bold red",
 }
 
 
-def show(sections: Sequence[Section], console: Console) -> None:
-    """Print the sections in order."""
-    for section in sections:
-        console.print()
-        title = section.title.replace("`", "")
-        console.rule(Text(title, style="bold"), characters="═" if section.level == 1 else "─")
-        for block in section.blocks:
-            _show(block, console)
+def render(sections: Sequence[LessonSection]) -> Group:
+    """Return the sections as one Rich renderable."""
+    return Group(*(part for section in sections for part in _section(section)))
 
 
-def rich_table(table: Table) -> RichTable:
-    """The table with its cells in colours."""
-    drawn = RichTable(title=table.title or None, title_justify="left")
+def _section(section: LessonSection) -> Iterator[RenderableType]:
+    title = Text(section.title.replace("`", ""), style="bold")
+    yield ""
+    yield Rule(title, characters="═" if section.level == 1 else "─")
+    for block in section.blocks:
+        match block:
+            case Paragraph():
+                yield Markdown(block.text)
+            case Code():
+                yield Syntax(block.source, "python", background_color="default")
+            case LessonTable():
+                yield _table(block)
+            case GraphFigure():
+                pass
+
+
+def _table(table: LessonTable) -> Table:
+    drawn = Table(title=table.title or None, title_justify="left")
     for column in table.columns:
-        drawn.add_column(_bare(column), overflow="fold")
+        drawn.add_column(_plain(column), overflow="fold")
     for row in table.rows:
         drawn.add_row(*(_cell(cell) for cell in row))
     return drawn
 
 
-def _show(block: Block, console: Console) -> None:
-    match block:
-        case Words():
-            console.print(Markdown(block.text))
-        case Code():
-            console.print(Syntax(block.source, "python", background_color="default"))
-        case Table():
-            console.print(rich_table(block))
-        case Figure():
-            pass
-
-
 def _cell(text: str) -> Text:
-    first = text.replace(":", " ").replace(",", " ").split(" ")[0]
-    return Text(_bare(text), style=_STYLES.get(first, ""))
+    tone = cell_tone(text)
+    return Text(_plain(text), style=_STYLES[tone] if tone else "")
 
 
-def _bare(text: str) -> str:
-    # A power in a cell's code is no strong text.
+def _plain(text: str) -> str:
+    # The pattern leaves a power operator in a cell's code alone.
     return re.sub(r"\*\*(\S.*?\S)\*\*", r"\1", text).replace("`", "")

@@ -1,4 +1,4 @@
-"""`scripts/tutorial.py`, as a user runs it."""
+"""`scripts/tutorial.py` on its command line."""
 
 from html.parser import HTMLParser
 
@@ -6,27 +6,27 @@ import pytest
 
 from ddpg.cli import tutorial as command_line
 from ddpg.tutorial import page
-from ddpg.tutorial.blocks import Code, Section, Table, Words
-from ddpg.tutorial.claims import table, timing
+from ddpg.tutorial.blocks import Code, LessonSection, LessonTable, Paragraph
+from ddpg.tutorial.claims import document, timing
 from ddpg.tutorial.claims.registry import CLAIMS
 from ddpg.tutorial.exercises import checker
 
 
 class Links(HTMLParser):
-    """Collects what a page would load, its ids, and its links into itself."""
+    """Collects the resources that a page loads, its ids and its internal links."""
 
     def __init__(self):
         super().__init__()
         self.loads, self.ids, self.links = [], [], []
 
     def handle_starttag(self, tag, attrs):
-        found = dict(attrs)
-        if tag in ("script", "link", "img", "iframe") or "src" in found:
-            self.loads.append((tag, found))
-        if "id" in found:
-            self.ids.append(found["id"])
+        attributes = dict(attrs)
+        if tag in ("script", "link", "img", "iframe") or "src" in attributes:
+            self.loads.append((tag, attributes))
+        if "id" in attributes:
+            self.ids.append(attributes["id"])
         if tag == "a":
-            self.links.append(found["href"])
+            self.links.append(attributes["href"])
 
 
 def test_without_options_it_prints_the_lesson(capsys):
@@ -58,9 +58,14 @@ def test_graphs_and_page(tmp_path, capsys):
     assert text.count("<svg") > len(drawn) // 2
 
 
-def test_a_page_shows_words_as_they_are():
+def test_a_page_escapes_text():
     text = page.page(
-        [Section("a <b>", (Words("`c<d>` **e**"), Code("f < g"), Table(("h",), (("leaked",),))))]
+        [
+            LessonSection(
+                "a <b>",
+                (Paragraph("`c<d>` **e**"), Code("f < g"), LessonTable(("h",), (("leaked",),))),
+            )
+        ]
     )
     assert "a &lt;b&gt;" in text
     assert "<code>c&lt;d&gt;</code> <strong>e</strong>" in text
@@ -68,13 +73,14 @@ def test_a_page_shows_words_as_they_are():
     assert "<td class='bad'>leaked</td>" in text
 
 
-def test_an_exercise_is_checked(capsys):
+def test_an_exercise_is_checked(tmp_path, capsys):
     assert command_line.main(["--exercise", "3"]) == 1
-    assert "Not yet" in capsys.readouterr().out
+    assert "Not solved yet" in capsys.readouterr().out
     assert command_line.main(["--exercise", "3", "--hint"]) == 1
     assert "share storage" in capsys.readouterr().out
-    solved = str(checker.solution_file(3))
-    assert command_line.main(["--exercise", "3", "--file", solved]) == 0
+    solved = tmp_path / "solved.py"
+    solved.write_text(checker.solved_source(3), encoding="utf-8")
+    assert command_line.main(["--exercise", "3", "--file", str(solved)]) == 0
     assert "Solved" in capsys.readouterr().out
     assert command_line.main(["--exercise", "3", "--solution"]) == 0
     assert "+        self.target = deepcopy(network).to(device)" in capsys.readouterr().out
@@ -83,10 +89,16 @@ def test_an_exercise_is_checked(capsys):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--exercise", "9"], "exercise is 9; allowed: 1 to 5"),
-        (["--exercise", "1", "--file", "nowhere.py"], "allowed: a Python file"),
+        (["--exercise", "9"], "exercise: 9 is not allowed; allowed: 1 to 5"),
+        (
+            ["--exercise", "1", "--file", "nowhere.py"],
+            "allowed: an existing file with the suffix .py",
+        ),
         (["--hint"], "need --exercise N"),
-        (["--exercise", "1", "--html", "page.html"], "--exercise goes alone"),
+        (
+            ["--exercise", "1", "--html", "page.html"],
+            "--exercise: only --file, --hint and --solution are allowed",
+        ),
         (["--bogus"], "unrecognized arguments: --bogus"),
         (["--graphs", "{file}/under"], "cannot write"),
         (["--html", "{file}/page.html"], "cannot write"),
@@ -95,9 +107,9 @@ def test_an_exercise_is_checked(capsys):
 def test_bad_input_is_one_sentence(arguments, sentence, tmp_path, capsys):
     file = tmp_path / "file"
     file.write_text("")
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as exit_info:
         command_line.main([argument.format(file=file) for argument in arguments])
-    assert left.value.code == 2
+    assert exit_info.value.code == 2
     error = capsys.readouterr().err
     assert error.startswith("tutorial.py: error: ")
     assert sentence in error
@@ -116,22 +128,21 @@ def test_claims_are_written_with_timings(tmp_path, monkeypatch):
     timed = [line for line in text.splitlines() if line.startswith(("| crossing", "| update"))]
     assert len(timed) == 4
     assert all(
-        line.split(" | ")[-1].rstrip(" |") in ("faster", "slower", "can't be told")
-        for line in timed
+        line.split(" | ")[-1].rstrip(" |") in ("faster", "slower", "undecided") for line in timed
     )
 
 
-def test_a_ratio_within_the_noise_cannot_be_told():
+def test_a_ratio_within_the_noise_is_undecided():
     def verdict(ratio, low, high, noise):
-        return timing.Comparison(
+        return timing.StopTiming(
             "crossing", 1, 1, ratio, low, high, (low, high), noise, (1, 1), (0, 0)
         ).verdict
 
     assert verdict(0.9, 0.8, 0.95, 0.01) == "faster"
     assert verdict(1.1, 1.05, 1.2, 0.01) == "slower"
-    assert verdict(0.9, 0.8, 1.01, 0.01) == "can't be told"
-    assert verdict(0.9, 0.8, 0.95, 0.2) == "can't be told"
+    assert verdict(0.9, 0.8, 1.01, 0.01) == "undecided"
+    assert verdict(0.9, 0.8, 0.95, 0.2) == "undecided"
 
 
-def test_the_table_says_where_a_claim_is_pinned():
-    assert table.COLUMNS[-1] == "pinned by"
+def test_the_table_names_the_test_of_each_claim():
+    assert document.COLUMNS[-1] == "pinned by"

@@ -1,14 +1,15 @@
-"""Each exercise fails as shipped, its solution passes, and the first words give nothing away."""
+"""Each exercise fails as shipped, its solution passes, and the first message has no giveaway."""
 
 import ast
 
 import pytest
 
+from ddpg.errors import ExerciseError
 from ddpg.isolation.results import Kind, Verdict
 from ddpg.tutorial.exercises import checker
 from ddpg.tutorial.exercises.registry import EXERCISES
 
-# What the audit has to find in the shipped file: (update, module, verdict, kind).
+# The finding of the audit in the shipped file: (update, module, verdict, kind).
 BUGS: dict[int, tuple[str, str, Verdict, Kind]] = {
     1: ("update", "critic", "leaked", "moved"),
     2: ("update_critic", "critic", "starved", "reached"),
@@ -33,16 +34,18 @@ def test_the_five_bugs_differ():
 
 
 @pytest.mark.parametrize("number", EXERCISES)
-def test_the_solution_passes(number):
-    result = checker.check(number, checker.solution_file(number))
+def test_the_solution_passes(number, tmp_path):
+    file = tmp_path / "solved.py"
+    file.write_text(checker.solved_source(number), encoding="utf-8")
+    result = checker.check(number, file)
     assert result.solved, result.text(hint=True)
     assert EXERCISES[number].report in result.text()
 
 
 @pytest.mark.parametrize("number", EXERCISES)
-def test_the_first_words_help_and_do_not_tell(number):
+def test_the_first_message_names_the_module_and_not_the_bug(number):
     result = checker.check(number)
-    first = result.text().partition("Not yet.")[2]
+    first = result.text().partition("Not solved yet.")[2]
     update, module, _, _ = BUGS[number]
     assert module in first
     assert update in first or update == "setup"
@@ -58,7 +61,7 @@ def test_an_exercise_is_short_and_its_solution_changes_little(number):
     assert EXERCISES[number].title in (ast.get_docstring(ast.parse(shipped)) or "")
     changed = [
         line
-        for line in checker.solution(number).splitlines()
+        for line in checker.solution_text(number).splitlines()
         if line[:1] in "+-" and line[:3] not in ("+++", "---")
     ]
     assert 0 < len(changed) <= 6
@@ -77,44 +80,53 @@ def test_an_exercise_is_short_and_its_solution_changes_little(number):
         (5, "[parameter.grad for", "[parameter.grad.clone() for"),
     ],
 )
-def test_other_ways_to_mend_pass_too(number, old, new, tmp_path):
+def test_other_fixes_pass_too(number, old, new, tmp_path):
     shipped = checker.exercise_file(number).read_text(encoding="utf-8")
     assert shipped.count(old) == 1
-    mine = tmp_path / "mine.py"
-    mine.write_text(shipped.replace(old, new), encoding="utf-8")
-    result = checker.check(number, mine)
+    file = tmp_path / "fixed.py"
+    file.write_text(shipped.replace(old, new), encoding="utf-8")
+    result = checker.check(number, file)
     assert result.solved, result.text(hint=True)
 
 
 @pytest.mark.parametrize(
     ("number", "old", "new"),
     [
-        # Cut too much: nobody is trained.
+        # Detaches too much: nothing is trained.
         (1, "reward - self.critic(observation)", "(reward - self.critic(observation)).detach()"),
         (2, "mse_loss(target, value.detach())", "mse_loss(target, value)"),
-        # A target that is apart and never follows.
+        # A separate target that never follows.
         (3, "target.lerp_(online, TAU)", "pass"),
         (4, "self.critic_optimizer.step()", "pass"),
         (5, "parameter.grad = gradient", "parameter.grad = None"),
     ],
 )
-def test_what_mends_nothing_stays_red(number, old, new, tmp_path):
+def test_a_wrong_fix_fails(number, old, new, tmp_path):
     shipped = checker.exercise_file(number).read_text(encoding="utf-8")
     assert shipped.count(old) == 1
-    mine = tmp_path / "mine.py"
-    mine.write_text(shipped.replace(old, new), encoding="utf-8")
-    assert not checker.check(number, mine).solved
+    file = tmp_path / "fixed.py"
+    file.write_text(shipped.replace(old, new), encoding="utf-8")
+    assert not checker.check(number, file).solved
 
 
-def test_a_file_that_raises_is_one_sentence(tmp_path):
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("self.actor = nothing", r"line 3 raises NameError: name 'nothing' is not defined"),
+        ("raise ValueError", "line 3 raises ValueError"),
+    ],
+)
+def test_a_file_that_raises_gives_one_sentence(tmp_path, line, message):
     file = tmp_path / "mine.py"
-    file.write_text("class Agent:\n    def __init__(self):\n        self.actor = nothing\n")
-    with pytest.raises(checker.ExerciseError, match=r"mine.py raises NameError: line 3: "):
+    file.write_text(f"class Agent:\n    def __init__(self):\n        {line}\n")
+    with pytest.raises(ExerciseError) as raised:
         checker.check(1, file)
+    assert str(raised.value) == f"cannot check {file}: {message}"
 
 
-@pytest.mark.parametrize("name", ["missing.py", "there.txt"])
+@pytest.mark.parametrize("name", ["missing.py", "there.txt", "folder.py"])
 def test_a_file_that_cannot_be_read(tmp_path, name):
     (tmp_path / "there.txt").write_text("")
-    with pytest.raises(checker.ExerciseError, match="allowed: a"):
+    (tmp_path / "folder.py").mkdir()
+    with pytest.raises(ExerciseError, match=r"allowed: an existing file with the suffix \.py"):
         checker.check(1, tmp_path / name)

@@ -1,4 +1,4 @@
-"""What the lesson's tables say, against the updates themselves."""
+"""The lesson's tables agree with the updates and with the audit."""
 
 import pytest
 import torch
@@ -6,68 +6,71 @@ import torch
 from ddpg.isolation import Grade
 from ddpg.isolation.observe.saved_tensors import SavedTensors
 from ddpg.stops import Crossing, Effect, legal
-from ddpg.tutorial import by_hand, layers_seen
-from ddpg.tutorial.inference_uses import uses
-from ddpg.tutorial.layers import Layers
-from ddpg.tutorial.layers_seen import gradient_text, see
-from ddpg.tutorial.lesson_layers import gradient_table, held_words
+from ddpg.tutorial.gradient_edits import compare_with_sgd, limit_norm, zero_every_other_step
+from ddpg.tutorial.inference_uses import inference_uses
+from ddpg.tutorial.layers_update import gradient_kind, gradient_text, run_layers_update
+from ddpg.tutorial.lesson.layer_stops import gradient_table, graph_summary
+from ddpg.tutorial.two_layers import TwoLayers
 
 PROTECTING = legal(Crossing.UPSTREAM, Effect.PROTECTS)
 LEAKING = legal(Crossing.UPSTREAM, Effect.LEAKS)
-# What is left in L1's `.grad` when the step comes.
-GRADIENTS = {"optimizer": "value", "manual": "zero"}
+# L1's `.grad` at the step, if it is not None.
+L1_GRADIENTS = {"optimizer": "value", "manual": "zero"}
 
 
 @pytest.mark.parametrize("name", PROTECTING)
 def test_a_protecting_stop_trains_l2_and_leaves_l1(name):
-    seen, control = see(name), see("none")
-    assert not seen.moved("L1")
-    assert seen.moved("L2")
-    assert seen.kind("L1") == GRADIENTS.get(name, "None")
+    update, control = run_layers_update(name), run_layers_update("none")
+    assert not update.moved("L1")
+    assert update.moved("L2")
+    assert update.gradient_kind("L1") == L1_GRADIENTS.get(name, "None")
     for key in ("L2.weight", "L2.bias"):
-        mine, theirs = seen.touches[key].gradient, control.touches[key].gradient
-        assert mine is not None
-        assert theirs is not None
-        assert torch.equal(mine, theirs)
+        gradient, expected = (each.parameters[key].gradient for each in (update, control))
+        assert gradient is not None
+        assert expected is not None
+        assert torch.equal(gradient, expected)
 
 
 @pytest.mark.parametrize("name", LEAKING)
 def test_a_leaking_stop_moves_both(name):
-    seen = see(name)
-    assert seen.moved("L1")
-    assert seen.moved("L2")
-    assert seen.touches["L1.weight"].cell.verdict == "leaked"
+    update = run_layers_update(name)
+    assert update.moved("L1")
+    assert update.moved("L2")
+    assert update.parameters["L1.weight"].cell.verdict == "leaked"
 
 
 @pytest.mark.parametrize("name", [*PROTECTING, *LEAKING])
 def test_the_tables_and_the_audit_agree(name):
-    for touch in see(name).touches.values():
-        assert touch.in_graph is touch.cell.reached
-        said = {"none": "None", "zero": "zero", "nonzero": "value"}[touch.cell.written]
-        assert layers_seen.kind(touch.gradient) == said
-        assert touch.moved == pytest.approx(touch.cell.movement)
-        assert bool(touch.moved) is (touch.cell.grade is Grade.MOVED)
+    for parameter in run_layers_update(name).parameters.values():
+        cell = parameter.cell
+        assert parameter.in_graph is cell.reached
+        written = {"none": "None", "zero": "zero", "nonzero": "value"}[cell.written]
+        assert gradient_kind(parameter.gradient) == written
+        assert parameter.movement == pytest.approx(cell.movement)
+        assert bool(parameter.movement) is (cell.grade is Grade.MOVED)
 
 
 def test_a_table_shows_none_zero_and_values():
-    shown = {name: gradient_table(see(name)).rows[0][2] for name in ("detach", "manual", "none")}
+    updates = {name: run_layers_update(name) for name in ("detach", "manual", "none")}
+    shown = {name: gradient_table(update).rows[0][2] for name, update in updates.items()}
     assert shown["detach"] == "None"
     assert shown["manual"] == "zero"
-    gradient = see("none").touches["L1.weight"].gradient
-    assert gradient is not None
-    assert shown["none"] == gradient_text(see("none").touches["L1.weight"])
-    assert f"{float(gradient[0, 0]):.2f}" in shown["none"]
+    weight = updates["none"].parameters["L1.weight"]
+    assert weight.gradient is not None
+    assert shown["none"] == gradient_text(weight)
+    assert f"{float(weight.gradient[0, 0]):.2f}" in shown["none"]
 
 
-def test_what_the_graph_holds():
-    assert "5 operations and 4 of 4 parameters" in held_words(see("none"))
-    assert "3 operations and 2 of 4 parameters" in held_words(see("no_grad"))
-    assert see("detach").made.tensors == see("no_grad").made.tensors + 1
-    assert see("detach").held == see("no_grad").held
+def test_size_of_the_graph_and_saved_tensors():
+    none, detach, no_grad = (run_layers_update(name) for name in ("none", "detach", "no_grad"))
+    assert "5 operations and 4 of 4 parameters" in graph_summary(none)
+    assert "3 operations and 2 of 4 parameters" in graph_summary(no_grad)
+    assert detach.saved.tensors == no_grad.saved.tensors + 1
+    assert detach.held == no_grad.held
 
 
-def test_saved_tensors_are_counted_and_let_go():
-    layers = Layers("none")
+def test_saved_tensors_are_counted_and_freed():
+    layers = TwoLayers("none")
     with SavedTensors() as saved:
         loss = layers.loss()
     assert saved.held == saved.made
@@ -76,31 +79,31 @@ def test_saved_tensors_are_counted_and_let_go():
     assert saved.held == (0, 0)
 
 
-def test_the_clone_mends_what_fails():
-    tried = {use.code: use for use in uses()}
-    assert tried["L2(hidden)"].error == "Inference tensors cannot be saved for backward"
-    assert tried["L2(hidden.clone())"].trains
-    assert tried["torch.cat([hidden, L2(x)], dim=1)"].trains
-    assert tried["(L2(x) - target) ** 2"].trains
-    assert not tried["L2(hidden) inside the mode"].tracked
+def test_a_clone_fixes_the_failure():
+    uses = {use.code: use for use in inference_uses()}
+    assert uses["L2(hidden)"].error == "Inference tensors cannot be saved for backward"
+    assert uses["L2(hidden.clone())"].trains
+    assert uses["torch.cat([hidden, L2(x)], dim=1)"].trains
+    assert uses["(L2(x) - target) ** 2"].trains
+    assert not uses["L2(hidden) inside the mode"].tracked
 
 
 def test_every_other_step():
-    steps = by_hand.every_other_step(4)
-    assert [step.moved > 0 for step in steps] == [False, True, False, True]
+    steps = zero_every_other_step(4)
+    assert [step.movement > 0 for step in steps] == [False, True, False, True]
     assert [step.after > 0 for step in steps] == [False, True, False, True]
     assert all(step.before > 0 for step in steps)
 
 
 def test_scaled_under_a_condition():
-    steps = by_hand.scaled_above(0.3, steps=6)
+    steps = limit_norm(0.3, steps=6)
     assert {step.before > 0.3 for step in steps} == {True, False}
     for step in steps:
         assert step.after == pytest.approx(min(step.before, 0.3))
-        assert step.moved == pytest.approx(0.1 * step.after, rel=1e-4)
+        assert step.movement == pytest.approx(0.1 * step.after, rel=1e-4)
 
 
-def test_applied_by_hand():
-    applied = by_hand.applied_by_hand()
-    assert applied.add_differs == 0
-    assert applied.subtraction_differs > 0
+def test_sgd_by_hand():
+    sgd = compare_with_sgd()
+    assert sgd.add_differs == 0
+    assert sgd.subtraction_differs > 0

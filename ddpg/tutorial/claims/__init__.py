@@ -1,1 +1,1 @@
-"""What is said of gradient stops, each claim with a measurement that says whether it is so."""
+"""Common claims about gradient stops, each with a measurement that checks it."""

@@ -1,12 +1,12 @@
-"""A claim, and what measuring it gives."""
+"""A claim, and the result of its measurement."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
 
-class Verdict(Enum):
-    """What the measurement says of a claim."""
+class ClaimVerdict(Enum):
+    """Result of the measurement of a claim."""
 
     TRUE = "true"
     FALSE = "false"
@@ -14,43 +14,45 @@ class Verdict(Enum):
 
 
 @dataclass(frozen=True)
-class Part:
-    """One thing that follows from a claim.
+class Statement:
+    """One testable consequence of a claim.
 
     Attributes:
-        statement: what would hold if the claim did.
+        text: what would hold if the claim did.
         holds: whether it does.
-        measured: what was seen.
+        measured: the measured values.
     """
 
-    statement: str
+    text: str
     holds: bool
     measured: str = ""
 
 
 @dataclass(frozen=True)
-class Claim:
-    """A claim in the words in which it goes around.
+class StopClaim:
+    """A claim about gradient stops.
 
     Attributes:
-        name: for a test to call it by.
-        text: the claim.
-        verdict: what the parts below come to; a test runs them and compares.
+        name: identifier for tests.
+        text: the claim as it is usually stated.
+        verdict: expected result of the measurement, checked by a test.
         measure: runs the measurement.
-        test: the test that pins it, in `tests/tutorial/test_claims.py`.
-        timed: whether the claim is about time, of which `measure` says nothing.
+        test: test in `tests/tutorial/test_claims.py` that pins the measurement.
+        timed: the claim is about time, which `measure` does not measure.
     """
 
     name: str
     text: str
-    verdict: Verdict
-    measure: Callable[[], list[Part]]
+    verdict: ClaimVerdict
+    measure: Callable[[], list[Statement]]
     test: str
     timed: bool = False
 
 
-def verdict_of(parts: list[Part]) -> Verdict:
-    """True if every part holds, false if none does."""
-    if all(part.holds for part in parts):
-        return Verdict.TRUE
-    return Verdict.PARTLY if any(part.holds for part in parts) else Verdict.FALSE
+def verdict_of(statements: Sequence[Statement]) -> ClaimVerdict:
+    """Return TRUE if every statement holds, FALSE if none does, else PARTLY."""
+    if all(statement.holds for statement in statements):
+        return ClaimVerdict.TRUE
+    if any(statement.holds for statement in statements):
+        return ClaimVerdict.PARTLY
+    return ClaimVerdict.FALSE

@@ -1,4 +1,4 @@
-"""How long the crossing takes under stops that do the same, measured against each other."""
+"""Timings of stops with the same effect, measured against each other."""
 
 import time
 from collections.abc import Callable
@@ -10,34 +10,35 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ddpg.stops import Crossing, Stop, build
-from ddpg.tutorial.claims.cutting import INPUTS, perceptron, saved_upstream
+from ddpg.tutorial.claims.detach_and_no_grad import INPUTS, perceptron, saved_upstream
 
 WIDTHS = (16, 64, 256, 1024)
 BATCHES = (1, 64, 256)
 ROUNDS = 61
-# One measured stretch is at least this long, so that the clock's own cost does not show.
-STRETCH_SECONDS = 1e-3
+VERDICTS = ("faster", "slower", "undecided")
+# Long enough that the cost of reading the clock does not show.
+MEASUREMENT_SECONDS = 1e-3
 _BOOTSTRAPS = 2_000
 
-Runs = dict[str, Callable[[], object]]
+Candidates = dict[str, Callable[[], object]]
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """One thing against another at one size, in pairs from the same rounds.
+class StopTiming:
+    """Times of two stops at one size, in pairs from the same rounds.
 
     Attributes:
-        what: what was timed.
-        saved: bytes that each saves for a backward pass while L1 runs.
-        ratio: median over the rounds of time / time of the other.
+        operation: the timed code.
+        ratio: median over the rounds of first time / second time.
         low: lower end of the 99 % bootstrap interval of that median.
-        high: its upper end.
-        quartiles: of the ratio over the rounds: the spread.
-        noise: how far from 1 the same median came out for the other one against itself.
-        microseconds: median time of each.
+        high: upper end of the interval.
+        quartiles: of the ratio over the rounds.
+        noise: distance from 1 of the same median for the second stop against itself.
+        microseconds: median time of each stop.
+        saved: bytes that each stop saves for a backward pass while L1 runs.
     """
 
-    what: str
+    operation: str
     width: int
     batch: int
     ratio: float
@@ -50,68 +51,73 @@ class Comparison:
 
     @property
     def verdict(self) -> str:
-        """`faster` or `slower` where both the interval and the control say so."""
+        """One of `VERDICTS`, for the first stop; undecided within noise or interval."""
         if abs(self.ratio - 1) <= self.noise or self.low <= 1 <= self.high:
-            return "can't be told"
+            return "undecided"
         return "faster" if self.ratio < 1 else "slower"
 
 
-def no_grad_against_detach() -> list[Comparison]:
-    """The crossing alone, then a whole update, over widths and batch sizes."""
+def no_grad_against_detach() -> list[StopTiming]:
+    """Time the crossing alone, then a whole update, over widths and batch sizes."""
     return [
-        _compared(what, width, batch, runs, "no_grad", "detach")
-        for what, make in (("crossing", _crossing), ("update", _update))
+        _compare(operation, width, batch, candidates, "no_grad", "detach")
+        for operation, make in (("crossing", _crossing), ("update", _update))
         for width in WIDTHS
         for batch in BATCHES
-        for runs in [make(width, batch, ("no_grad", "detach"))]
+        for candidates in [make(width, batch, ("no_grad", "detach"))]
     ]
 
 
-def inference_against_no_grad() -> list[Comparison]:
-    """The bare modes, then the crossing (with its clone), then a whole update."""
+def inference_against_no_grad() -> list[StopTiming]:
+    """Time the modes alone, then the crossing (with its clone), then a whole update."""
+    operations = (("mode alone", _modes), ("crossing", _crossing), ("update", _update))
     return [
-        _compared(what, width, batch, runs, "inference", "no_grad")
-        for what, make in (("mode alone", _modes), ("crossing", _crossing), ("update", _update))
+        _compare(operation, width, batch, candidates, "inference", "no_grad")
+        for operation, make in operations
         for width in WIDTHS
         for batch in BATCHES
-        for runs in [make(width, batch, ("inference", "no_grad"))]
+        for candidates in [make(width, batch, ("inference", "no_grad"))]
     ]
 
 
-def _compared(what: str, width: int, batch: int, runs: Runs, one: str, other: str) -> Comparison:
-    seconds = _interleaved({one: runs[one], other: runs[other], "again": runs[other]})
-    ratios = seconds[one] / seconds[other]
+def _compare(
+    operation: str, width: int, batch: int, candidates: Candidates, first: str, second: str
+) -> StopTiming:
+    seconds = _interleave(
+        {first: candidates[first], second: candidates[second], "again": candidates[second]}
+    )
+    ratios = seconds[first] / seconds[second]
     low, high = _interval(ratios)
-    return Comparison(
-        what,
+    return StopTiming(
+        operation,
         width,
         batch,
         float(np.median(ratios)),
         low,
         high,
         (float(np.quantile(ratios, 0.25)), float(np.quantile(ratios, 0.75))),
-        abs(float(np.median(seconds["again"] / seconds[other])) - 1),
-        (float(np.median(seconds[one])) * 1e6, float(np.median(seconds[other])) * 1e6),
-        (saved_upstream(one, width, batch).bytes, saved_upstream(other, width, batch).bytes),
+        abs(float(np.median(seconds["again"] / seconds[second])) - 1),
+        (float(np.median(seconds[first])) * 1e6, float(np.median(seconds[second])) * 1e6),
+        (saved_upstream(first, width, batch).bytes, saved_upstream(second, width, batch).bytes),
     )
 
 
-def _interleaved(runs: Runs) -> dict[str, NDArray[np.float64]]:
-    """Seconds a call `[round]`, each round all of them in an order of its own."""
+def _interleave(candidates: Candidates) -> dict[str, NDArray[np.float64]]:
+    """Return seconds per call `[round]`; each round runs all candidates in random order."""
     generator = np.random.default_rng(0)
-    names = list(runs)
-    for run in runs.values():
-        _stretch(run, 3)
-    calls = max(1, round(STRETCH_SECONDS / _stretch(runs[names[0]], 3)))
+    names = list(candidates)
+    for run in candidates.values():
+        _seconds_per_call(run, 3)
+    calls = max(1, round(MEASUREMENT_SECONDS / _seconds_per_call(candidates[names[0]], 3)))
     seconds: dict[str, list[float]] = {name: [] for name in names}
     for _ in range(ROUNDS):
         for index in generator.permutation(len(names)):
-            seconds[names[index]].append(_stretch(runs[names[index]], calls))
+            seconds[names[index]].append(_seconds_per_call(candidates[names[index]], calls))
     return {name: np.array(values) for name, values in seconds.items()}
 
 
-def _stretch(run: Callable[[], object], calls: int) -> float:
-    # This thread's own time: on a shared machine the clock on the wall tells of the neighbours.
+def _seconds_per_call(run: Callable[[], object], calls: int) -> float:
+    # Thread time: wall time would include other processes on a shared machine.
     started = time.thread_time()
     for _ in range(calls):
         run()
@@ -125,14 +131,14 @@ def _interval(values: NDArray[np.float64]) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _crossing(width: int, batch: int, names: tuple[str, ...]) -> Runs:
+def _crossing(width: int, batch: int, names: tuple[str, ...]) -> Candidates:
     l1, l2, inputs = perceptron(width), nn.Linear(width, 1), torch.ones(batch, INPUTS)
     stops = {name: build(name, Crossing.UPSTREAM, {"L2": l2}, {"L1": l1}) for name in names}
     return {name: lambda stop=stop: stop.through(l1, inputs) for name, stop in stops.items()}
 
 
-def _update(width: int, batch: int, names: tuple[str, ...]) -> Runs:
-    # The same layers for all: where in memory a weight lies can cost more than a stop.
+def _update(width: int, batch: int, names: tuple[str, ...]) -> Candidates:
+    # The candidates share the layers: a weight's address can matter more than the stop.
     l1, l2, inputs = perceptron(width), nn.Linear(width, 1), torch.ones(batch, INPUTS)
     stops = {name: build(name, Crossing.UPSTREAM, {"L2": l2}, {"L1": l1}) for name in names}
     optimizer = torch.optim.SGD(l2.parameters(), lr=1e-6)
@@ -145,7 +151,7 @@ def _update(width: int, batch: int, names: tuple[str, ...]) -> Runs:
     return {name: lambda stop=stop: update(stop) for name, stop in stops.items()}
 
 
-def _modes(width: int, batch: int, names: tuple[str, ...]) -> Runs:
+def _modes(width: int, batch: int, names: tuple[str, ...]) -> Candidates:
     l1, inputs = perceptron(width), torch.ones(batch, INPUTS)
     modes = {"inference": torch.inference_mode, "no_grad": torch.no_grad}
 

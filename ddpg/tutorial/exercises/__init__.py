@@ -1,1 +1,1 @@
-"""Five short files with one silent gradient bug each, and their solutions."""
+"""Five short agents with one silent gradient bug each, their checker and their solutions."""

@@ -1,4 +1,4 @@
-"""Checks an exercise with the audit: first what is wrong, on request where, at last the answer."""
+"""Check an exercise with the audit: first the symptoms, on request the place, then the answer."""
 
 import importlib.util
 import traceback
@@ -11,15 +11,19 @@ import torch
 
 from ddpg.errors import ExerciseError
 from ddpg.isolation import Report, audit
-from ddpg.tutorial.agent_seen import gradient_text
+from ddpg.tutorial.agent_update import cell_gradient_text
 from ddpg.tutorial.exercises.registry import EXERCISES, Exercise
 
-_FOLDER = Path(__file__).parent
+_SYMPTOMS = {
+    "starved": "should be trained or moved, and is not",
+    "leaked": "should be left alone, and is not",
+    "moved_by_other": "is moved by something that may not move it",
+}
 
 
 @dataclass(frozen=True)
-class Result:
-    """What the audit says of one exercise file."""
+class ExerciseResult:
+    """Result of the audit of one exercise file."""
 
     exercise: Exercise
     file: Path
@@ -27,111 +31,107 @@ class Result:
 
     @property
     def solved(self) -> bool:
-        """Whether the agent keeps its promise."""
+        """True if the audit found nothing."""
         return self.report.kept
 
     def text(self, hint: bool = False) -> str:
-        """What to tell the learner.
+        """Return the message for the learner.
 
         Args:
-            hint: name the path and the lines too.
+            hint: include the path through the graph and the source lines.
         """
         head = f"Exercise {self.exercise.number}: {self.exercise.title} ({self.file})"
         if self.solved:
             return (
-                f"{head}\nSolved: every update trains what it should, and leaves the rest alone.\n"
-                f"It happened here: {self.exercise.report}"
+                f"{head}\nSolved: every update trains what it should and leaves the rest alone.\n"
+                f"The bug is from {self.exercise.report}"
             )
         body = self.report.summary() if hint else "\n".join(_symptoms(self.report))
-        more = (
-            "The answer: --solution."
-            if hint
-            else "Where it happens: --hint. The answer: --solution."
-        )
-        return f"{head}\nNot yet.\n{body}\n{more}"
+        more = "" if hint else "--hint shows where it happens. "
+        return f"{head}\nNot solved yet.\n{body}\n{more}--solution shows the answer."
 
 
 def exercise_file(number: int) -> Path:
-    """The file of exercise `number` as it is shipped."""
-    return _FOLDER / f"exercise_{number}.py"
+    """Return the path of exercise `number` in this package."""
+    return Path(__file__).with_name(f"exercise_{number}.py")
 
 
-def solution_file(number: int) -> Path:
-    """Its solution."""
-    return _FOLDER / "solutions" / f"solution_{number}.py"
+def solved_source(number: int) -> str:
+    """Return the source of exercise `number` with its solution applied."""
+    source = exercise_file(number).read_text(encoding="utf-8")
+    for old, new in EXERCISES[number].solution:
+        assert source.count(old) == 1, f"exercise {number}: {old!r} does not occur once"
+        source = source.replace(old, new)
+    return source
 
 
-def check(number: int, file: Path | None = None) -> Result:
+def solution_text(number: int) -> str:
+    """Return the explanation, the public report, and the changed lines."""
+    exercise = EXERCISES[number]
+    shipped = exercise_file(number).read_text(encoding="utf-8").splitlines()
+    solved = solved_source(number).splitlines()
+    diff = "\n".join(unified_diff(shipped, solved, "exercise", "solution", n=1, lineterm=""))
+    return (
+        f"Exercise {number}: {exercise.title}\n{exercise.answer}\n"
+        f"The bug is from {exercise.report}\n\n{diff}"
+    )
+
+
+def check(number: int, file: Path | None = None) -> ExerciseResult:
     """Audit the agent of exercise `number`.
 
     Args:
         number: 1 to 5.
-        file: the learner's copy; None: the shipped file itself.
+        file: the learner's copy; None for the exercise as shipped.
 
     Raises:
-        ExerciseError: the file is not there, or its code raises.
+        ExerciseError: the file does not exist, or its code raises.
     """
     exercise = EXERCISES[number]
     path = exercise_file(number) if file is None else file
     try:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            contract, updates = exercise.promise(_module(path).Agent())
+            contract, updates = exercise.setup(_load(path).Agent())
             report = audit(contract, updates)
-    except Exception as error:  # the learner's own code: any error can come out of it
-        raise ExerciseError(_described(error, path)) from error
-    return Result(exercise, path, report)
+    except ExerciseError:
+        raise
+    except Exception as error:  # the learner's code can raise anything
+        raise ExerciseError(_error_text(error, path)) from error
+    return ExerciseResult(exercise, path, report)
 
 
-def solution(number: int) -> str:
-    """The answer in words, the report that it is from, and the difference to the shipped file."""
-    exercise = EXERCISES[number]
-    old, new = (
-        path.read_text(encoding="utf-8").splitlines()
-        for path in (exercise_file(number), solution_file(number))
-    )
-    # The first line is the title, which says "solved".
-    difference = "\n".join(unified_diff(old[1:], new[1:], "yours", "solved", n=1, lineterm=""))
-    return (
-        f"Exercise {number}: {exercise.title}\n{exercise.answer}\n"
-        f"It happened here: {exercise.report}\n\n{difference}"
-    )
-
-
-def _module(path: Path) -> ModuleType:
-    if not path.is_file():
-        raise ExerciseError(f"file is {str(path)!r}, which is not there; allowed: a Python file")
+def _load(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(f"_exercise_{path.stem}", path)
-    if spec is None or spec.loader is None:
-        raise ExerciseError(f"file is {str(path)!r}; allowed: a file whose name ends in .py")
+    if not path.is_file() or spec is None or spec.loader is None:
+        raise ExerciseError(
+            f"file: {str(path)!r} is not allowed; allowed: an existing file with the suffix .py"
+        )
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
 def _symptoms(report: Report) -> list[str]:
-    """What is wrong, without where: a line a cell, and what is so before any update."""
+    """Return one line per broken cell and one for the setup, without the place of the bug."""
     lines = []
     for cell in report.cells:
         if cell.verdict == "kept":
             continue
-        whose = f" (its {cell.loss})" if cell.loss else ""
-        said = {
-            "starved": "should be trained or moved by it, and is not",
-            "leaked": "should be left alone by it, and is not",
-            "moved_by_other": "moves, and not by what is allowed to move it",
-        }[cell.verdict]
-        seen = f".grad {gradient_text(cell)}, moved by {cell.movement:.2g}"
-        lines.append(f"- {cell.update}{whose}: {cell.module} {said} ({seen})")
-    setup = {finding.module for finding in report.findings if finding.update == "setup"}
-    if setup:
-        lines.append(f"- before any update: {' and '.join(sorted(setup))} are not what they seem")
+        loss = f" ({cell.loss})" if cell.loss else ""
+        measured = f".grad {cell_gradient_text(cell)}, moved by {cell.movement:.2g}"
+        lines.append(f"- {cell.update}{loss}: {cell.module} {_SYMPTOMS[cell.verdict]} ({measured})")
+    modules = {finding.module for finding in report.findings if finding.update == "setup"}
+    if modules:
+        lines.append(
+            f"- before any update: the setup of {' and '.join(sorted(modules))} is not as the "
+            "contract requires"
+        )
     return lines
 
 
-def _described(error: Exception, path: Path) -> str:
-    if isinstance(error, ExerciseError):
-        return str(error)
+def _error_text(error: Exception, path: Path) -> str:
     lines = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
-    place = f"line {lines[-1].lineno}: " if lines else ""
-    return f"{path} raises {type(error).__name__}: {place}{str(error).splitlines()[0]}"
+    place = f"line {lines[-1].lineno} raises " if lines else ""
+    message = next(iter(str(error).splitlines()), "")
+    return f"cannot check {path}: {place}{type(error).__name__}: {message}".removesuffix(": ")

@@ -1,8 +1,8 @@
-"""Exercise 1. Advantage actor-critic: who learns from whose loss?
+"""Exercise 1. Advantage actor-critic: which network learns from which loss?
 
-The actor's loss weighs log-probabilities by the advantage, which holds what the critic expected.
-It should train the actor alone; the critic has a loss of its own. Training is unstable, and nothing
-raises. (`term` gives a loss a name for the audit, and does nothing else.)
+The actor's loss weights log-probabilities by the advantage, which contains the critic's prediction.
+It should train only the actor; the critic has its own loss. Training is unstable, and no error is
+raised. (`term` names a loss for the audit and does nothing else.)
 """
 
 import torch
@@ -12,7 +12,7 @@ from ddpg.isolation import term
 
 
 class Agent:
-    """An actor and a critic, one optimizer each."""
+    """An actor and a critic with one optimizer each."""
 
     def __init__(self) -> None:
         self.actor = nn.Sequential(nn.Linear(4, 16), nn.Tanh(), nn.Linear(16, 3))
@@ -21,7 +21,7 @@ class Agent:
         self.critic_optimizer = torch.optim.Adam(self.critic.parameters(), lr=1e-3)
 
     def update(self, observation: Tensor, action: Tensor, reward: Tensor) -> None:
-        """One step; `[batch, 4]`, `[batch, 1]` (which of 3 actions), `[batch, 1]`."""
+        """Run one step; `[batch, 4]`, `[batch, 1]` (index of the action), `[batch, 1]`."""
         advantage = reward - self.critic(observation)
         log_probability = self.actor(observation).log_softmax(dim=-1).gather(1, action)
 

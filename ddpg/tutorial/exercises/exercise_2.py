@@ -1,7 +1,7 @@
 """Exercise 2. DDPG: the actor follows a critic that never improves.
 
-The loss goes down a little and then wanders; the policy is as bad after a day as after a minute.
-Somebody was careful to cut the gradient at the target.
+The loss falls a little and then fluctuates. After a day the policy is as bad as after a minute. The
+gradient is cut at the target on purpose.
 """
 
 from copy import deepcopy
@@ -14,7 +14,7 @@ GAMMA = 0.99
 
 
 class Agent:
-    """Actor, critic and their targets."""
+    """Actor, critic and their target networks."""
 
     def __init__(self) -> None:
         self.actor = nn.Sequential(nn.Linear(3, 16), nn.ReLU(), nn.Linear(16, 1), nn.Tanh())
@@ -27,7 +27,7 @@ class Agent:
     def update_critic(
         self, observation: Tensor, action: Tensor, reward: Tensor, next_observation: Tensor
     ) -> None:
-        """One critic step; `[batch, 3]`, `[batch, 1]`, `[batch, 1]`, `[batch, 3]`."""
+        """Run one critic step; `[batch, 3]`, `[batch, 1]`, `[batch, 1]`, `[batch, 3]`."""
         next_action = self.actor_target(next_observation)
         bootstrap = self.critic_target(torch.cat([next_observation, next_action], dim=1))
         target = reward + GAMMA * bootstrap
@@ -39,7 +39,7 @@ class Agent:
         self.critic_optimizer.step()
 
     def update_actor(self, observation: Tensor) -> None:
-        """One actor step; `[batch, 3]`."""
+        """Run one actor step; `[batch, 3]`."""
         action = self.actor(observation)
         loss = -self.critic(torch.cat([observation, action], dim=1)).mean()
         self.actor_optimizer.zero_grad()

@@ -1,7 +1,7 @@
-"""Exercise 3. DQN: the target network that is said to lag behind.
+"""Exercise 3. DQN: a target network that should lag behind.
 
-Q learning with a target network that follows slowly, so that the loss does not chase itself. It
-chases itself all the same.
+Q-learning with a target network that should follow the online network slowly, so that the targets
+of the loss are almost constant. They are not.
 """
 
 import torch
@@ -12,7 +12,7 @@ GAMMA, TAU = 0.99, 0.005
 
 
 class Agent:
-    """A Q network and its target."""
+    """A Q network and its target network."""
 
     def __init__(self) -> None:
         device = torch.device("cpu")
@@ -24,7 +24,7 @@ class Agent:
     def update(
         self, observation: Tensor, action: Tensor, reward: Tensor, next_observation: Tensor
     ) -> None:
-        """One step; `[batch, 4]`, `[batch, 1]` (which of 2 actions), `[batch, 1]`, `[batch, 4]`."""
+        """Run one step; `[batch, 4]`, `[batch, 1]` (action index), `[batch, 1]`, `[batch, 4]`."""
         with torch.no_grad():
             best = self.target(next_observation).max(dim=1, keepdim=True).values
         value = self.online(observation).gather(1, action)
@@ -34,7 +34,7 @@ class Agent:
         self.optimizer.step()
 
     def sync(self) -> None:
-        """Polyak averaging: the target moves a little towards the online network."""
+        """Move the target a little towards the online network (Polyak averaging)."""
         with torch.no_grad():
             for target, online in zip(
                 self.target.parameters(), self.online.parameters(), strict=True

@@ -1,7 +1,7 @@
-"""Exercise 4. Actor-critic from pixels: the features stay what they were on day one.
+"""Exercise 4. Actor-critic from pixels: the features never change.
 
-Actor and critic read the features of one encoder, which the critic's loss is to train (and the
-actor's is not). Both heads learn something, and it is never as good as it should be.
+Actor and critic read the features of one encoder. The critic's loss should train the encoder; the
+actor's loss should not. Both heads learn something, but less than they should.
 """
 
 import torch
@@ -19,14 +19,14 @@ class Agent:
         self.critic_optimizer = torch.optim.Adam(self.critic.parameters(), lr=1e-3)
 
     def update_critic(self, image: Tensor, value: Tensor) -> None:
-        """Towards the returns `value`; `[batch, 1, 8, 8]`, `[batch, 1]`."""
+        """Fit the returns `value`; `[batch, 1, 8, 8]`, `[batch, 1]`."""
         self.encoder.zero_grad()
         self.critic_optimizer.zero_grad()
         (self.critic(self.encoder(image)) - value).square().mean().backward()
         self.critic_optimizer.step()
 
     def update_actor(self, image: Tensor, action: Tensor, advantage: Tensor) -> None:
-        """Policy gradient; `[batch, 1, 8, 8]`, `[batch, 1]` (which of 3 actions), `[batch, 1]`."""
+        """Run one step; `[batch, 1, 8, 8]`, `[batch, 1]` (action index), `[batch, 1]`."""
         with torch.no_grad():
             features = self.encoder(image)
         log_probability = self.actor(features).log_softmax(dim=-1).gather(1, action)

@@ -1,8 +1,8 @@
 """Exercise 5. All gradients first, then all steps.
 
-A learner that collects every gradient before it applies any, so that both losses see the same
-weights. The critic's gradients are put aside before the actor's loss runs through the critic, and
-are put back before the critic's step. The values grow without bound.
+This learner computes all gradients before it applies any, so that both losses use the same weights.
+It stores the critic's gradients before the actor's loss runs through the critic, and restores them
+before the critic's step. The values grow without bound.
 """
 
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 class Agent:
-    """An actor and a critic, one optimizer each."""
+    """An actor and a critic with one optimizer each."""
 
     def __init__(self) -> None:
         self.actor = nn.Sequential(nn.Linear(3, 16), nn.ReLU(), nn.Linear(16, 1), nn.Tanh())
@@ -19,7 +19,7 @@ class Agent:
         self.critic_optimizer = torch.optim.Adam(self.critic.parameters(), lr=1e-3)
 
     def update(self, observation: Tensor, action: Tensor, target: Tensor) -> None:
-        """One step of both; `[batch, 3]`, `[batch, 1]`, `[batch, 1]`."""
+        """Run one step of both; `[batch, 3]`, `[batch, 1]`, `[batch, 1]`."""
         self.actor_optimizer.zero_grad()
         self.critic_optimizer.zero_grad()
 

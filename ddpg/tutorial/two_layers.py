@@ -11,15 +11,15 @@ LEARNING_RATE = 0.1
 UPDATE = "update"
 
 
-class Layers:
-    """L1 and L2, always with the same weights and data, and an optimizer under one stop.
+class TwoLayers:
+    """L1 and L2 with an optimizer under one stop; weights and data are always the same.
 
     `x` is `[4, 2]`, `hidden` `[4, 2]`, `y` `[4, 1]`.
 
     Args:
         expression: the stop, as in `ddpg.stops.build`.
-        manual_scale: see `ddpg.stops.manual.Manual`.
-        manual_every: see there.
+        manual_scale: as in `ddpg.stops.manual.Manual`.
+        manual_every: as in `ddpg.stops.manual.Manual`.
     """
 
     def __init__(self, expression: str, manual_scale: float = 0.0, manual_every: int = 1):
@@ -38,23 +38,23 @@ class Layers:
         self.optimizer = torch.optim.SGD(self.stop.parameters(), lr=LEARNING_RATE)
 
     def loss(self) -> Tensor:
-        """The forward pass: the stop stands between L1 and L2."""
+        """Run the forward pass with the stop between L1 and L2."""
         hidden = self.stop.through(self.l1, self.x)
         return mse_loss(self.l2(hidden), self.y)
 
-    def descend(self, loss: Tensor) -> None:
-        """From the loss to the step."""
+    def minimize(self, loss: Tensor) -> None:
+        """Run the backward pass, edit the gradients and step."""
         self.stop.clear_gradients()
         self.stop.backward(loss)
         self.stop.edit_gradients()
         self.optimizer.step()
 
     def update(self) -> None:
-        """One training step."""
-        self.descend(self.loss())
+        """Run one training step."""
+        self.minimize(self.loss())
 
     def parameters(self) -> dict[str, nn.Parameter]:
-        """All four, by name."""
+        """Return all four parameters by name, as `L1.weight`."""
         return {
             f"{name}.{key}": parameter
             for name, layer in (("L1", self.l1), ("L2", self.l2))
@@ -62,10 +62,10 @@ class Layers:
         }
 
 
-def audited(layers: Layers) -> Report:
-    """The audit of one update, a parameter a module; everything is put back.
+def audit_layers(layers: TwoLayers) -> Report:
+    """Audit one update, with each parameter as a module; restore everything afterwards.
 
-    L1 may be reached and its `.grad` written; what must not happen is that it moves.
+    The contract allows the update to reach L1 and to write its `.grad`, but not to move it.
     """
     names = tuple(layers.parameters())
     contract = Contract(

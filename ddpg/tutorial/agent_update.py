@@ -1,4 +1,4 @@
-"""What a critic update and an actor update of DDPG show under a stop, folded to networks."""
+"""A critic update or an actor update of DDPG under a stop, folded to networks."""
 
 import re
 import warnings
@@ -16,78 +16,77 @@ from ddpg.isolation.render.folding import ELSEWHERE, LOSS, FoldedGraph
 from ddpg.random_streams import RandomStreams
 from ddpg.replay import Batch
 from ddpg.stops import StopWarning
-from ddpg.tutorial.drawing import Drawing, Graph, Node, Panel, Role, beside
+from ddpg.tutorial.drawing import Box, Drawing, Graph, GraphPanel, Role, draw_beside
 
-Row = Literal["critic_update", "actor_update"]
+UpdateName = Literal["critic_update", "actor_update"]
 
-OBSERVATION_DIM, ACTION_DIM, BATCH = 3, 1, 8
+OBSERVATION_DIM, ACTION_DIM, BATCH_SIZE = 3, 1, 8
+_STOP_SETTINGS: dict[UpdateName, str] = {"critic_update": "stop", "actor_update": "actor_stop"}
 
 
 @dataclass(frozen=True)
-class AgentSeen:
+class AgentUpdate:
     """One update of the agent under one stop.
 
     Attributes:
-        expression: the stop at this update's crossing.
-        cells: by the network's name.
-        graphs: one a backward pass.
+        stop: name of the stop at this update's crossing.
+        cells: result of the audit, by network.
+        graphs: one graph per backward pass.
     """
 
-    expression: str
+    stop: str
     cells: dict[str, Cell]
     graphs: tuple[Graph, ...]
 
     @property
     def in_graph(self) -> set[str]:
-        """The networks whose parameters some backward pass has a path to."""
+        """Networks whose parameters are in the graph of some backward pass."""
         return set().union(*(graph.parameters for graph in self.graphs))
 
 
-def see(row: Row, expression: str) -> AgentSeen:
-    """Run one update of a small agent under the stop `expression`.
+def run_agent_update(update: UpdateName, stop: str) -> AgentUpdate:
+    """Run one update of a small agent under `stop`.
 
     Raises:
-        ConfigError: the stop is not legal at this crossing.
+        ConfigError: the stop is not allowed at this crossing.
     """
-    agent = _agent(row, expression)
+    agent = _agent(update, stop)
     batch = _batch()
     updates: dict[str, Callable[[], object]] = {
         "critic_update": lambda: agent.update_critic(batch),
         "actor_update": lambda: agent.update_actor(batch),
     }
-    promised = contract(agent)
-    promised = replace(promised, updates={row: promised.updates[row]})
-    report = audit(promised, updates[row], rounds=1)
+    both = contract(agent)
+    report = audit(replace(both, updates={update: both.updates[update]}), updates[update], rounds=1)
     cells = {cell.module: cell for cell in report.cells}
     graphs = tuple(_graph(each, report, index) for index, each in enumerate(report.graphs()))
-    return AgentSeen(expression, cells, graphs)
+    return AgentUpdate(stop, cells, graphs)
 
 
-def drawing(control: AgentSeen, seen: AgentSeen) -> Drawing:
-    """The control's graph beside the stop's; where there are two backward passes, all three."""
-    if len(seen.graphs) == 1:
-        return beside(control.graphs[0], seen.graphs[0], seen.expression)
-    whole = control.graphs[0]
+def draw_update(control: AgentUpdate, update: AgentUpdate) -> Drawing:
+    """Draw the control's graph and next to it one graph per backward pass of `update`."""
+    first, *others = update.graphs
+    if not others:
+        return draw_beside(control.graphs[0], first, update.stop)
     passes = (
-        Panel(f"{seen.expression}: backward pass {number}", graph, graph)
-        for number, graph in enumerate(seen.graphs, start=1)
+        GraphPanel(f"{update.stop}: backward pass {number}", graph)
+        for number, graph in enumerate(update.graphs, start=1)
     )
-    return Drawing((Panel("control (none)", whole, whole), *passes))
+    return Drawing((GraphPanel("control (none)", control.graphs[0]), *passes))
 
 
-def gradient_text(cell: Cell) -> str:
-    """`None`, `zero`, or the norm."""
+def cell_gradient_text(cell: Cell) -> str:
+    """Return `None`, `zero`, or `value` and the norm."""
     if cell.written == "nonzero" and cell.gradient_norm is not None:
         return f"value, norm {cell.gradient_norm:.3g}"
     return {"none": "None", "zero": "zero", "nonzero": "value"}[cell.written]
 
 
-def _agent(row: Row, expression: str) -> DDPG:
-    setting = {"critic_update": "stop", "actor_update": "actor_stop"}[row]
+def _agent(update: UpdateName, stop: str) -> DDPG:
     with warnings.catch_warnings():
-        # The lesson shows what the warning says.
+        # The lesson itself shows that a stop starves a network.
         warnings.simplefilter("ignore", StopWarning)
-        config = Config.from_dict({"hidden": [16, 16], setting: expression})
+        config = Config.from_dict({"hidden": [16, 16], _STOP_SETTINGS[update]: stop})
         return DDPG(
             config,
             OBSERVATION_DIM,
@@ -98,38 +97,38 @@ def _agent(row: Row, expression: str) -> DDPG:
 
 
 def _batch() -> Batch:
-    """Random transitions, each `[1, 8, dim]`."""
+    """Return random transitions, each `[1, 8, dim]`."""
     generator = torch.Generator().manual_seed(0)
 
     def normal(width: int) -> torch.Tensor:
-        return torch.randn(1, BATCH, width, generator=generator)
+        return torch.randn(1, BATCH_SIZE, width, generator=generator)
 
     return Batch(
         normal(OBSERVATION_DIM),
         normal(ACTION_DIM).tanh(),
         normal(1),
         normal(OBSERVATION_DIM),
-        torch.zeros(1, BATCH, 1),
+        torch.zeros(1, BATCH_SIZE, 1),
     )
 
 
 def _graph(folded: FoldedGraph, report: Report, index: int) -> Graph:
     # `chain_rule` has a second backward pass, which starts at the action.
-    nodes = {LOSS: Node(("loss", "action")[index : index + 1], "loss")}
+    boxes = {LOSS: Box(("loss", "action")[index : index + 1], "loss")}
     for group, operations in folded.operations.items():
-        bare = (re.sub(r"Backward\d*$", "", operation) for operation in operations)
-        nodes[group] = Node((", ".join(dict.fromkeys(bare)),), "operation")
-    for module in folded.modules:
+        names = (re.sub(r"Backward\d*$", "", operation) for operation in operations)
+        boxes[group] = Box((", ".join(dict.fromkeys(names)),), "operation")
+    for module in sorted(folded.modules):
         if module == ELSEWHERE:
-            nodes[module] = Node(("the detached action",), "operation")
+            boxes[module] = Box(("the detached action",), "operation")
             continue
         cell = report[str(folded.row), module]
         role: Role = "trained" if module in folded.trained else "protected"
         reached = module in folded.ways
         notes = (
             "parameters in the graph" if reached else "parameters not in the graph",
-            f".grad {gradient_text(cell)}",
+            f".grad {cell_gradient_text(cell)}",
             "moved" if cell.movement else "not moved",
         )
-        nodes[module] = Node((module, *notes), role, module if reached else "")
-    return Graph(nodes, frozenset(folded.edges))
+        boxes[module] = Box((module, *notes), role, module if reached else "")
+    return Graph(boxes, frozenset(folded.edges))

@@ -1,0 +1,1 @@
+"""Chapters of the lesson, one module per chapter or pair of chapters."""
