@@ -1,0 +1,83 @@
+"""Atomic writes: complete or absent, flushed in order, and clean after a failure."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from ddpg.runs.files import UNFINISHED, atomic_folder, atomic_write, flush_tree, write_file
+
+
+@pytest.fixture
+def flushed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the flushed files and folders, in order."""
+    names: list[str] = []
+    flush = os.fsync
+
+    def recorded(descriptor: int) -> None:
+        names.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+        flush(descriptor)
+
+    monkeypatch.setattr(os, "fsync", recorded)
+    return names
+
+
+def test_a_file_is_flushed_before_it_is_renamed_and_its_folder_after(tmp_path, flushed):
+    write_file(tmp_path / "scores.json", "é")
+    assert (tmp_path / "scores.json").read_bytes() == "é".encode()
+    assert flushed == [f"{UNFINISHED}scores.json", tmp_path.name]
+    write_file(tmp_path / "scores.json", b"2", flush_name=False)
+    assert flushed[2:] == [f"{UNFINISHED}scores.json"]
+    assert [path.name for path in tmp_path.iterdir()] == ["scores.json"]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_a_failure_leaves_the_old_content_and_no_temporary_file(tmp_path, error):
+    file = tmp_path / "curve.png"
+    file.write_text("old")
+    with pytest.raises(error), atomic_write(file) as unfinished:
+        assert unfinished.suffix == ".png"
+        unfinished.write_text("new")
+        raise error
+    assert file.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_an_error_names_the_file_and_not_the_temporary_one(tmp_path):
+    file = tmp_path / "nowhere" / "scores.json"
+    with pytest.raises(FileNotFoundError) as raised:
+        write_file(file, "{}")
+    assert raised.value.filename == str(file)
+
+
+def test_the_temporary_file_of_a_killed_writer_is_overwritten(tmp_path):
+    (tmp_path / f"{UNFINISHED}scores.json").write_text("a much longer text than the new one")
+    write_file(tmp_path / "scores.json", "{}")
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"scores.json": "{}"}
+
+
+def test_a_folder_is_complete_and_flushed_before_it_is_renamed(tmp_path, flushed):
+    with atomic_folder(tmp_path / "runs" / "mine") as unfinished:
+        (unfinished / "config.yaml").write_text("gamma: 0.9\n")
+        assert not (tmp_path / "runs" / "mine").exists()
+    assert (tmp_path / "runs" / "mine" / "config.yaml").read_text() == "gamma: 0.9\n"
+    assert flushed == ["config.yaml", unfinished.name, "runs"]
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["mine"]
+
+
+def test_a_folder_does_not_replace_another(tmp_path):
+    write_file(tmp_path / "first.txt", "")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "first.txt").rename(tmp_path / "mine" / "first.txt")
+    with pytest.raises(OSError, match="not empty") as raised, atomic_folder(tmp_path / "mine"):
+        pass
+    assert raised.value.filename == str(tmp_path / "mine")
+    assert [path.name for path in tmp_path.rglob("*")] == ["mine", "first.txt"]
+
+
+def test_every_file_and_folder_of_a_tree_is_flushed_and_the_tree_last(tmp_path, flushed):
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures" / "one.png").write_bytes(b"")
+    flush_tree(tmp_path)
+    assert sorted(flushed[:-1]) == ["one.png", "pictures"]
+    assert flushed[-1] == tmp_path.name
