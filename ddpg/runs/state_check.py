@@ -43,8 +43,7 @@ class TensorPattern:
             and self.dtype in (None, value.dtype)
             and len(self.shape) == value.dim()
             and all(
-                size in (None, actual)
-                for size, actual in zip(self.shape, value.shape, strict=True)
+                size in (None, actual) for size, actual in zip(self.shape, value.shape, strict=True)
             )
         )
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from ddpg.runs.checkpoint import Checkpoints
 from ddpg.errors import CheckpointError, DamagedCheckpointError
 from ddpg.random_streams import RandomStreams
 from ddpg.replay import ReplayBuffer
+from ddpg.runs.checkpoint import Checkpoints
 
 
 def make_replay(capacity: int = 10) -> ReplayBuffer:

@@ -31,14 +31,19 @@ def test_a_file_is_flushed_before_it_is_renamed_and_its_folder_after(tmp_path, f
     assert [path.name for path in tmp_path.iterdir()] == ["scores.json"]
 
 
+def fail_while_writing(file, error):
+    with atomic_write(file) as unfinished:
+        assert unfinished.suffix == ".png"
+        unfinished.write_text("new")
+        raise error
+
+
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
 def test_a_failure_leaves_the_old_content_and_no_temporary_file(tmp_path, error):
     file = tmp_path / "curve.png"
     file.write_text("old")
-    with pytest.raises(error), atomic_write(file) as unfinished:
-        assert unfinished.suffix == ".png"
-        unfinished.write_text("new")
-        raise error
+    with pytest.raises(error):
+        fail_while_writing(file, error)
     assert file.read_text() == "old"
     assert list(tmp_path.iterdir()) == [file]
 

@@ -24,7 +24,8 @@ def test_a_name_that_is_taken_is_an_error_and_nothing_is_overwritten(tmp_path):
     config = Config(runs=str(tmp_path), name="mine", gamma=0.9)
     folder = RunFolder.create(config)
     before = folder.config_file.read_text()
-    with pytest.raises(ConfigError, match=r"name: 'mine' is not allowed, since .* exists; allowed: a new name"):
+    taken = r"name: 'mine' is not allowed, since .* exists; allowed: a new name"
+    with pytest.raises(ConfigError, match=taken):
         RunFolder.create(dataclasses.replace(config, gamma=0.5))
     assert folder.config_file.read_text() == before
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
@@ -51,7 +52,8 @@ def test_resuming_may_change_the_length_and_nothing_that_changes_the_curve(tmp_p
     config = RunFolder.create(Config(runs=str(tmp_path), name="mine")).load_config()
     longer = dataclasses.replace(config, steps=10**6, threads=2, resume=True)
     assert RunFolder.existing(longer).path == tmp_path / "mine"
-    with pytest.raises(ConfigError, match=r"gamma: 0\.5 is not allowed, since the run 'mine' has 0\.98"):
+    other = r"gamma: 0\.5 is not allowed, since the run 'mine' has 0\.98"
+    with pytest.raises(ConfigError, match=other):
         RunFolder.existing(dataclasses.replace(config, gamma=0.5, resume=True))
 
 
