@@ -1,7 +1,7 @@
-# Two commands do everything on a machine that has Python 3.11 or newer: make train, make test.
+# `make train` and `make test` need only Python 3.11 or newer.
 PYTHON ?= python3
 ARGS ?= --stop detach
-# The tests run side by side, one worker a core.
+# The tests run in parallel, one worker per core.
 WORKERS ?= --numprocesses auto --dist worksteal
 PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
@@ -21,22 +21,22 @@ lint: .venv/.ready-development
 	.venv/bin/ruff format --check .
 	.venv/bin/pyright
 
-# The tests of faults with 50 kills instead of 10.
+# Fault tests with 50 kills instead of 10.
 faults: .venv/.ready-development
 	DDPG_KILLS=50 .venv/bin/python -m pytest tests/faults
 
-# Every figure of docs/performance.md, measured and written into it: hours, and the machine must be idle.
+# Measures all tables of docs/performance.md and writes them into it. Takes hours; the machine must be idle.
 bench: .venv/.ready-bench
 	.venv/bin/python scripts/bench.py --all --size both --picture docs/pictures/scaling.png \
 		--json docs/performance.json --document docs/performance.md
 
-# 300,000 environment steps of eight members; takes a quarter of an hour.
+# 300,000 environment steps of eight members, about a quarter of an hour.
 soak: .venv/.ready-development
 	.venv/bin/python -m tests.soak
 
 setup: .venv/.ready
 
-# The stamps make the set-up happen once, and again only when the requirements change.
+# Stamp files: set-up runs once, and again only when the requirements change.
 .venv/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(PIP) --editable .

@@ -1,4 +1,4 @@
-"""A long training, and what it took: memory, files and processor time along the way."""
+"""Memory, files and processor time of a long training, sampled while it runs."""
 
 import os
 import time
@@ -17,30 +17,30 @@ from ddpg.training.loop import Progress, train
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 WARM_UP = 0.1
-"""Share of a run before its memory and speed count: allocators and caches fill meanwhile."""
+"""Share of a run that is not measured, while allocators and caches fill."""
 REFERENCE_STEPS = 20
 
 
 @dataclass(frozen=True)
-class Sample:
-    """What was so at one environment step."""
+class SoakSample:
+    """Memory, time and files at one environment step."""
 
     step: int
     resident: int
-    """Bytes of this process in memory, what it shares with others left out."""
+    """Resident anonymous memory of this process, in bytes."""
     training: float
-    """Seconds of the processor that the training has used so far."""
+    """Processor time of the training so far, in seconds."""
     reference: float
-    """Seconds of the processor that `Reference` has used so far; it ran after each log point."""
+    """Processor time of `ReferenceAgent` so far, in seconds; it runs after each log point."""
     files: dict[str, int]
     """Bytes of the run's files by kind: checkpoints, csv, tensorboard."""
 
 
-class Reference:
-    """The work of some training steps on a replay that stays as it is.
+class ReferenceAgent:
+    """Training steps on a replay of constant size, run in between the training.
 
-    On a machine that others use too, a second of the processor is not always worth the same. This
-    runs in between the training, so that a slower machine can be told from a slower training.
+    On a shared machine, the work done per second of processor time varies. The ratio to this
+    reference shows a slower training, and a slower machine cancels out.
     """
 
     def __init__(self, config: Config):
@@ -55,7 +55,7 @@ class Reference:
         self._batch_size = config.batch_size
 
     def run(self) -> float:
-        """Seconds of the processor that `REFERENCE_STEPS` steps took."""
+        """Run `REFERENCE_STEPS` steps and return their processor time in seconds."""
         began = time.process_time()
         for _ in range(REFERENCE_STEPS):
             observation = self._environments.observation
@@ -68,38 +68,39 @@ class Reference:
         return time.process_time() - began
 
 
-def soak(config: Config, every: int) -> list[Sample]:
-    """Train, and take a sample every `every` environment steps (a multiple of `log_every`)."""
-    samples: list[Sample] = []
+def soak(config: Config, every: int) -> list[SoakSample]:
+    """Train and take one sample per `every` environment steps (a multiple of `log_every`)."""
+    samples: list[SoakSample] = []
     folder = Path(config.runs) / str(config.name)
-    reference = Reference(config)
-    began, referred, seen = time.process_time(), 0.0, -1
+    reference = ReferenceAgent(config)
+    began, reference_seconds, last = time.process_time(), 0.0, -1
 
     def report(progress: Progress) -> None:
-        nonlocal referred, seen
-        if progress.step == seen or progress.step % config.log_every:
+        nonlocal reference_seconds, last
+        if progress.step == last or progress.step % config.log_every:
             return
-        seen = progress.step
-        if progress.step % every == 0:
-            training = time.process_time() - began - referred
-            samples.append(Sample(seen, resident(), training, referred, file_sizes(folder)))
-        referred += reference.run()
+        last = progress.step
+        if last % every == 0:
+            training = time.process_time() - began - reference_seconds
+            files = file_sizes(folder)
+            samples.append(SoakSample(last, anonymous_memory(), training, reference_seconds, files))
+        reference_seconds += reference.run()
 
     train(config, report)
     return samples
 
 
-def resident() -> int:
-    """Bytes of this process in memory that no file backs.
+def anonymous_memory() -> int:
+    """Return the resident memory of this process that no file backs, in bytes.
 
-    Source: proc(5), /proc/pid/statm: resident and shared pages.
+    Source: proc(5), /proc/pid/statm: resident minus shared pages.
     """
     fields = Path("/proc/self/statm").read_text().split()
     return (int(fields[1]) - int(fields[2])) * _PAGE
 
 
 def file_sizes(folder: Path) -> dict[str, int]:
-    """Bytes of a run's files, by kind."""
+    """Return the bytes of a run's files, by kind."""
     kinds = {
         "checkpoints": folder.glob("checkpoints/*"),
         "csv": folder.glob("*.csv"),
@@ -109,45 +110,45 @@ def file_sizes(folder: Path) -> dict[str, int]:
 
 
 @dataclass(frozen=True)
-class Figures:
-    """What the samples amount to, after the warm-up."""
+class SoakFigures:
+    """Growth of memory and files and change of speed, after the warm-up."""
 
     memory_start: float
-    """Bytes: the median over the first tenth after the warm-up."""
+    """Median over the first tenth after the warm-up, in bytes."""
     memory_end: float
-    """Bytes: the median over the last tenth."""
+    """Median over the last tenth, in bytes."""
     speed_start: float
-    """Training steps in the time of a reference step: the median window of the first quarter."""
+    """Training steps per time of a reference step: median over the first quarter."""
     speed_end: float
-    """The same of the last quarter."""
+    """Training steps per time of a reference step: median over the last quarter."""
     bytes_per_step: dict[str, float]
-    """Growth of the run's files, by kind."""
+    """Growth of the run's files in bytes, by kind."""
     largest: dict[str, int]
-    """Bytes of the run's files at their largest, by kind."""
+    """Maximum size of the run's files in bytes, by kind."""
 
     @property
     def memory_growth(self) -> float:
-        """A share: 0.01 is one percent."""
+        """Relative growth: 0.01 is one percent."""
         return self.memory_end / self.memory_start - 1
 
     @property
     def speed_change(self) -> float:
-        """A share: −0.03 is three percent slower."""
+        """Relative change: −0.03 is three percent slower."""
         return self.speed_end / self.speed_start - 1
 
 
-def figures(samples: list[Sample], log_every: int) -> Figures:
-    """Compare the end of a run that logged every `log_every` steps with its beginning."""
+def soak_figures(samples: list[SoakSample], log_every: int) -> SoakFigures:
+    """Compare the end of a run with its beginning; it logged once per `log_every` steps."""
     warm = samples[int(len(samples) * WARM_UP) :]
     tenth, quarter = max(len(warm) // 10, 1), max(len(warm) // 4, 1)
     memory = np.array([sample.resident for sample in warm], np.float64)
     training = np.diff([sample.training for sample in warm])
     reference = np.diff([sample.reference for sample in warm])
     steps = np.diff([sample.step for sample in warm])
-    referred = REFERENCE_STEPS * steps / log_every
-    speed = (steps / training) / (referred / reference)
+    reference_steps = REFERENCE_STEPS * steps / log_every
+    speed = (steps / training) / (reference_steps / reference)
     first, last = warm[0], warm[-1]
-    return Figures(
+    return SoakFigures(
         memory_start=float(np.median(memory[:tenth])),
         memory_end=float(np.median(memory[-tenth:])),
         speed_start=float(np.median(speed[:quarter])),

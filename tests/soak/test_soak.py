@@ -1,4 +1,4 @@
-"""A short soak: memory stays flat and files stay bounded. Speed is judged by `make soak` alone."""
+"""A short soak: memory is flat and files are bounded. Only `make soak` judges the speed."""
 
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from ddpg.config.settings import Config
-from tests.soak.measure import Sample, figures, soak
+from tests.soak.measure import SoakSample, soak, soak_figures
 
 LOG_EVERY = 500
 
 
 @pytest.mark.slow
-def test_twenty_thousand_steps_take_no_more_memory_and_bounded_files(tmp_path):
+def test_memory_is_flat_and_files_are_bounded_over_twenty_thousand_steps(tmp_path):
     config = Config(
         runs=str(tmp_path),
         name="soak",
@@ -26,37 +26,38 @@ def test_twenty_thousand_steps_take_no_more_memory_and_bounded_files(tmp_path):
         evaluation_every=5_000,
         checkpoint_every=2_000,
     )
-    # A process of its own: what earlier tests left in this one's memory goes at any time.
+    # A new process, because this one may free memory of earlier tests at any time.
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
         samples = pool.submit(soak, config, every=LOG_EVERY).result()
-    result = figures(samples, LOG_EVERY)
-    assert abs(result.memory_growth) < 0.01, result
-    # Two checkpoints and the replay's pieces under them, of 2,000 rows of 36 bytes each.
-    assert result.largest["checkpoints"] < 1_000_000
-    assert result.bytes_per_step["checkpoints"] == pytest.approx(0, abs=10)
-    assert 0 < result.bytes_per_step["csv"] < 20
-    assert 0 < result.bytes_per_step["tensorboard"] < 50
+    figures = soak_figures(samples, LOG_EVERY)
+    assert abs(figures.memory_growth) < 0.01, figures
+    # Two checkpoints, and their replay pieces of 2,000 rows of 36 bytes.
+    assert figures.largest["checkpoints"] < 1_000_000
+    assert figures.bytes_per_step["checkpoints"] == pytest.approx(0, abs=10)
+    assert 0 < figures.bytes_per_step["csv"] < 20
+    assert 0 < figures.bytes_per_step["tensorboard"] < 50
     assert list(Path(tmp_path / "soak" / "checkpoints").glob(".unfinished-*")) == []
 
 
-def sampled(memory: float, slower: float) -> list[Sample]:
-    """Samples of a run whose memory and whose time a step grow by these shares, start to end."""
+def invented_samples(memory: float, slower: float) -> list[SoakSample]:
+    """Return samples of a run whose memory and time per step grow by these shares in total."""
     samples, training, reference = [], 0.0, 0.0
     for index in range(101):
         resident = round(1e8 * (1 + memory * index / 100))
-        samples.append(Sample(index * 1_000, resident, training, reference, {"csv": index * 5_000}))
-        # The machine itself slows down to the half, which is no matter of the training.
+        files = {"csv": index * 5_000}
+        samples.append(SoakSample(index * 1_000, resident, training, reference, files))
+        # The machine itself slows down by half, which must cancel out.
         machine = 1 + index / 100
         training += machine * (1 + slower * index / 100)
         reference += machine * 0.1
     return samples
 
 
-def test_the_figures_tell_growth_and_slowing_down_and_not_the_machines():
-    steady = figures(sampled(0, 0), LOG_EVERY)
+def test_the_figures_show_growth_and_a_slower_training_but_not_a_slower_machine():
+    steady = soak_figures(invented_samples(0, 0), LOG_EVERY)
     assert steady.memory_growth == 0
     assert steady.speed_change == pytest.approx(0, abs=1e-9)
     assert steady.bytes_per_step == {"csv": 5.0}
-    grown = figures(sampled(0.2, 0.2), LOG_EVERY)
+    grown = soak_figures(invented_samples(0.2, 0.2), LOG_EVERY)
     assert 0.1 < grown.memory_growth < 0.2
     assert -0.2 < grown.speed_change < -0.1
