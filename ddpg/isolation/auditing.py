@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, Literal
 
 from .contract import Contract, ContractError
-from .explain.paths import explained
+from .explain.paths import add_paths
 from .judge.errors import is_finding
 from .judge.verdicts import judge
 from .observe.watcher import Watcher
@@ -52,7 +52,7 @@ def audit(
         )
     rerun = partial(run, updates=named, rounds=rounds)
     if level == "full" and results.findings:
-        results.findings = explained(contract, results.findings, rerun)
+        results.findings = add_paths(contract, results.findings, rerun)
     return Report(contract, results, rerun)
 
 

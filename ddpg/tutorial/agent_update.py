@@ -124,7 +124,7 @@ def _graph(folded: FoldedGraph, report: Report, index: int) -> Graph:
             continue
         cell = report[str(folded.row), module]
         role: Role = "trained" if module in folded.trained else "protected"
-        reached = module in folded.ways
+        reached = module in folded.paths
         notes = (
             "parameters in the graph" if reached else "parameters not in the graph",
             f".grad {cell_gradient_text(cell)}",

@@ -40,7 +40,7 @@ def test_the_summary_can_be_acted_on(broken: Report) -> None:
     assert "AddmmBackward0 [critic.2] → parameter critic." in text
     assert "return critic(torch.cat([states, actions], dim=-1))" in text
     assert "called at" in text
-    assert "no detach here: actor gets its gradient through critic" in text
+    assert "do not detach: actor gets its gradient through critic" in text
 
 
 def test_the_table(broken: Report) -> None:
@@ -76,8 +76,8 @@ def test_the_graph_is_folded_to_modules(broken: Report) -> None:
     to_critic = {one for one, two in actor.edges if two == "critic"}
     assert len(to_critic) == 1
     assert ("actor", next(iter(to_critic))) in actor.edges
-    assert all("actor" not in edge for edge in actor.ways["critic"])
-    assert any("critic" in edge for edge in actor.ways["actor"])
+    assert all("actor" not in edge for edge in actor.paths["critic"])
+    assert any("critic" in edge for edge in actor.paths["actor"])
 
 
 def test_svg_and_html_are_whole_and_alone(broken: Report) -> None:

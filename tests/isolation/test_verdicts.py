@@ -153,7 +153,7 @@ def test_a_starved_actor(agent: ActorCritic, how: str) -> None:
     path = report.findings[0].path
     assert path is not None
     ends = {
-        "detach": "Tensor.detach gives a tensor no graph",
+        "detach": "Tensor.detach drops the graph",
         "no_grad": "actor ran here under no_grad or inference_mode",
         "frozen": "actor was frozen here",
         "replay action": "actor was not called",

@@ -1,7 +1,7 @@
-"""Where the path of a leak enters a module, and where that of a starved one ends.
+"""Paths of leaks into modules, and the places where the graphs of starved modules are cut.
 
-The updates run once more, with anomaly mode on, which keeps the forward stack with every graph
-node: so the user's own lines are there to be found.
+The updates run once more in anomaly mode, in which PyTorch stores the forward stack with every
+graph node. The stacks contain the user's source lines.
 """
 
 import warnings
@@ -22,35 +22,51 @@ from ..observe.passes import entries_among
 from ..observe.records import Call, Pass, Record
 from ..observe.watcher import Watcher
 from ..results import Finding, Path, PathStep
-from .cuts import Cut, is_cut, likelihood, name_of, tensors_in
-from .sources import Frame, current, parse, users_line
+from .cuts import Cut, cuts_graph, operation_name, rank_of, tensors_in
+from .sources import Frame, current_frames, parse_traceback, users_line
 
 
 @dataclass
-class Seen:
-    """What one backward pass had in its graph."""
+class PassPaths:
+    """Paths in the graph of a backward pass, or in the part of it below one loss term.
 
-    passed: Pass
-    loss: str | None = None
+    Attributes:
+        backward: the pass.
+        term: name of the loss term; None: the whole pass.
+        first: path to the first parameter of any module.
+        paths: module → path to its first parameter.
+        entries: module → the user's line where that path enters it.
+        through: module → modules that the loss reaches through it.
+        around: module → modules that the loss reaches without it.
+    """
+
+    backward: Pass
+    term: str | None = None
+    first: list[PathStep] = field(default_factory=list)
     paths: dict[str, list[PathStep]] = field(default_factory=dict)
     entries: dict[str, str] = field(default_factory=dict)
-    behind: dict[str, list[str]] = field(default_factory=dict)
+    through: dict[str, list[str]] = field(default_factory=dict)
     around: dict[str, set[str]] = field(default_factory=dict)
-    first: list[PathStep] = field(default_factory=list)
 
 
-class Paths(TorchFunctionMode):
-    """The explainer of a `Watcher`: paths to the modules with findings, and cuts of tensors."""
+class PathFinder(TorchFunctionMode):
+    """Explainer of a `Watcher` that stores paths to the modules with findings, and cuts.
+
+    Args:
+        watcher: watches the updates.
+        wanted: (update, module) of the findings.
+        foreign: (row, module) of findings about what an optimizer holds.
+    """
 
     def __init__(
-        self, watcher: Watcher, wanted: set[tuple[str, str]], misheld: set[tuple[UpdateRow, str]]
+        self, watcher: Watcher, wanted: set[tuple[str, str]], foreign: set[tuple[UpdateRow, str]]
     ) -> None:
         super().__init__()
         self.watcher = watcher
         self.contract = watcher.contract
         self.wanted = wanted
-        self.misheld = misheld
-        self.seen: list[Seen] = []
+        self.foreign = foreign
+        self.passes: list[PassPaths] = []
         self.cuts: dict[str, list[Cut]] = {}
         self.calls: dict[str, list[Call]] = {}
 
@@ -58,34 +74,55 @@ class Paths(TorchFunctionMode):
         result = func(*args, **(kwargs or {}))
         record = self.watcher.record
         if record is not None:
-            graphed = [each for each in tensors_in(args) if each.grad_fn is not None]
-            if graphed and is_cut(func, result):
-                self._cut(record, func, graphed)
+            with_graph = [each for each in tensors_in(args) if each.grad_fn is not None]
+            if with_graph and cuts_graph(func, result):
+                self._add_cut(record, func, with_graph)
         return result
 
     def walked(
         self,
         record: Record,
         seen: Pass,
-        outputs: Sequence[object],  # noqa: ARG002  the drawer of graphs needs them
+        outputs: Sequence[object],  # noqa: ARG002  part of the protocol
         nodes: dict[Node, Node | None],
         leaves: dict[Node, int],
     ) -> None:
-        self._add(Seen(seen), record, nodes, leaves)
+        """Store the paths of the pass and of each of its terms."""
+        self._add_pass(PassPaths(seen), record, nodes, leaves)
         for name in seen.terms:
             root = root_of(self.watcher.terms[name])
             below = walk([root] if root else [])
-            within = {node: key for node, key in leaves.items() if node in below}
-            self._add(Seen(seen, name), record, below, within)
+            leaves_below = {node: key for node, key in leaves.items() if node in below}
+            self._add_pass(PassPaths(seen, name), record, below, leaves_below)
 
-    def _add(
+    def called(self, record: Record, call: Call, output: object) -> None:
+        """Store the call with the user's line and whether its output has a graph."""
+        call.line = users_line(current_frames(), call.depth)
+        call.has_graph = any(each.grad_fn is not None for each in tensors_in((output,)))
+        self.calls.setdefault(record.update, []).append(call)
+
+    def path_of(self, finding: Finding) -> Path | None:
+        """Return the path of a finding about gradients, else None."""
+        if finding.verdict == "starved" and finding.kind in ("reached", "written"):
+            return self._starved_path(finding)
+        if finding.verdict != "leaked" or finding.kind not in ("written", "moved", "order"):
+            return None
+        module = finding.module
+        for each in self.passes:
+            rows = (each.backward.row, *each.backward.row.single_parts())
+            if each.term == finding.loss and finding.row in rows and module in each.paths:
+                steps = tuple(each.paths[module])
+                return Path(steps, each.entries[module], self._leak_stop(finding, each))
+        return None
+
+    def _add_pass(
         self,
-        found: Seen,
+        found: PassPaths,
         record: Record,
         nodes: dict[Node, Node | None],
         leaves: dict[Node, int],
     ) -> None:
-        self.seen.append(found)
+        self.passes.append(found)
         entries = record.inventory.entries
         for node, key in leaves.items():
             for owner in entries[key].owners:
@@ -93,31 +130,11 @@ class Paths(TorchFunctionMode):
                     found.first = _steps(record, node, nodes, entries[key])
                 if (record.update, owner) in self.wanted and owner not in found.paths:
                     found.paths[owner] = _steps(record, node, nodes, entries[key])
-                    found.entries[owner] = _entry(record, node, nodes, owner)
-                    found.behind[owner], found.around[owner] = _behind(record, nodes, leaves, owner)
+                    found.entries[owner] = _entry_line(record, node, nodes, owner)
+                    through, around = _reached_modules(record, nodes, leaves, owner)
+                    found.through[owner], found.around[owner] = through, around
 
-    def called(self, record: Record, call: Call, output: object) -> None:
-        call.line = users_line(current(), call.depth)
-        call.has_graph = any(each.grad_fn is not None for each in tensors_in((output,)))
-        self.calls.setdefault(record.update, []).append(call)
-
-    def path_of(self, finding: Finding) -> Path | None:
-        """The path of a finding, if it is one about gradients."""
-        if finding.verdict == "starved" and finding.kind in ("reached", "written"):
-            return self._end(finding.row.update, finding.module, finding.loss)
-        if finding.verdict != "leaked" or finding.kind not in ("written", "moved", "order"):
-            return None
-        for seen in self.seen:
-            rows = (seen.passed.row, *seen.passed.row.single_parts())
-            if seen.loss == finding.loss and finding.row in rows and finding.module in seen.paths:
-                return Path(
-                    tuple(seen.paths[finding.module]),
-                    seen.entries[finding.module],
-                    self._stop(finding, seen),
-                )
-        return None
-
-    def _cut(self, record: Record, func: Any, tensors: Sequence[Tensor]) -> None:
+    def _add_cut(self, record: Record, function: Any, tensors: Sequence[Tensor]) -> None:
         reaches: set[str] = set()
         for tensor in tensors:
             root = root_of(tensor)
@@ -125,94 +142,95 @@ class Paths(TorchFunctionMode):
             for key in below.values():
                 reaches |= set(record.inventory.entries[key].owners)
         if reaches:
-            name = name_of(func)
-            cut = Cut(reaches, name, users_line(current()), likelihood(name))
+            name = operation_name(function)
+            cut = Cut(reaches, name, users_line(current_frames()), rank_of(name))
             self.cuts.setdefault(record.update, []).append(cut)
 
-    def _stop(self, finding: Finding, seen: Seen) -> str:
-        module, place = finding.module, seen.entries[finding.module].partition(": ")[0]
+    def _leak_stop(self, finding: Finding, found: PassPaths) -> str:
+        """Return where a stop could be, and which."""
+        module, place = finding.module, found.entries[finding.module].partition(": ")[0]
         permission = self.contract.permission(finding.row)
-        twins = self._twins(module)
+        twins = self._undeclared_twins(module)
         if twins:
             return f"{module} shares storage with {twins[0]}: make it a copy (copy.deepcopy)"
-        if (finding.row, module) in self.misheld:
+        if (finding.row, module) in self.foreign:
             return f"leave {module}'s parameters out of the optimizer that applied the gradient"
         if finding.loss:
             permission = permission.terms.get(finding.loss, permission)
-        trained = [each for each in seen.behind[module] if permission.may_train(each)]
+        trained = [each for each in found.through[module] if permission.may_train(each)]
         if finding.loss and not trained:
             return (
-                f"leave the term {finding.loss!r} out of the sum, or give it what {module} "
-                f"returned at {place} detached: other terms need the graph"
+                f"leave the term {finding.loss!r} out of the sum, or compute it from the detached "
+                f"output of {module} at {place}: other terms need the graph"
             )
         if not trained:
-            return f"detach what {module} returned at {place}, or compute it under torch.no_grad()"
+            return f"detach the output of {module} at {place}, or compute it under torch.no_grad()"
         names = " and ".join(trained)
-        left = (
-            f"; clear {module}'s .grad before the next backward pass that its optimizer applies"
-            if finding.kind == "moved"
-            else f"; or say through={module!r} if this is meant"
-        )
-        whole = (
-            f"freeze {module} (requires_grad_(False)) around {place}, or pass backward(inputs=...) "
-            f"the parameters of {names} alone{left}"
-        )
-        if seen.around[module].issuperset(trained) and module not in permission.through:
+        freeze = _freeze(module, place, names, moved=finding.kind == "moved")
+        if found.around[module].issuperset(trained) and module not in permission.through:
             return (
-                f"if {names} is not to learn through {module}, detach what it returned at {place}; "
-                f"if it is, {whole}"
+                f"if {names} should not learn through {module}, detach its output at {place}; "
+                f"if it should, {freeze}"
             )
-        return f"no detach here: {names} gets its gradient through {module}; {whole}"
+        return f"do not detach: {names} gets its gradient through {module}; {freeze}"
 
-    def _twins(self, module: str) -> list[str]:
-        """Modules that share a tensor with it without saying so."""
+    def _undeclared_twins(self, module: str) -> list[str]:
+        """Return the modules that share a tensor with `module` without `shared`."""
         owners = [entry.owners for entry in self.watcher.setup_inventory.by_owner[module]]
         return sorted({each for names in owners for each in names} - {module})
 
-    def _end(self, update: str, module: str, loss: str | None) -> Path:
-        steps = next(
-            (
-                seen.first
-                for seen in self.seen
-                if seen.passed.row.update == update and seen.loss == loss and seen.first
-            ),
-            [PathStep("loss")],
+    def _starved_path(self, finding: Finding) -> Path:
+        """Return a path from the loss to the line where it ends."""
+        update, module = finding.row.update, finding.module
+        firsts = (
+            each.first
+            for each in self.passes
+            if each.backward.row.update == update and each.term == finding.loss and each.first
         )
-        calls = [call for call in self.calls.get(update, []) if call.module == module]
-        top = [call for call in calls if call.label == module] or calls
-        cuts = [cut for cut in self.cuts.get(update, []) if module in cut.reaches]
-        cut = max(reversed(cuts), key=lambda each: each.likely, default=None)
-        live = [call for call in top if call.grad_enabled and call.has_graph]
-        if cut is not None and cut.likely:
-            entry, stop = cut.line, f"the path ends here: {cut.operation} gives a tensor no graph"
-        elif not top:
-            entry = ""
-            stop = f"{module} was not called (as a module) in this update"
-        elif not any(call.grad_enabled for call in top):
-            entry, stop = top[0].line, f"{module} ran here under no_grad or inference_mode"
-        elif not any(call.needing_grad for call in calls if call.own):
-            entry, stop = top[0].line, f"{module} was frozen here: no parameter required grad"
-        elif cut is not None:
-            entry, stop = cut.line, f"the path ends here: {cut.operation} gives a tensor no graph"
-        else:
-            entry = (live or top)[0].line
-            stop = f"what {module} returns here enters no loss that was differentiated"
+        steps = next(firsts, [PathStep("loss")])
+        entry, stop = self._ending(update, module)
         end = PathStep("(the path ends)", module, entry)
         return Path((*(steps[:-1] or steps), end), entry, stop)
 
+    def _ending(self, update: str, module: str) -> tuple[str, str]:
+        """Return the line where the path to `module` ends, and the reason."""
+        calls = [call for call in self.calls.get(update, []) if call.module == module]
+        outer = [call for call in calls if call.label == module] or calls
+        cuts = [cut for cut in self.cuts.get(update, []) if module in cut.reaches]
+        cut = max(reversed(cuts), key=lambda each: each.rank, default=None)
+        if cut is not None and cut.rank:
+            return cut.line, f"the path ends here: {cut.operation} drops the graph"
+        if not outer:
+            return "", f"{module} was not called (as a module) in this update"
+        if not any(call.grad_enabled for call in outer):
+            return outer[0].line, f"{module} ran here under no_grad or inference_mode"
+        if not any(call.needing_grad for call in calls if call.own):
+            return outer[0].line, f"{module} was frozen here: no parameter required grad"
+        if cut is not None:
+            return cut.line, f"the path ends here: {cut.operation} drops the graph"
+        with_graph = [call for call in outer if call.grad_enabled and call.has_graph]
+        line = (with_graph or outer)[0].line
+        return line, f"no differentiated loss uses the output of {module} here"
 
-def explained(
+
+def add_paths(
     contract: Contract, findings: Sequence[Finding], run: Callable[[Watcher], None]
 ) -> list[Finding]:
-    """The findings with their paths; `run` runs the updates under the watcher it is given."""
-    wanted = {(f.row.update, f.module) for f in findings}
-    misheld = {(f.row, f.module) for f in findings if f.kind == "membership"}
+    """Return the findings with their paths.
+
+    Args:
+        contract: as for `audit`.
+        findings: of an audit.
+        run: runs the updates again under the given watcher.
+    """
+    wanted = {(each.row.update, each.module) for each in findings}
+    foreign = {(each.row, each.module) for each in findings if each.kind == "membership"}
     with _anomaly_mode():
         watcher = Watcher(contract, dry_run=True)
-        watcher.explainer = paths = Paths(watcher, wanted, misheld)
-        with watcher, paths:
+        watcher.explainer = finder = PathFinder(watcher, wanted, foreign)
+        with watcher, finder:
             run(watcher)
-    return [replace(finding, path=paths.path_of(finding)) for finding in findings]
+    return [replace(each, path=finder.path_of(each)) for each in findings]
 
 
 @contextmanager
@@ -221,14 +239,28 @@ def _anomaly_mode() -> Iterator[None]:
         warnings.filterwarnings("ignore", message="Anomaly Detection has been enabled")
         mode = torch.autograd.set_detect_anomaly(True, check_nan=False)
     with mode, warnings.catch_warnings():
-        # An error that counts as a finding was reported; its forward stack is of no more use.
+        # Errors that are findings were reported in the first run.
         warnings.filterwarnings("ignore", message="Error detected in")
         yield
+
+
+def _freeze(module: str, place: str, trained: str, moved: bool) -> str:
+    """Return advice for a module that a gradient must go through."""
+    last = (
+        f"clear {module}'s .grad before the next backward pass that its optimizer applies"
+        if moved
+        else f"or declare through={module!r} if this is intended"
+    )
+    return (
+        f"freeze {module} (requires_grad_(False)) around {place}, or call backward(inputs=...) "
+        f"with the parameters of {trained} only; {last}"
+    )
 
 
 def _steps(
     record: Record, leaf: Node, nodes: Mapping[Node, Node | None], entry: Entry
 ) -> list[PathStep]:
+    """Return the steps from the loss to a leaf."""
     steps = [PathStep(f"parameter {entry.label}", entry.owners[0])]
     for node in way(leaf, nodes)[1:]:
         call = record.call_at(recorded_at(node))
@@ -237,20 +269,20 @@ def _steps(
     return [*steps, PathStep("loss")][::-1]
 
 
-def _entry(record: Record, leaf: Node, nodes: Mapping[Node, Node | None], owner: str) -> str:
-    """The line that called the module; for bare tensors, the operation that used them."""
-    steps = way(leaf, nodes)
-    for node in reversed(steps[1:]):
+def _entry_line(record: Record, leaf: Node, nodes: Mapping[Node, Node | None], owner: str) -> str:
+    """Return the line that called the module; for bare tensors, of the operation that used them."""
+    path = way(leaf, nodes)
+    for node in reversed(path[1:]):
         call = record.call_at(recorded_at(node), owner)
         if call is not None:
             return users_line(_frames(node), call.depth)
-    return users_line(_frames(steps[1])) if len(steps) > 1 else ""
+    return users_line(_frames(path[1])) if len(path) > 1 else ""
 
 
-def _behind(
+def _reached_modules(
     record: Record, nodes: Mapping[Node, Node | None], leaves: Mapping[Node, int], owner: str
 ) -> tuple[list[str], set[str]]:
-    """Modules that the loss reaches through `owner`, and those that it reaches around it."""
+    """Return the modules that the loss reaches through `owner`, and those reached without it."""
     entries = record.inventory.entries
     inside = [node for node in nodes if record.call_at(recorded_at(node), owner) is not None]
     inside += users_of({n for n, k in leaves.items() if owner in entries[k].owners}, nodes)
@@ -266,4 +298,4 @@ def _behind(
 
 def _frames(node: Node) -> list[Frame]:
     metadata: Any = node.metadata
-    return parse(metadata.get("traceback_", ()))
+    return parse_traceback(metadata.get("traceback_", ()))

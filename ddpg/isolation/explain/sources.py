@@ -1,4 +1,4 @@
-"""The user's own lines in a stack: what lies outside torch and outside the audit."""
+"""Source lines of the user in a stack: frames outside of torch and of the audit."""
 
 import linecache
 import sys
@@ -12,13 +12,13 @@ from types import FrameType
 import torch
 
 _AUDIT = f"{Path(__file__).parents[1]}{sep}"
-_OTHERS = (f"{Path(torch.__file__).parent}{sep}", _AUDIT, "<frozen ")
+_NOT_USERS = (f"{Path(torch.__file__).parent}{sep}", _AUDIT, "<frozen ")
 _FRAME = pattern(r'File "(?P<file>[^"]*)", line (?P<line>\d+), in (?P<function>.*)')
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One frame of a stack, outermost first in lists."""
+    """Stack frame. Lists of frames begin with the outermost."""
 
     file: str
     line: int
@@ -26,11 +26,11 @@ class Frame:
 
     @property
     def is_users(self) -> bool:
-        return not self.file.startswith(_OTHERS)
+        return not self.file.startswith(_NOT_USERS)
 
     @property
     def is_installed(self) -> bool:
-        """It lies in an installed library."""
+        """True if the file belongs to an installed library."""
         return f"{sep}site-packages{sep}" in self.file
 
     @property
@@ -39,16 +39,16 @@ class Frame:
 
     @property
     def is_module_call(self) -> bool:
-        """`nn.Module.__call__`: what comes after runs inside a module."""
+        """True for `nn.Module.__call__`: the frames after it run inside a module."""
         return self.function == "_wrapped_call_impl" and not self.is_users
 
     def __str__(self) -> str:
         code = linecache.getline(self.file, self.line).strip()
-        return f"{_short(self.file)}:{self.line}: {code}" if code else f"{self.file}:{self.line}"
+        return f"{_relative(self.file)}:{self.line}: {code}" if code else f"{self.file}:{self.line}"
 
 
-def parse(traceback: Sequence[str]) -> list[Frame]:
-    """Frames of the strings that anomaly mode keeps with a graph node."""
+def parse_traceback(traceback: Sequence[str]) -> list[Frame]:
+    """Return the frames of the strings that anomaly mode stores with a graph node."""
     frames: list[Frame] = []
     for text in traceback:
         match = _FRAME.search(text)
@@ -57,8 +57,8 @@ def parse(traceback: Sequence[str]) -> list[Frame]:
     return frames
 
 
-def current() -> list[Frame]:
-    """The frames of the caller's stack."""
+def current_frames() -> list[Frame]:
+    """Return the frames of the caller's stack."""
     frames: list[Frame] = []
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
@@ -69,10 +69,12 @@ def current() -> list[Frame]:
 
 
 def users_line(frames: Sequence[Frame], depth: int | None = None) -> str:
-    """The innermost line outside torch, and the one of the user's own program that led to it.
+    """Return the innermost line outside of torch, and the line of the user's program calling it.
 
-    With `depth`, the line that made the module call at that depth: 0 is a call from outside all
-    modules, 1 one from inside the outermost's forward, ...
+    Args:
+        frames: A stack.
+        depth: Return the line of the module call at this depth instead: 0 is a call from outside
+            all modules, 1 a call in the forward method of the outermost module, and so on.
     """
     if depth is not None:
         calls = [index for index, frame in enumerate(frames) if frame.is_module_call]
@@ -81,20 +83,20 @@ def users_line(frames: Sequence[Frame], depth: int | None = None) -> str:
     last = max((index for index, frame in enumerate(frames) if frame.is_users), default=-1)
     if last < 0:
         return ""
-    # Above the audit's own frames lies only what called the audit.
-    own = [index for index in range(last) if frames[index].is_audits]
-    first = own[-1] + 1 if own else 0
+    # Frames before the audit's own ones are those of its caller.
+    audits = [index for index in range(last) if frames[index].is_audits]
+    first = audits[-1] + 1 if audits else 0
     users = [frame for frame in frames[first : last + 1] if frame.is_users]
     place = (users[-1].file, users[-1].line)
     callers = [
         frame
         for frame in users[:-1]
-        if own and not frame.is_installed and (frame.file, frame.line) != place
+        if audits and not frame.is_installed and (frame.file, frame.line) != place
     ]
     return f"{users[-1]} (called at {callers[-1]})" if callers else str(users[-1])
 
 
-def _short(file: str) -> str:
-    """Relative to the folder one is in, where it lies within."""
+def _relative(file: str) -> str:
+    """Return the path relative to the current folder, if it is inside."""
     path = Path(file)
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else file

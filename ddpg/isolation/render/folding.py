@@ -14,7 +14,7 @@ from ..observe.records import Call, Pass, Record
 from ..observe.watcher import Watcher
 
 with warnings.catch_warnings():
-    # torchviz still reads torch's version with distutils.
+    # torchviz reads torch's version with the deprecated distutils.
     warnings.simplefilter("ignore", DeprecationWarning)
     from torchviz import make_dot
 
@@ -24,15 +24,17 @@ ELSEWHERE = "other parameters"
 
 @dataclass
 class FoldedGraph:
-    """One backward pass, in the direction of the forward pass.
+    """Graph of one backward pass; its edges have the direction of the forward pass.
+
+    A group of nodes is a module, the loss, or connected operations outside of all modules.
 
     Attributes:
-        row: the update, or the part of a split one.
-        trained: the modules that this row may train.
-        operations: a group that is no module → the operations folded into it.
-        modules: the modules in the graph.
-        edges: from group to group.
-        ways: module → the edges of one path from it to the loss.
+        row: the update, or the part of a split update.
+        trained: modules that this row may train.
+        operations: group of operations → their names.
+        modules: modules in the graph.
+        edges: pairs of groups.
+        paths: module → the edges of one path from it to the loss.
     """
 
     row: UpdateRow
@@ -40,11 +42,11 @@ class FoldedGraph:
     operations: dict[str, list[str]] = field(default_factory=dict)
     modules: set[str] = field(default_factory=set)
     edges: set[tuple[str, str]] = field(default_factory=set)
-    ways: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
+    paths: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
 
 
 class Folder:
-    """The explainer of a `Watcher` that folds what it is shown."""
+    """Explainer of a `Watcher` that folds every graph to modules."""
 
     def __init__(self) -> None:
         self.folded: list[tuple[Pass, FoldedGraph]] = []
@@ -57,28 +59,33 @@ class Folder:
         nodes: dict[Node, Node | None],
         leaves: dict[Node, int],
     ) -> None:
-        """Draw the graph with torchviz, and keep it folded."""
+        """Draw the graph with torchviz and store it folded."""
         losses = tuple(each for each in outputs if isinstance(each, Tensor) and each.grad_fn)
         if losses:
             self.folded.append((seen, _fold(record, losses, nodes, leaves)))
 
     def called(self, record: Record, call: Call, output: object) -> None:
-        """Nothing: the call itself is in the record."""
+        """Ignore the call: the record has it."""
 
 
 def folded_graphs(contract: Contract, run: Callable[[Watcher], None]) -> list[FoldedGraph]:
-    """Return the graph of each kind of backward pass; `run` runs the updates under a watcher."""
+    """Return one graph per kind of backward pass.
+
+    Args:
+        contract: names the modules.
+        run: runs the updates under the given watcher.
+    """
     folder = Folder()
     watcher = Watcher(contract, dry_run=True, explainer=folder)
     with watcher:
         run(watcher)
-    different: dict[tuple[UpdateRow, frozenset[tuple[str, str]]], FoldedGraph] = {}
+    distinct: dict[tuple[UpdateRow, frozenset[tuple[str, str]]], FoldedGraph] = {}
     for seen, graph in folder.folded:
         permission = contract.permission(seen.row)
         graph.row = seen.row
         graph.trained = {module for module in graph.modules if permission.may_train(module)}
-        different.setdefault((graph.row, frozenset(graph.edges)), graph)
-    return list(different.values())
+        distinct.setdefault((graph.row, frozenset(graph.edges)), graph)
+    return list(distinct.values())
 
 
 def _fold(
@@ -90,7 +97,6 @@ def _fold(
     folded = FoldedGraph(record.row)
     groups: dict[str, str] = {str(id(loss)): LOSS for loss in losses}
     outside: dict[str, str] = {}
-    of_node: dict[Node, str] = {}
     for node in nodes:
         group = _module_of(record, node, leaves)
         if group is None:
@@ -105,19 +111,19 @@ def _fold(
         warnings.simplefilter("ignore", DeprecationWarning)
         drawn = pygraphviz.AGraph(string=make_dot(losses).source)
     edges = [(str(edge[0]), str(edge[1])) for edge in drawn.edges()]
-    together = _connected(outside, edges)
-    order = {first: index for index, first in enumerate(dict.fromkeys(together.values()))}
-    for name, first in together.items():
+    components = _connected(outside, edges)
+    order = {first: index for index, first in enumerate(dict.fromkeys(components.values()))}
+    for name, first in components.items():
         groups[name] = f"operations {order[first]}"
         folded.operations.setdefault(groups[name], []).append(outside[name])
     for one, two in edges:
         if one in groups and two in groups and groups[one] != groups[two]:
             folded.edges.add((groups[one], groups[two]))
-    of_node = {node: groups[str(id(node))] for node in nodes}
+    group_of = {node: groups[str(id(node))] for node in nodes}
     for leaf in leaves:
-        module = of_node[leaf]
-        if module not in folded.ways:
-            folded.ways[module] = _way(leaf, nodes, of_node)
+        module = group_of[leaf]
+        if module not in folded.paths:
+            folded.paths[module] = _path_edges(leaf, nodes, group_of)
     return folded
 
 
@@ -131,7 +137,7 @@ def _module_of(record: Record, node: Node, leaves: Mapping[Node, int]) -> str | 
 
 
 def _connected(names: Mapping[str, str], edges: Sequence[tuple[str, str]]) -> dict[str, str]:
-    """Each name → the first of those that it hangs together with."""
+    """Return name → the first name of its connected component."""
     first = {name: name for name in names}
 
     def root(name: str) -> str:
@@ -145,13 +151,14 @@ def _connected(names: Mapping[str, str], edges: Sequence[tuple[str, str]]) -> di
     return {name: root(name) for name in names}
 
 
-def _way(
+def _path_edges(
     leaf: Node, nodes: Mapping[Node, Node | None], groups: Mapping[Node, str]
 ) -> set[tuple[str, str]]:
-    way: set[tuple[str, str]] = set()
+    """Return the edges between groups on the path from a leaf to the loss."""
+    edges: set[tuple[str, str]] = set()
     node, above = leaf, nodes[leaf]
     while above is not None:
         if groups[node] != groups[above]:
-            way.add((groups[node], groups[above]))
+            edges.add((groups[node], groups[above]))
         node, above = above, nodes[above]
-    return way | {(groups[node], LOSS)}
+    return edges | {(groups[node], LOSS)}

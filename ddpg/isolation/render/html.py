@@ -1,4 +1,4 @@
-"""The report as one self-contained page."""
+"""Report as one self-contained HTML page."""
 
 from collections.abc import Sequence
 from html import escape
@@ -18,7 +18,7 @@ th { text-align: left; } td small { color: #5f6368; display: block; }
 
 
 def to_html(results: Results, graphs: Sequence[FoldedGraph]) -> str:
-    """The verdict, the matrix, the findings with their paths, the graphs."""
+    """Return a page with the verdict, the matrix, the findings with their paths and the graphs."""
     verdict = "The contract is kept" if results.kept else "The contract is broken"
     findings = "".join(_finding(each) for each in results.findings)
     notes = "".join(f"<li>{escape(note)}</li>" for note in results.notes)
@@ -28,8 +28,8 @@ def to_html(results: Results, graphs: Sequence[FoldedGraph]) -> str:
         f"<h1>{verdict}</h1>{_matrix(results)}"
         + (f"<h2>Findings</h2>{findings}" if findings else "")
         + (f"<h2>Notes</h2><ul>{notes}</ul>" if notes else "")
-        + "<h2>Graphs</h2><p>The autograd graph of each backward pass, folded to modules: green "
-        "is trained, red the path of a leak.</p>"
+        + "<h2>Graphs</h2><p>The autograd graph of each backward pass, folded to modules. Green: "
+        "trained. Red: path of a leak.</p>"
         f"{to_svg(results, graphs, matrix=False)}</body></html>\n"
     )
 
@@ -57,7 +57,7 @@ def _finding(finding: Finding) -> str:
     path = ""
     if finding.path is not None:
         path = "".join(
-            f"<div class='path'><code>{escape(s)}</code></div>" for s in finding.path.lines()
+            f"<div class='path'><code>{escape(line)}</code></div>" for line in finding.path.lines()
         )
     return (
         f"<div class='finding'><b>{escape(head)}</b> ({finding.kind}, grade "

@@ -1,4 +1,4 @@
-"""The report as JSON."""
+"""Report as JSON."""
 
 import dataclasses
 import json
@@ -12,7 +12,7 @@ from ..results import Cell, Finding, Results
 
 
 def to_json(results: Results) -> str:
-    """`kept`, `cells`, `findings`, `notes`; JSON has no NaN, so those are written as strings."""
+    """Return `kept`, `cells`, `findings` and `notes` as JSON; NaN and infinities are strings."""
     return json.dumps(
         {
             "kept": results.kept,

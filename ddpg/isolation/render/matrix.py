@@ -1,18 +1,22 @@
-"""The matrix of update × module, built once for the table, the page and the picture."""
+"""Matrix of update × module for the table, the page and the picture."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..results import Cell, Verdict
 
+_GRADES = ("not touched", "zero gradient", "gradient", "moved")
+
 
 @dataclass(frozen=True)
 class Field:
-    """One cell, in words.
+    """Texts of one cell.
 
     Attributes:
-        verdict: `leaked`, `moved by other`, ...
-        lines: the grade, and the norms that there are.
+        kind: the cell's verdict.
+        verdict: the same in words, such as `moved by other`.
+        lines: the grade, and the norms that are not None or zero.
+        reason: one sentence.
     """
 
     kind: Verdict
@@ -23,10 +27,11 @@ class Field:
 
 @dataclass(frozen=True)
 class Matrix:
-    """Updates down, modules across.
+    """Texts of all cells: one row per update, one column per module.
 
     Attributes:
-        rows: update → a field per module.
+        modules: names of the columns.
+        rows: update → one field per module.
     """
 
     modules: tuple[str, ...]
@@ -34,7 +39,7 @@ class Matrix:
 
 
 def matrix_of(cells: Sequence[Cell]) -> Matrix:
-    """Arrange cells by update and module, in order of first sight."""
+    """Arrange cells by update and module, in the order of their first cells."""
     rows: dict[str, dict[str, Field]] = {}
     for cell in cells:
         rows.setdefault(cell.update, {})[cell.module] = _field(cell)
@@ -46,6 +51,7 @@ def matrix_of(cells: Sequence[Cell]) -> Matrix:
 
 
 def in_words(verdict: Verdict) -> str:
+    """Return a verdict without underscores."""
     return verdict.replace("_", " ")
 
 
@@ -56,6 +62,3 @@ def _field(cell: Cell) -> Field:
     if cell.movement:
         lines.append(f"|movement| {cell.movement:.3g}")
     return Field(cell.verdict, in_words(cell.verdict), tuple(lines), cell.reason)
-
-
-_GRADES = ("not touched", "zero gradient", "gradient", "moved")

@@ -1,4 +1,4 @@
-"""The report as a picture: the matrix, and the graphs, laid out by Graphviz."""
+"""Report as an SVG picture: the matrix and the graphs, laid out by Graphviz."""
 
 from collections.abc import Sequence
 from html import escape
@@ -21,7 +21,7 @@ _FONT: dict[str, Any] = {"fontname": "Helvetica", "fontsize": "11"}
 
 
 def to_svg(results: Results, graphs: Sequence[FoldedGraph], matrix: bool = True) -> str:
-    """One SVG document, without what stands before its root element."""
+    """Return an SVG element, without XML declaration and doctype."""
     drawn = pygraphviz.AGraph(directed=True, rankdir="LR", compound="true", newrank="true", **_FONT)
     drawn.node_attr.update(**_FONT)
     drawn.edge_attr.update(color=_GREY, arrowsize="0.7")
@@ -37,7 +37,7 @@ def to_svg(results: Results, graphs: Sequence[FoldedGraph], matrix: bool = True)
 def _draw(drawn: pygraphviz.AGraph, folded: FoldedGraph, results: Results, index: int) -> None:
     row = folded.row
     leaked = {f.module for f in results.findings if f.row == row and f.verdict == "leaked"}
-    red = {edge for module in leaked for edge in folded.ways.get(module, ())}
+    red = {edge for module in leaked for edge in folded.paths.get(module, ())}
     names: dict[str, str] = {}
 
     def add(group: str, **style: str) -> None:
@@ -46,34 +46,34 @@ def _draw(drawn: pygraphviz.AGraph, folded: FoldedGraph, results: Results, index
 
     add(LOSS, label=LOSS, shape="circle")
     for group, operations in folded.operations.items():
-        add(group, label=_plain(_shortened(operations)), shape="plaintext", fontcolor=_GREY)
+        add(group, label=_label(_abbreviate(operations)), shape="plaintext", fontcolor=_GREY)
     for module in folded.modules:
         fill = _OTHER if module == ELSEWHERE else "#ffffff"
         fill = _TRAINED if module in folded.trained else fill
         edge = _RED if module in leaked else _GREY
         width = "2.5" if module in leaked else "1"
         add(
-            module, label=_plain(module), shape="box", style="filled,rounded",
+            module, label=_label(module), shape="box", style="filled,rounded",
             fillcolor=fill, color=edge, penwidth=width,
         )  # fmt: skip
     for one, two in sorted(folded.edges):
         style = {"color": _RED, "penwidth": "2.5"} if (one, two) in red else {}
         drawn.add_edge(names[one], names[two], **style)
     drawn.add_subgraph(
-        list(names.values()), name=f"cluster_{index}", label=_plain(str(row)), color="#dadce0"
+        list(names.values()), name=f"cluster_{index}", label=_label(str(row)), color="#dadce0"
     )
 
 
 def _matrix(results: Results) -> str:
-    """An HTML-like label of Graphviz: a table."""
+    """Return the matrix as a table in Graphviz' HTML-like labels."""
     matrix = matrix_of(results.cells)
     head = "".join(f"<td><b>{_html(module)}</b></td>" for module in matrix.modules)
     body = ""
     for update, fields in matrix.rows.items():
         body += f"<tr><td align='left'><b>{_html(update)}</b></td>"
         for field in fields:
-            said = "<br/>".join(map(_html, (field.verdict, *field.lines)))
-            body += f"<td bgcolor='{FILLS[field.kind]}'>{said}</td>"
+            text = "<br/>".join(map(_html, (field.verdict, *field.lines)))
+            body += f"<td bgcolor='{FILLS[field.kind]}'>{text}</td>"
         body += "</tr>"
     return (
         "<<table border='0' cellborder='1' cellspacing='0' cellpadding='5' color='#dadce0'>"
@@ -81,14 +81,14 @@ def _matrix(results: Results) -> str:
     )
 
 
-def _shortened(operations: list[str], most: int = 4) -> str:
-    different = list(dict.fromkeys(operations))
-    more = f" +{len(different) - most}" if len(different) > most else ""
-    return ", ".join(different[:most]) + more
+def _abbreviate(operations: list[str], limit: int = 4) -> str:
+    distinct = list(dict.fromkeys(operations))
+    more = f" +{len(distinct) - limit}" if len(distinct) > limit else ""
+    return ", ".join(distinct[:limit]) + more
 
 
-def _plain(text: str) -> str:
-    """A label as it is: Graphviz reads backslashes, and a label in angle brackets as HTML."""
+def _label(text: str) -> str:
+    """Escape a label: Graphviz interprets backslashes and reads `<...>` as HTML."""
     text = text.replace("\\", "\\\\")
     return f" {text}" if text.startswith("<") else text
 

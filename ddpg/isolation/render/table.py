@@ -1,4 +1,4 @@
-"""The report as a table for a terminal."""
+"""Report as a table for a terminal."""
 
 from rich.table import Table
 from rich.text import Text
@@ -10,7 +10,7 @@ STYLES = {"kept": "green", "leaked": "bold red", "starved": "yellow", "moved_by_
 
 
 def table(results: Results) -> Table:
-    """Updates down, modules across; in each cell the verdict, the grade and the norms."""
+    """Return a table of verdicts, grades and norms: one row per update, one column per module."""
     matrix = matrix_of(results.cells)
     drawn = Table(title="What each update reached, wrote and moved", show_lines=True)
     drawn.add_column("update", style="bold")
