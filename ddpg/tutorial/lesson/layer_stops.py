@@ -131,7 +131,7 @@ def _problem() -> LessonSection:
                 "A **crossing** is a place where the output of one network enters the loss of "
                 "another. The **trained** module is the one whose loss this is, here L2. The "
                 "**protected** modules are those that the loss must leave alone, here L1. A "
-                "**stop** is the code that keeps the gradient away from the protected modules."
+                "**stop** is a strategy that keeps the loss from changing the protected modules."
             ),
             Paragraph(
                 "A loss affects a parameter to one of three degrees. The parameter is **reached** "
