@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from ddpg.evaluation.episodes import Evaluation, evaluate
     from ddpg.evaluation.policy import Policy, load_policy
     from ddpg.replay import Batch
-    from ddpg.training.loop import Progress, TrainingResult, train
+    from ddpg.training.loop import train
+    from ddpg.training.progress import Progress, TrainingResult
 
 _HOMES = {
     "DDPG": "agent",
@@ -32,10 +33,10 @@ _HOMES = {
     "EnvironmentFaultError": "errors",
     "Evaluation": "evaluation.episodes",
     "Policy": "evaluation.policy",
-    "Progress": "training.loop",
+    "Progress": "training.progress",
     "RunError": "errors",
     "StorageError": "errors",
-    "TrainingResult": "training.loop",
+    "TrainingResult": "training.progress",
     "evaluate": "evaluation.episodes",
     "load_policy": "evaluation.policy",
     "train": "training.loop",

@@ -114,7 +114,7 @@ def measure_breakdown(name: str, workload: Workload, compiled: bool, seconds: fl
 def _slices_per_window(trainer: Trainer, seconds: float) -> int:
     """Return the turns per window for which all windows of both trainings take `seconds`."""
     began = time.perf_counter()
-    trainer.advance(trainer.step + _SLICE)
+    trainer.advance(trainer.state.step + _SLICE)
     return max(1, int(seconds / (2 * _WINDOWS) / (time.perf_counter() - began)))
 
 
@@ -127,7 +127,7 @@ def _time_window(
         for which in (1, 0) if plain_first else (0, 1):
             began = time.perf_counter()
             stopwatch.start()
-            trainers[which].advance(trainers[which].step + _SLICE)
+            trainers[which].advance(trainers[which].state.step + _SLICE)
             if which == 0:
                 stopwatch.stop()
             seconds[which] += time.perf_counter() - began
@@ -138,17 +138,17 @@ def _wrap_parts(stopwatch: Stopwatch, trainer: Trainer, compiled: bool) -> None:
     """Let `stopwatch` time the parts of a step of `trainer`."""
     agent = trainer.agent
     parts: list[tuple[object, str, str]] = [
-        (trainer.environments, "step", "environment"),
+        (trainer.state.environments, "step", "environment"),
         (trainer.replay, "add", "replay"),
         (trainer.replay, "sample", "replay"),
         (agent, "act", "acting"),
-        (trainer.noise, "sample", "noise"),
-        (trainer.window, "append", "logging"),
-        (trainer.tracker, "add", "logging"),
-        (trainer.tracker, "write", "logging"),
-        (trainer, "_log_window", "logging"),
-        (trainer, "_audit", _AUDIT),
-        (trainer, "_learn", _COMPILED_UPDATE if compiled else _UPDATE),
+        (trainer.state.noise, "sample", "noise"),
+        (trainer.state.window, "append", "logging"),
+        (trainer.recorder.tracker, "add", "logging"),
+        (trainer.recorder.tracker, "write", "logging"),
+        (trainer.recorder, "add_metrics", "logging"),
+        (trainer.recorder, "add_separation", _AUDIT),
+        (trainer, "update", _COMPILED_UPDATE if compiled else _UPDATE),
     ]
     if not compiled:
         parts.append((agent, "update_targets", "Polyak"))

@@ -20,7 +20,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from ddpg.evaluation.episodes import Evaluation
-from ddpg.training.loop import Progress
+from ddpg.training.progress import Progress
 
 
 class SpeedColumn(ProgressColumn):

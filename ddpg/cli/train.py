@@ -10,7 +10,8 @@ from ddpg.cli.display import progress_display, returns_text, show
 from ddpg.cli.parser import parse_config
 from ddpg.config.settings import Config
 from ddpg.errors import CheckpointError, DamagedCheckpointError
-from ddpg.training.loop import TrainingResult, train
+from ddpg.training.loop import train
+from ddpg.training.progress import TrainingResult
 
 
 @command("train.py", interrupted="interrupted: the steps since the last checkpoint are lost")

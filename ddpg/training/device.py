@@ -1,4 +1,4 @@
-"""Where tensors live, and how PyTorch reckons with them."""
+"""Device, matmul precision and deterministic mode."""
 
 import os
 from collections.abc import Iterator
@@ -11,10 +11,10 @@ from ddpg.errors import ConfigError
 
 
 def resolve_device(name: str) -> torch.device:
-    """The device that the setting `device` names.
+    """Return the device of the setting `device`.
 
     Raises:
-        ConfigError: there is no such device here.
+        ConfigError: this machine has no such device.
     """
     if name == "auto":
         if torch.cuda.is_available():
@@ -26,17 +26,19 @@ def resolve_device(name: str) -> torch.device:
     if torch.backends.mps.is_available():
         present.append("mps")
     if name not in present:
-        raise ConfigError(f"device is {name!r}; allowed here: auto, {', '.join(present)}")
+        raise ConfigError(
+            f"device: {name!r} is not allowed; allowed on this machine: auto, {', '.join(present)}"
+        )
     return torch.device(name)
 
 
 @contextmanager
 def matmul_precision(name: str) -> Iterator[None]:
-    """Inside, products of float32 matrices may be as coarse as `name` says, if that is faster.
+    """Context manager: float32 matrix products may be as coarse as `name`, if that is faster.
 
     See `torch.set_float32_matmul_precision`: `high` allows TensorFloat32, `medium` bfloat16. On a
-    CPU, `medium` also has large products done by oneDNN instead of the BLAS, and oneDNN rounds
-    only where the processor gains by it.
+    CPU, `medium` also computes large products with oneDNN instead of the BLAS. oneDNN rounds only
+    where the processor gains by it.
     """
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision(name)
@@ -48,15 +50,15 @@ def matmul_precision(name: str) -> Iterator[None]:
 
 @contextmanager
 def deterministic() -> Iterator[None]:
-    """Inside, an operation of PyTorch that has no deterministic form is an error."""
-    # cuBLAS is deterministic with a workspace of fixed size, which it reads from here, once.
+    """Context manager: a PyTorch operation without a deterministic implementation raises."""
+    # cuBLAS is deterministic with a workspace of fixed size. It reads this variable once.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    # PyTorch makes its attributes as it loads, so that a type checker does not see them.
+    # Any, since type checkers do not see the attributes that PyTorch adds while it loads.
     memory: Any = torch.utils.deterministic
     before = torch.get_deterministic_debug_mode(), memory.fill_uninitialized_memory
-    # Not `use_deterministic_algorithms`, which imports the compiler to tell it.
+    # `use_deterministic_algorithms` would import the compiler.
     torch.set_deterministic_debug_mode("error")
-    # Nothing here reads memory that it did not write, so the filling would only cost time.
+    # This package never reads uninitialized memory, so filling it would only cost time.
     memory.fill_uninitialized_memory = False
     try:
         yield

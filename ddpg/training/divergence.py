@@ -1,7 +1,6 @@
-"""What happens when a member's loss, gradient, value or weight becomes NaN or infinite."""
+"""Detection of losses, gradients, values and weights that are NaN or infinite."""
 
 from collections.abc import Callable, Iterator
-from typing import Literal
 
 import numpy as np
 import torch
@@ -10,109 +9,100 @@ from numpy.typing import NDArray
 from ddpg.agent import DDPG
 from ddpg.errors import DivergenceError
 from ddpg.runs.tracking import UPDATE_TAGS
-from ddpg.training.metrics import MetricsWindow
+from ddpg.training.state import TrainingState
 
 
 class DivergenceWatch:
-    """Stops the run at what is not finite, or drops the member that it is of.
+    """Stops the run at a value that is not finite, or drops its member, as `on_divergence` says.
 
-    The members share nothing but the matrix products, so the others of a dropped one go on as if
-    it had not been dropped, to the bit.
+    Members share only the matrix products, so dropping one changes no bit of the others.
 
     Args:
-        seeds: the members' seeds.
-        policy: the setting `on_divergence`.
-        kept: tells which checkpoint is kept, as the end of a sentence.
-        warn: is told of a member that is dropped, and why.
+        state: state of the run; `alive` is False for members that were dropped.
+        last_checkpoint: returns the place of the last checkpoint, as the end of a message.
+        warn: called with each dropped member and the reason.
     """
 
     def __init__(
         self,
-        seeds: list[int],
-        policy: Literal["stop", "drop_member"],
-        kept: Callable[[], str],
+        state: TrainingState,
+        last_checkpoint: Callable[[], str],
         warn: Callable[[int, str], None],
     ):
-        self.seeds = seeds
-        self.policy = policy
-        self.kept = kept
+        self.state = state
+        self.last_checkpoint = last_checkpoint
         self.warn = warn
-        self.alive = np.ones(len(seeds), bool)
-        """`[member]`: False for who was dropped."""
 
-    def _check_window(self, window: MetricsWindow, step: int) -> None:
-        """Look at every loss, gradient and value since the last point; `step` is the last one's.
+    def check_update(self) -> None:
+        """Check the updates since the last point, and name the first value that is not finite.
 
-        Raises:
-            DivergenceError: one is not finite, and the run stops at that.
-        """
-        while broken := window.first_broken(self.alive):
-            at = step - len(window) + broken.update + 1
-            self._diverged(broken.member, UPDATE_TAGS[broken.term], broken.value, at)
-
-    def check_update(self, agent: DDPG, window: MetricsWindow, step: int) -> None:
-        """Look at the last update, from its losses to the weights, and name what broke first.
-
-        Between a loss that was finite and weights that are not there was a gradient that was not.
-        It is told from the weights, since looking at every gradient would cost an update a fifth
-        of its time.
+        If a loss is finite and the weights after it are not, its gradient was not either.
+        Checking weights is cheaper than checking every gradient, a fifth of an update.
 
         Raises:
-            DivergenceError: something is not finite, and the run stops at that.
+            DivergenceError: a value is not finite, and the run stops.
         """
-        broken = window.first_broken(self.alive)
-        if broken is None or broken.term == "actor_loss":
-            self._check_tensors(_weights(agent, "critic"), step, "gradient/critic")
-        self._check_window(window, step)
-        self._check_tensors(_weights(agent, "actor"), step, "gradient/actor")
+        agent, window = self.state.agent, self.state.window
+        first = window.first_nonfinite(self.state.alive)
+        if first is None or first.metric == "actor_loss":
+            self._check_tensors(_weights(agent, "critic"), "gradient/critic")
+        while first := window.first_nonfinite(self.state.alive):
+            step = self.state.step - len(window) + first.update + 1
+            self._diverged(first.member, UPDATE_TAGS[first.metric], first.value, step)
+        self._check_tensors(_weights(agent, "actor"), "gradient/actor")
 
-    def check_action(self, action: NDArray[np.floating], step: int) -> None:
-        """Look at the actors' actions `[member, action]` at environment step `step`.
+    def check_action(self, action: NDArray[np.floating]) -> None:
+        """Check the actors' actions `[member, action]`.
 
         Raises:
-            DivergenceError: one is not finite, and the run stops at that.
+            DivergenceError: a value is not finite, and the run stops.
         """
-        for member in np.flatnonzero(self.alive & ~np.isfinite(action).all(axis=1)):
+        for member in np.flatnonzero(self.state.alive & ~np.isfinite(action).all(axis=1)):
             value = action[member][~np.isfinite(action[member])][0]
-            self._diverged(int(member), "action", float(value), step)
+            self._diverged(int(member), "action", float(value), self.state.step)
 
-    def check_agent(self, agent: DDPG, step: int) -> None:
-        """Look at every weight and every moment of the optimizers, before they are kept.
+    def check_agent(self) -> None:
+        """Check every weight and every moment of the optimizers.
 
         Raises:
-            DivergenceError: one is not finite, and the run stops at that.
+            DivergenceError: a value is not finite, and the run stops.
         """
-        self._check_tensors(_tensors(agent), step)
+        self._check_tensors(_tensors(self.state.agent))
 
     def _check_tensors(
-        self, tensors: Iterator[tuple[str, torch.Tensor]], step: int, cause: str | None = None
+        self, tensors: Iterator[tuple[str, torch.Tensor]], cause: str | None = None
     ) -> None:
-        for term, values in tensors:
+        """Check named tensors `[member, ...]`; the message names `cause` instead, if given."""
+        for name, values in tensors:
             rows = values.flatten(1)
             finite = rows.isfinite().all(dim=1).cpu().numpy()
-            for member in np.flatnonzero(self.alive & ~finite):
+            for member in np.flatnonzero(self.state.alive & ~finite):
                 value = rows[member][~rows[member].isfinite()][0].item()
-                self._diverged(int(member), cause or term, value, step)
+                self._diverged(int(member), cause or name, value, self.state.step)
 
-    def _diverged(self, member: int, term: str, value: float, step: int) -> None:
-        whose = f"{term} of member {member} (seed {self.seeds[member]})"
-        what = f"{whose} is {value} at environment step {step}"
-        if self.policy == "stop":
-            raise DivergenceError(f"{what}; {self.kept()}")
-        self.alive[member] = False
-        if not self.alive.any():
-            raise DivergenceError(f"{what}, and every other member was dropped; {self.kept()}")
-        self.warn(member, f"{what}, so it is dropped; the others go on")
+    def _diverged(self, member: int, name: str, value: float, step: int) -> None:
+        """Stop the run, or drop the member."""
+        state = self.state
+        owner = f"member {member} (seed {state.seeds[member]})"
+        what = f"{name} of {owner} is {value} at environment step {step}"
+        if state.config.on_divergence == "stop":
+            raise DivergenceError(f"{what}; {self.last_checkpoint()}")
+        state.alive[member] = False
+        if not state.alive.any():
+            raise DivergenceError(
+                f"{what}, and every other member was dropped; {self.last_checkpoint()}"
+            )
+        self.warn(member, f"{what}, so the member is dropped; the other members continue")
 
 
 def _tensors(agent: DDPG) -> Iterator[tuple[str, torch.Tensor]]:
-    """Name and `[member, ...]` of whatever an update writes and the next one reads."""
+    """Yield name and `[member, ...]` of each tensor that updates read and write."""
     for name in agent.modules:
         yield from _weights(agent, name)
     for name, optimizer in (("critic", agent.critic_optimizer), ("actor", agent.actor_optimizer)):
         for state in optimizer.state.values():
             for key, value in state.items():
-                # The count of steps has no members.
+                # The step count is one number for all members.
                 if value.dim():
                     yield f"{key} of the {name}'s optimizer", value
 

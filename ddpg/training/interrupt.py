@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, taken at the end of a step instead of in the middle of an update."""
+"""Ctrl-C and SIGTERM, handled at the end of a step instead of during an update."""
 
 import signal
 import threading
@@ -12,26 +12,26 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 @contextmanager
 def ends_at_once() -> Iterator[None]:
-    """Inside, Ctrl-C ends the process without a word: there is nothing yet to save or to tell.
+    """Context manager: Ctrl-C exits silently, since nothing needs saving yet.
 
-    What is compiled, and loads, turns a KeyboardInterrupt into errors and tracebacks of its own.
+    C extensions that are still loading turn KeyboardInterrupt into tracebacks.
     """
-    usual = signal.getsignal(signal.SIGINT)
-    if usual is not signal.default_int_handler:
-        # Ignored, as for a process in the background, or somebody else's.
+    handler = signal.getsignal(signal.SIGINT)
+    if handler is not signal.default_int_handler:
+        # A process in the background ignores Ctrl-C, and a caller may handle it.
         yield
         return
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, usual)
+        signal.signal(signal.SIGINT, handler)
 
 
 class InterruptFlag:
-    """While its block runs, the first signal is noted; the second one acts as usual.
+    """Context manager: the first signal sets a flag, the second one acts as usual.
 
-    Only the main thread can take signals; in another one nothing changes.
+    Only the main thread can handle signals. In another thread it does nothing.
     """
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ class InterruptFlag:
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
             for number in _SIGNALS:
-                signal.signal(number, self._note)
+                signal.signal(number, self._set)
         return self
 
     def __exit__(
@@ -51,13 +51,13 @@ class InterruptFlag:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._put_back()
+        self._restore()
 
-    def _note(self, number: int, _frame: FrameType | None) -> None:
+    def _set(self, number: int, _frame: FrameType | None) -> None:
         self.signal = number
-        self._put_back()
+        self._restore()
 
-    def _put_back(self) -> None:
+    def _restore(self) -> None:
         if threading.current_thread() is threading.main_thread():
             for number, handler in self._previous.items():
                 signal.signal(number, handler)

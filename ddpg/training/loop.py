@@ -1,82 +1,45 @@
-"""The loop: environments, agent, evaluation, tracking, checkpoints."""
+"""The outer loop of algorithm 1, with its logging, evaluations and checkpoints."""
 
-import time
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ddpg.agent import DDPG, Values
 from ddpg.config.settings import Config
-from ddpg.environments.vector import Environments
-from ddpg.errors import CompileError, ConfigError, EnvironmentFaultError, RunWarning, StorageError
+from ddpg.errors import ConfigError, EnvironmentFaultError, StorageError
 from ddpg.evaluation.episodes import TRAINING_FIRST_SEED, Evaluator
-from ddpg.fast.compiled import CompiledUpdate, cache_folder
-from ddpg.noise import make_noise, scheduled_sigma
-from ddpg.random_streams import RandomStreams
-from ddpg.replay import Batch, ReplayBuffer
-from ddpg.runs import tracking
+from ddpg.fast.compiled import CompiledUpdate
+from ddpg.noise import scheduled_sigma
+from ddpg.replay import ReplayBuffer
 from ddpg.runs.checkpoint import Checkpoints
 from ddpg.runs.folder import RunFolder
+from ddpg.runs.state_check import names_checkpoint
 from ddpg.runs.tracking import Tracker
-from ddpg.runs.weight_hash import hash_weights
 from ddpg.stream import Uniform
 from ddpg.training import separation
+from ddpg.training.compilation import reported_update
 from ddpg.training.device import deterministic, matmul_precision, resolve_device
 from ddpg.training.divergence import DivergenceWatch
 from ddpg.training.interrupt import InterruptFlag
-from ddpg.training.metrics import MetricsWindow
-from ddpg.training.state import made_of, state_of, take_up
-
-
-@dataclass(frozen=True)
-class Progress:
-    """What a run tells while it runs."""
-
-    step: int
-    steps: int
-    returns: NDArray[np.float64] | None
-    """Mean return of each member in the last evaluation `[member]`; None before the first."""
-    separation: str
-    """What the last audit found, in a few words; empty before the first."""
-    activity: str = ""
-    """What keeps the run from its steps for a while; empty while it takes them."""
-
-
-@dataclass(frozen=True)
-class TrainingResult:
-    """What `train` returns."""
-
-    folder: Path
-    step: int
-    """Environment steps done, of one member."""
-    finished: bool
-    """False if it was interrupted; it can be resumed."""
-    signal: int | None
-    """Number of the signal that interrupted it, or None."""
-    returns: NDArray[np.float64] | None
-    """Mean return of each member in the last evaluation `[member]`; None if there was none, NaN
-    for a member that was dropped."""
-    agent: DDPG
+from ddpg.training.progress import Progress, TrainingResult
+from ddpg.training.recorder import Recorder
+from ddpg.training.state import TrainingState
 
 
 def train(config: Config, report: Callable[[Progress], None] | None = None) -> TrainingResult:
     """Train `config.members` agents and write the run folder.
 
-    Ctrl-C and SIGTERM finish the step, write a checkpoint and return with `finished` False; a
-    second Ctrl-C raises KeyboardInterrupt. PyTorch is in its deterministic mode meanwhile.
+    Ctrl-C and SIGTERM finish the step, write a checkpoint and return with `finished` False. A
+    second Ctrl-C raises KeyboardInterrupt. PyTorch is in its deterministic mode until the return.
 
     Args:
         config: all settings.
-        report: called at the start, each point of the losses, each evaluation, and the end.
+        report: called at the start, after each logged point and evaluation, and at the end.
 
     Raises:
-        ConfigError: the settings cannot be used, or the run's folder is taken.
+        ConfigError: the settings cannot be used, or the run's folder exists.
         CheckpointError: the checkpoint of a resumed run is missing, damaged or of another run.
         CompileError: the compiler failed.
         DivergenceError: a loss, gradient or value became NaN or infinite.
@@ -102,12 +65,10 @@ class Trainer:
 
     def __init__(self, config: Config, report: Callable[[Progress], None]):
         self.config = config
-        self.report = report
-        self.seeds = [config.seed + member for member in range(config.members)]
-        self.device = resolve_device(config.device)
-        self.environments = Environments(
-            config.env, config.members, config.env_options, config.environment_timeout
-        )
+        self.state = TrainingState.initial(config, resolve_device(config.device))
+        self.agent = self.state.agent
+        compiled_update = CompiledUpdate(self.agent) if config.compile else None
+        self.replay = _empty_replay(self.state)
         self.evaluator = Evaluator(
             config.env,
             config.env_options,
@@ -115,54 +76,26 @@ class Trainer:
             TRAINING_FIRST_SEED,
             config.environment_timeout,
         )
-        self.streams = RandomStreams.from_seeds(self.seeds)
-        dims = (self.environments.observation_dim, self.environments.action_dim)
-        self.agent = DDPG(config, *dims, self.streams.weights, self.device)
-        self._compiled_update = CompiledUpdate(self.agent) if config.compile else None
-        self.replay = self._empty_replay(dims)
-        self.verdict = ""
-        self.noise = make_noise(
-            config.noise, self.streams.noise, self.environments.action_dim, config.noise_theta
-        )
-        self.evaluates = False
-        """Whether it is the evaluation's environments that are stepped."""
+        self.is_evaluating = False
         self.interrupt = InterruptFlag()
-        self.step = 0
-        self.updates = 0
-        self.episode_return = np.zeros(config.members)
-        self.episode_length = np.zeros(config.members)
-        self.returns: NDArray[np.float64] | None = None
-        self.window = MetricsWindow(
-            min(config.log_every, config.steps), config.members, self.device
-        )
-        # Last of all, so that nothing is written for a run that cannot begin.
+        # The folder comes last, so that a run that cannot begin writes nothing.
         self.folder = (RunFolder.existing if config.resume else RunFolder.create)(config)
-        self.checkpoints = Checkpoints(self.folder.checkpoints, made_of(self))
-        self.watch = DivergenceWatch(self.seeds, config.on_divergence, self._kept, self._warn)
-        with self._storage_told():
-            self.begun_anew = self._load() if config.resume else []
-            """Members whose environment did not come back equal."""
-            self.tracker = Tracker(
-                config,
-                self.folder,
-                separation.tags(self.agent),
-                self.step if config.resume else None,
-            )
+        self.checkpoints = Checkpoints(self.folder.checkpoints, self.state.identity())
+        with self._storage_errors():
+            self.restarted = self._load() if config.resume else []
+            """Members whose environment could not be restored exactly."""
+            resumed_at = self.state.step if config.resume else None
+            tracker = Tracker(config, self.folder, separation.tags(self.agent), resumed_at)
             if config.resume:
                 self.folder.store_config(config)
-
-    def _empty_replay(self, dims: tuple[int, int]) -> ReplayBuffer:
-        capacity = self.config.replay_capacity
-        try:
-            return ReplayBuffer(self.streams.replay, capacity, *dims, self.device)
-        except RuntimeError as error:
-            raise ConfigError(
-                f"replay_capacity is {capacity} with {self.config.members} members, {dims[0]} "
-                f"observations and {dims[1]} actions; allowed: what fits into the memory"
-            ) from error
+        self.recorder = Recorder(self.state, tracker, report)
+        self.divergence = DivergenceWatch(self.state, self._last_checkpoint, self.recorder.warn)
+        self.update = self.agent.update
+        if compiled_update is not None:
+            self.update = reported_update(compiled_update, self.interrupt, self.recorder.report)
 
     def run(self) -> TrainingResult:
-        """Train up to `config.steps`, and write a checkpoint.
+        """Train up to `config.steps` and write a checkpoint.
 
         Raises:
             DivergenceError: a loss, gradient or value became NaN or infinite.
@@ -170,33 +103,41 @@ class Trainer:
             StorageError: a file cannot be written.
         """
         try:
-            with self._storage_told():
+            with self._storage_errors():
                 self.begin()
                 with self.interrupt:
                     self.advance(self.config.steps)
                     self.save()
         except EnvironmentFaultError as error:
-            evaluated = f"while evaluating at environment step {self.step}"
-            when = evaluated if self.evaluates else f"at environment step {self.step + 1}"
-            what = f"{error.what} {when}; {self._kept()}"
+            step = self.state.step
+            evaluated = f"while evaluating at environment step {step}"
+            when = evaluated if self.is_evaluating else f"at environment step {step + 1}"
+            what = f"{error.what} {when}; {self._last_checkpoint()}"
             raise EnvironmentFaultError(what, error.member) from error
-        finished = self.step >= self.config.steps
+        state = self.state
+        finished = state.step >= self.config.steps
         if finished:
-            self._report()
+            self.recorder.report()
         return TrainingResult(
-            self.folder.path, self.step, finished, self.interrupt.signal, self.returns, self.agent
+            self.folder.path,
+            state.step,
+            finished,
+            self.interrupt.signal,
+            state.returns,
+            self.agent,
         )
 
     def begin(self) -> None:
-        """Start every environment's first episode, unless a checkpoint has brought it back."""
+        """Start the first episodes and write a first checkpoint, unless there is one."""
+        state = self.state
         if self.checkpoints.latest_step() is None:
-            self.environments.reset(self.seeds)
+            state.environments.reset(state.seeds)
             self.save()
-        for member in self.begun_anew:
-            self._warn(
+        for member in self.restarted:
+            self.recorder.warn(
                 member,
-                f"the environment of member {member} (seed {self.seeds[member]}) did not come back "
-                f"equal at environment step {self.step}, so its episode starts anew",
+                f"the environment of member {member} (seed {state.seeds[member]}) could not be "
+                f"restored exactly at environment step {state.step}, so it begins a new episode",
             )
 
     def advance(self, last: int) -> None:
@@ -205,50 +146,48 @@ class Trainer:
         Raises:
             DivergenceError: a loss, gradient or value became NaN or infinite.
         """
-        config = self.config
-        began, began_step = time.perf_counter(), self.step
-        self._report()
-        while self.step < last and self.interrupt.signal is None:
-            self._environment_step()
-            if self.step > config.random_steps:
+        config, state = self.config, self.state
+        self.recorder.restart_clock()
+        self.recorder.report()
+        while state.step < last and self.interrupt.signal is None:
+            self._step_environments()
+            if state.step > config.random_steps:
                 self._update()
-            if self.step % config.log_every == 0:
-                self._log_window()
-                now = time.perf_counter()
-                speed = (self.step - began_step) / (now - began)
-                self.tracker.add(tracking.SPEED, np.full(config.members, speed))
-                began, began_step = now, self.step
-            if config.evaluation_every and self.step % config.evaluation_every == 0:
+            if state.step % config.log_every == 0:
+                self.divergence.check_update()
+                self.recorder.add_metrics()
+            if config.evaluation_every and state.step % config.evaluation_every == 0:
                 self._evaluate()
-            self.tracker.write(self.step)
-            if config.checkpoint_every and self.step % config.checkpoint_every == 0:
+            self.recorder.tracker.write(state.step)
+            if config.checkpoint_every and state.step % config.checkpoint_every == 0:
                 self.save()
 
     def save(self) -> None:
-        """Write a checkpoint, of weights that are finite.
+        """Write a checkpoint.
 
         Raises:
-            DivergenceError: something is not finite; the checkpoints before are kept.
-            OSError: a file cannot be written; the checkpoints before are kept.
+            DivergenceError: something is not finite; the previous checkpoints are kept.
+            OSError: a file cannot be written; the previous checkpoints are kept.
         """
-        self.watch.check_update(self.agent, self.window, self.step)
-        self.watch.check_agent(self.agent, self.step)
-        # First the curves: what a checkpoint has behind it must be there when it is taken up.
-        self.tracker.sync()
-        self.checkpoints.save(self.step, state_of(self), self.replay)
+        self.divergence.check_update()
+        self.divergence.check_agent()
+        # A resumed run cuts its curves at the checkpoint, so they are on disk before it.
+        self.recorder.tracker.sync()
+        self.checkpoints.save(self.state.step, self.state.state_dict(), self.replay)
 
     def close(self) -> None:
-        """Free environments and files."""
-        self.environments.close()
+        """Close environments and files."""
+        self.state.environments.close()
         self.evaluator.close()
-        with self._storage_told():
-            self.tracker.close()
+        with self._storage_errors():
+            self.recorder.tracker.close()
 
-    def _environment_step(self) -> None:
-        """Act, step, and store one transition of each member."""
-        observation = self.environments.observation
+    def _step_environments(self) -> None:
+        """Act, step and store one transition per member."""
+        state = self.state
+        observation = state.environments.observation
         action = self._explore(observation)
-        transition = self.environments.step(action)
+        transition = state.environments.step(action)
         self.replay.add(
             observation,
             action,
@@ -256,136 +195,91 @@ class Trainer:
             transition.next_observation,
             transition.terminated,
         )
-        self.step += 1
-        self.episode_return += transition.reward
-        self.episode_length += 1
-        if np.count_nonzero(transition.ended):
-            self._end_episodes(transition.ended)
+        state.step += 1
+        state.episode_return += transition.reward
+        state.episode_length += 1
+        ended = transition.ended
+        if np.count_nonzero(ended):
+            self.recorder.add_episodes(ended)
+            state.end_episodes(ended)
 
     def _explore(self, observation: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Random actions at first, then the actor's with noise: `[member, action]` in [−1, 1]."""
-        config = self.config
-        if self.step < config.random_steps:
-            dim = self.environments.action_dim
-            return self.streams.actions.take(Uniform(dim)).astype(np.float32)
+        """Return random actions at first, then μ(s) with noise: `[member, action]` in [−1, 1]."""
+        config, state = self.config, self.state
+        if state.step < config.random_steps:
+            _, action_dim = state.dims
+            return state.streams.actions.take(Uniform(action_dim)).astype(np.float32)
         sigma = scheduled_sigma(
-            self.step, config.noise_sigma, config.noise_sigma_final, config.noise_steps
+            state.step, config.noise_sigma, config.noise_sigma_final, config.noise_steps
         )
-        action = self._policies(observation[:, None])[:, 0]
+        action = state.policies(observation[:, None])[:, 0]
         if np.count_nonzero(np.isfinite(action)) < action.size:
-            self.watch.check_update(self.agent, self.window, self.step)
-            self.watch.check_action(action, self.step)
-            action[~self.watch.alive] = 0
-        noisy = action.astype(np.float64) + self.noise.sample(sigma)
+            self.divergence.check_update()
+            self.divergence.check_action(action)
+            action[~state.alive] = 0
+        noisy = action.astype(np.float64) + state.noise.sample(sigma)
         return np.minimum(np.maximum(noisy, -1), 1).astype(np.float32)
 
-    def _policies(self, observation: NDArray[np.float32]) -> NDArray[np.float32]:
-        """μ(s): `[member, batch, observation]` -> `[member, batch, action]` in [−1, 1].
-
-        A member that was dropped does nothing: its environment stands by, and takes no NaN.
-        """
-        action = self.agent.act(torch.from_numpy(observation).to(self.device)).cpu().numpy()
-        if np.count_nonzero(self.watch.alive) < len(self.watch.alive):
-            action[~self.watch.alive] = 0
-        return action
-
-    def _end_episodes(self, ended: NDArray[np.bool_]) -> None:
-        self._add(tracking.RETURN_TRAINING, np.where(ended, self.episode_return, np.nan))
-        self._add(tracking.EPISODE_LENGTH, np.where(ended, self.episode_length, np.nan))
-        self.episode_return[ended] = 0
-        self.episode_length[ended] = 0
-        self.noise.reset(ended)
-
     def _update(self) -> None:
+        """Sample a batch and update on it, after an audit of that update when one is due."""
+        state = self.state
         batch = self.replay.sample(self.config.batch_size)
         every = self.config.separation_every
-        if every and self.updates % every == 0:
-            self._audit(batch)
-        self.window.append(self._learn(batch))
-        self.updates += 1
-
-    def _learn(self, batch: Batch) -> Values:
-        """Run one update; report before the first compiled one, which takes a while."""
-        update = self._compiled_update
-        if update is None:
-            return self.agent.update(batch)
-        if update.is_compiled:
-            return Values(*update(batch))
-        self._report(f"compiling the update, once, into {cache_folder()}")
-        try:
-            return Values(*update(batch))
-        except CompileError as error:
-            # Ctrl-C reaches the C++ compiler too.
-            if self.interrupt.signal is not None:
-                raise KeyboardInterrupt from error
-            raise
-        finally:
-            self._report()
-
-    def _audit(self, batch: Batch) -> None:
-        """Measure where the coming update's gradients go; the weights stay as they are."""
-        values, self.verdict = separation.measure(self.agent, batch)
-        for tag, value in values.items():
-            self._add(f"{tracking.SEPARATION}/{tag}", value)
-
-    def _log_window(self) -> None:
-        """The mean of each loss and value since the last point."""
-        self.watch.check_update(self.agent, self.window, self.step)
-        means = self.window.means()
-        for field, tag in tracking.UPDATE_TAGS.items():
-            if field in means:
-                self._add(tag, means[field])
-        self.window.clear()
-        self._report()
+        if every and state.updates % every == 0:
+            self.recorder.add_separation(batch)
+        state.window.append(self.update(batch))
+        state.updates += 1
 
     def _evaluate(self) -> None:
-        self.evaluates = True
-        episodes = self.evaluator.run(self._policies, self.config.members, self.config.gamma)
-        self.evaluates = False
-        start = torch.from_numpy(episodes.first_observation).to(self.device)
-        value = self.agent.value(start).mean(dim=(1, 2)).cpu().numpy()
-        self.returns = np.where(self.watch.alive, episodes.returns.mean(axis=1), np.nan)
-        self._add(tracking.RETURN_EVALUATION, self.returns)
-        self._add(tracking.RETURN_DISCOUNTED, episodes.discounted.mean(axis=1))
-        self._add(tracking.VALUE_Q_START, value)
-        self.tracker.write_weights(
-            self.step, hash_weights(self.agent.modules, self.config.members), self.watch.alive
-        )
-        self._report()
-
-    def _add(self, tag: str, values: NDArray[np.floating]) -> None:
-        """Keep `values` `[member]` for the coming point, but for members that were dropped."""
-        self.tracker.add(tag, np.where(self.watch.alive, values, np.nan))
-
-    def _report(self, activity: str = "") -> None:
-        self.report(Progress(self.step, self.config.steps, self.returns, self.verdict, activity))
+        """Run the deterministic policies over the same episodes as in each evaluation."""
+        config = self.config
+        self.is_evaluating = True
+        episodes = self.evaluator.run(self.state.policies, config.members, config.gamma)
+        self.is_evaluating = False
+        self.recorder.add_evaluation(episodes)
 
     def _load(self) -> list[int]:
-        """Take up a checkpoint; returns the members whose environment did not come back equal."""
+        """Load a checkpoint; return the members whose environment was not restored exactly."""
         if self.checkpoints.latest_step() is None and not self.folder.has_metrics():
-            # It died before its first step.
+            # The run stopped before its first step.
             return []
-        file = self.checkpoints.state_path(self.config.resume_from)
-        return take_up(self, self.checkpoints.load(self.replay, self.config.resume_from), file)
+        which = self.config.resume_from
+        file = self.checkpoints.state_path(which)
+        stored = self.checkpoints.load(self.replay, which)
+        with names_checkpoint(file):
+            return self.state.load_state_dict(stored)
 
-    def _kept(self) -> str:
-        """Which checkpoint is kept, as the end of a sentence."""
+    def _last_checkpoint(self) -> str:
+        """Return the place of the last checkpoint, as the end of an error message."""
         step = self.checkpoints.latest_step()
         if step is None:
             return f"there is no checkpoint in {self.checkpoints.folder}"
         return f"the last checkpoint is of step {step} in {self.checkpoints.folder}"
 
-    def _warn(self, member: int, text: str) -> None:
-        """Say what happened on the console and in the member's text."""
-        warnings.warn(text, RunWarning, stacklevel=2)
-        self.tracker.note(self.step, member, text)
-
     @contextmanager
-    def _storage_told(self) -> Iterator[None]:
-        """Inside, a file that cannot be written is a StorageError."""
+    def _storage_errors(self) -> Iterator[None]:
+        """Context manager: raise a file that cannot be written as a StorageError."""
         try:
             yield
         except OSError as error:
             raise StorageError(
-                f"{error.filename} cannot be written: {error.strerror}; {self._kept()}"
+                f"cannot write {error.filename}: {error.strerror}; {self._last_checkpoint()}"
             ) from error
+
+
+def _empty_replay(state: TrainingState) -> ReplayBuffer:
+    config, (observation_dim, action_dim) = state.config, state.dims
+    try:
+        return ReplayBuffer(
+            state.streams.replay,
+            config.replay_capacity,
+            observation_dim,
+            action_dim,
+            state.device,
+        )
+    except RuntimeError as error:
+        raise ConfigError(
+            f"replay_capacity: {config.replay_capacity} is not allowed with {config.members} "
+            f"members, {observation_dim} observations and {action_dim} actions; allowed: a buffer "
+            "that fits into memory"
+        ) from error

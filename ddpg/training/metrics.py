@@ -1,4 +1,4 @@
-"""The losses and values of the updates since the last point, kept where they were computed."""
+"""Metrics of the updates since the last logged point, on the device that computed them."""
 
 from typing import NamedTuple
 
@@ -9,92 +9,93 @@ from numpy.typing import NDArray
 from ddpg.agent import Metrics, Values
 
 _BLOCK = 100
-"""Updates whose metrics are computed at once."""
+"""Updates whose metrics are computed in one batch of operations."""
 
 
-class Broken(NamedTuple):
-    """The first value of a window that is NaN or infinite."""
+class NonfiniteMetric(NamedTuple):
+    """A metric that is NaN or infinite."""
 
     update: int
-    """Counted from the window's first update, 0."""
+    """Index in the window."""
     member: int
-    term: str
-    """A field of `Metrics`."""
+    metric: str
+    """Name of the field of `Metrics`."""
     value: float
 
 
 class MetricsWindow:
-    """Up to `length` updates' metrics, on the device: reading each of them would stall a GPU.
+    """Metrics of up to `length` updates, kept on the device, since reading them stalls a GPU.
 
     Args:
-        length: updates that fit in.
+        length: capacity in updates.
         members: independent agents.
-        device: where the metrics are.
+        device: device of the metrics.
     """
 
     def __init__(self, length: int, members: int, device: torch.device):
-        self._values = torch.zeros(len(Metrics._fields), length, members, device=device)
+        self._metrics = torch.zeros(len(Metrics._fields), length, members, device=device)
         self._used = 0
         self._latest: list[Values] = []
 
     def __len__(self) -> int:
-        """Updates in the window."""
+        """Number of updates in the window."""
         return self._used + len(self._latest)
 
     def append(self, values: Values) -> None:
-        """Take the values that one update saw."""
+        """Add the values of one update."""
         self._latest.append(values)
         if len(self._latest) == _BLOCK:
-            self._put_together()
+            self._compute_latest()
 
     def clear(self) -> None:
-        """Begin a new window."""
+        """Start a new window."""
         self._used = 0
         self._latest = []
 
     def means(self) -> dict[str, NDArray[np.float64]]:
-        """Mean of each field of `Metrics` over the window `[member]`; empty if the window is."""
+        """Return the mean of each field of `Metrics`, `[member]`; empty for an empty window."""
         if not len(self):
             return {}
         means = self._read().mean(axis=1, dtype=np.float64)
         return dict(zip(Metrics._fields, means, strict=True))
 
-    def first_broken(self, members: NDArray[np.bool_]) -> Broken | None:
-        """The first value that is not finite, in the order of the updates.
+    def first_nonfinite(self, members: NDArray[np.bool_]) -> NonfiniteMetric | None:
+        """Return the first metric that is NaN or infinite, in the order of the updates.
 
         Args:
-            members: whom to look at `[member]`.
+            members: members to check, `[member]`.
         """
         values = self._read()
-        broken = np.argwhere(~np.isfinite(values.transpose(1, 2, 0)) & members[:, None])
-        if len(broken) == 0:
+        indices = np.argwhere(~np.isfinite(values.transpose(1, 2, 0)) & members[:, None])
+        if len(indices) == 0:
             return None
-        update, member, term = (int(index) for index in broken[0])
-        return Broken(update, member, Metrics._fields[term], float(values[term, update, member]))
+        update, member, field = (int(index) for index in indices[0])
+        value = float(values[field, update, member])
+        return NonfiniteMetric(update, member, Metrics._fields[field], value)
 
     def state_dict(self) -> torch.Tensor:
-        """The window so far, `[field of Metrics, update, member]`."""
-        return self._filled().cpu().clone()
+        """Return the window, `[field of Metrics, update, member]`."""
+        return self._computed().cpu().clone()
 
     def load_state_dict(self, state: torch.Tensor) -> None:
-        """Take up what `state_dict` returned."""
+        """Load what `state_dict` returned."""
         self._used, self._latest = state.shape[1], []
-        if self._used > self._values.shape[1]:
-            # A run that is resumed up to fewer steps has a shorter window than it had.
-            self._values = torch.zeros_like(state, device=self._values.device)
-        self._values[:, : self._used] = state.to(self._values.device)
+        if self._used > self._metrics.shape[1]:
+            # A run that is resumed up to fewer steps has a shorter window.
+            self._metrics = torch.zeros_like(state, device=self._metrics.device)
+        self._metrics[:, : self._used] = state.to(self._metrics.device)
 
     def _read(self) -> NDArray[np.float32]:
-        return self._filled().cpu().numpy()
+        return self._computed().cpu().numpy()
 
-    def _filled(self) -> torch.Tensor:
-        """The part of the window that is in use, `[field of Metrics, update, member]`."""
+    def _computed(self) -> torch.Tensor:
+        """Return the metrics of all updates, `[field of Metrics, update, member]`."""
         if self._latest:
-            self._put_together()
-        return self._values[:, : self._used]
+            self._compute_latest()
+        return self._metrics[:, : self._used]
 
-    def _put_together(self) -> None:
+    def _compute_latest(self) -> None:
         first, self._used = self._used, len(self)
         values = Values(*(torch.stack(each) for each in zip(*self._latest, strict=True)))
-        self._values[:, first : self._used] = torch.stack(values.metrics())
+        self._metrics[:, first : self._used] = torch.stack(values.metrics())
         self._latest = []

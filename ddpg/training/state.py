@@ -1,130 +1,201 @@
-"""What a checkpoint holds of a training, and how a training takes it up again."""
+"""The state of a training run: everything that a checkpoint holds, except the replay buffer."""
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 
-from ddpg.agent import Metrics
+from ddpg.agent import DDPG, Metrics
+from ddpg.config.settings import Config
+from ddpg.environments.vector import Environments
 from ddpg.errors import StateError
+from ddpg.noise import Noise, make_noise
+from ddpg.random_streams import RandomStreams
 from ddpg.runs.state_check import (
     COUNT,
     TensorPattern,
-    names_checkpoint,
     require_finite,
     require_like,
     require_members,
 )
-
-if TYPE_CHECKING:
-    from ddpg.training.loop import Trainer
+from ddpg.training.metrics import MetricsWindow
 
 
-def made_of(trainer: "Trainer") -> dict[str, Any]:
-    """What a checkpoint must agree in with the training that takes it up."""
-    config = trainer.config
-    return {
-        "env": config.env,
-        "env_options": config.env_options,
-        "seed": config.seed,
-        "members": config.members,
-        "observation_dim": trainer.environments.observation_dim,
-        "action_dim": trainer.environments.action_dim,
-        "hidden": config.hidden,
-        "action_layer": config.action_layer,
-        "replay_capacity": config.replay_capacity,
-    }
+@dataclass
+class TrainingState:
+    """Everything that changes from step to step, except the replay buffer."""
+
+    config: Config
+    device: torch.device
+    agent: DDPG
+    streams: RandomStreams
+    noise: Noise
+    environments: Environments
+    window: MetricsWindow
+    """Metrics of the updates since the last logged point."""
+    alive: NDArray[np.bool_]
+    """`[member]`: False for a member that was dropped; changed in place."""
+    episode_return: NDArray[np.float64]
+    """`[member]`: undiscounted return of the running episode."""
+    episode_length: NDArray[np.float64]
+    """`[member]`: steps of the running episode."""
+    step: int = 0
+    """Environment steps of one member."""
+    updates: int = 0
+    returns: NDArray[np.float64] | None = None
+    """Mean return per member in the last evaluation, `[member]`; None before the first."""
+    verdict: str = ""
+    """Summary of the last separation audit; empty before the first."""
+
+    @classmethod
+    def initial(cls, config: Config, device: torch.device) -> Self:
+        """Return the state before the first step.
+
+        Raises:
+            ConfigError: the environment does not exist, or its spaces cannot be used.
+        """
+        members = config.members
+        environments = Environments(
+            config.env, members, config.env_options, config.environment_timeout
+        )
+        observation_dim, action_dim = environments.observation_dim, environments.action_dim
+        streams = RandomStreams.from_seeds(_seeds(config))
+        return cls(
+            config=config,
+            device=device,
+            agent=DDPG(config, observation_dim, action_dim, streams.weights, device),
+            streams=streams,
+            noise=make_noise(config.noise, streams.noise, action_dim, config.noise_theta),
+            environments=environments,
+            window=MetricsWindow(min(config.log_every, config.steps), members, device),
+            alive=np.ones(members, bool),
+            episode_return=np.zeros(members),
+            episode_length=np.zeros(members),
+        )
+
+    @property
+    def seeds(self) -> list[int]:
+        """Seeds of the members."""
+        return _seeds(self.config)
+
+    @property
+    def dims(self) -> tuple[int, int]:
+        """Widths of an observation and of an action."""
+        return self.environments.observation_dim, self.environments.action_dim
+
+    def policies(self, observation: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return μ(s): `[member, batch, observation]` -> `[member, batch, action]` in [−1, 1].
+
+        The actions of a dropped member are 0, since an environment may reject NaN.
+        """
+        action = self.agent.act(torch.from_numpy(observation).to(self.device)).cpu().numpy()
+        if np.count_nonzero(self.alive) < len(self.alive):
+            action[~self.alive] = 0
+        return action
+
+    def identity(self) -> dict[str, Any]:
+        """Return the values that a checkpoint and the run that loads it have in common."""
+        config = self.config
+        return {
+            "env": config.env,
+            "env_options": config.env_options,
+            "seed": config.seed,
+            "members": config.members,
+            "observation_dim": self.environments.observation_dim,
+            "action_dim": self.environments.action_dim,
+            "hidden": config.hidden,
+            "action_layer": config.action_layer,
+            "replay_capacity": config.replay_capacity,
+        }
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state as tensors, numbers, strings, and lists and dicts of them."""
+        return {
+            "step": self.step,
+            "updates": self.updates,
+            "agent": self.agent.state_dict(),
+            "streams": self.streams.state_dict(),
+            "noise": self.noise.state_dict(),
+            "environments": self.environments.state_dict(),
+            "episode_return": self.episode_return.tolist(),
+            "episode_length": self.episode_length.tolist(),
+            "window": self.window.state_dict(),
+            "alive": self.alive.tolist(),
+            "returns": None if self.returns is None else self.returns.tolist(),
+            "verdict": self.verdict,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> list[int]:
+        """Load what `state_dict` returned.
+
+        Returns:
+            The members whose environment could not be restored exactly. They begin a new episode.
+
+        Raises:
+            StateError: `state` is not a state of such a run.
+            EnvironmentFaultError: an environment did something wrong.
+        """
+        self._require(state)
+        self.step = state["step"]
+        self.updates = state["updates"]
+        self.agent.load_state_dict(state["agent"])
+        self.streams.load_state_dict(state["streams"])
+        self.noise.load_state_dict(state["noise"])
+        self.episode_return = np.array(state["episode_return"])
+        self.episode_length = np.array(state["episode_length"])
+        self.window.load_state_dict(state["window"])
+        self.alive[:] = state["alive"]
+        self.returns = None if state["returns"] is None else np.array(state["returns"])
+        self.verdict = state["verdict"]
+        restarted = self.environments.load_state_dict(state["environments"], self._fresh_seeds())
+        self.end_episodes(np.isin(np.arange(self.config.members), restarted))
+        return restarted
+
+    def end_episodes(self, ended: NDArray[np.bool_]) -> None:
+        """Reset return, length and noise of the members that are True in `ended` `[member]`."""
+        self.episode_return[ended] = 0
+        self.episode_length[ended] = 0
+        self.noise.reset(ended)
+
+    def _require(self, state: dict[str, Any]) -> None:
+        """Raise a StateError unless `state` is a state of such a run."""
+        members = self.config.members
+        pattern = {
+            "step": COUNT,
+            "updates": COUNT,
+            "agent": self.agent.state_dict(),
+            "streams": self.streams.state_dict(),
+            "noise": self.noise.state_dict(),
+            "environments": {dict},
+            "episode_return": [0.0] * members,
+            "episode_length": [0.0] * members,
+            "window": TensorPattern((len(Metrics._fields), None, members)),
+            "alive": {list},
+            "returns": {list, type(None)},
+            "verdict": "",
+        }
+        require_like(state, pattern)
+        require_members(state["alive"], members)
+        if state["returns"] is not None:
+            require_like(state["returns"], [0.0] * members, "returns")
+        updates, most = state["window"].shape[1], state["step"] % self.config.log_every
+        if updates > most:
+            raise StateError(f"window: {updates} updates are not allowed; allowed: up to {most}")
+        for part in ("agent", "noise"):
+            require_finite(state[part], state["alive"], part)
+
+    def _fresh_seeds(self) -> list[int]:
+        """Return one seed per member, for an episode that cannot be restored.
+
+        They differ from the seeds of the run, whose episodes would repeat.
+        """
+        return [
+            int(np.random.SeedSequence([seed, self.step]).generate_state(1)[0])
+            for seed in self.seeds
+        ]
 
 
-def state_of(trainer: "Trainer") -> dict[str, Any]:
-    """Everything that changes from step to step, but for the replay buffer."""
-    return {
-        "step": trainer.step,
-        "updates": trainer.updates,
-        "agent": trainer.agent.state_dict(),
-        "streams": trainer.streams.state_dict(),
-        "noise": trainer.noise.state_dict(),
-        "environments": trainer.environments.state_dict(),
-        "episode_return": trainer.episode_return.tolist(),
-        "episode_length": trainer.episode_length.tolist(),
-        "window": trainer.window.state_dict(),
-        "alive": trainer.watch.alive.tolist(),
-        "returns": None if trainer.returns is None else trainer.returns.tolist(),
-        "verdict": trainer.verdict,
-    }
-
-
-def take_up(trainer: "Trainer", state: dict[str, Any], file: Path) -> list[int]:
-    """Have `trainer` go on from what `state_of` returned.
-
-    Args:
-        trainer: a training that has just been made.
-        state: what was read.
-        file: where it was read, for the message.
-
-    Returns:
-        The members whose environment did not come back equal: their episodes begin anew.
-
-    Raises:
-        CheckpointError: the state is not one of such a training.
-    """
-    with names_checkpoint(file):
-        _require(trainer, state)
-        begun_anew = _set(trainer, state)
-    trainer.episode_return[begun_anew] = 0
-    trainer.episode_length[begun_anew] = 0
-    trainer.noise.reset(np.isin(np.arange(trainer.config.members), begun_anew))
-    return begun_anew
-
-
-def _require(trainer: "Trainer", state: dict[str, Any]) -> None:
-    """Raise a StateError for a state that is not one of such a training."""
-    members = trainer.config.members
-    pattern = {
-        "step": COUNT,
-        "updates": COUNT,
-        "agent": trainer.agent.state_dict(),
-        "streams": trainer.streams.state_dict(),
-        "noise": trainer.noise.state_dict(),
-        "environments": {dict},
-        "episode_return": [0.0] * members,
-        "episode_length": [0.0] * members,
-        "window": TensorPattern((len(Metrics._fields), None, members)),
-        "alive": {list},
-        "returns": {list, type(None)},
-        "verdict": "",
-    }
-    require_like(state, pattern)
-    require_members(state["alive"], members)
-    if state["returns"] is not None:
-        require_like(state["returns"], [0.0] * members, "returns")
-    updates, most = state["window"].shape[1], state["step"] % trainer.config.log_every
-    if updates > most:
-        raise StateError(f"window holds {updates} updates; allowed: up to {most}")
-    for part in ("agent", "noise"):
-        require_finite(state[part], state["alive"], part)
-
-
-def _set(trainer: "Trainer", state: dict[str, Any]) -> list[int]:
-    """Returns the members whose environment did not come back equal."""
-    trainer.step = state["step"]
-    trainer.updates = state["updates"]
-    trainer.agent.load_state_dict(state["agent"])
-    trainer.streams.load_state_dict(state["streams"])
-    trainer.noise.load_state_dict(state["noise"])
-    trainer.episode_return = np.array(state["episode_return"])
-    trainer.episode_length = np.array(state["episode_length"])
-    trainer.window.load_state_dict(state["window"])
-    trainer.watch.alive = np.array(state["alive"])
-    if state["returns"] is not None:
-        trainer.returns = np.array(state["returns"])
-    trainer.verdict = state["verdict"]
-    return trainer.environments.load_state_dict(state["environments"], _fresh_seeds(trainer))
-
-
-def _fresh_seeds(trainer: "Trainer") -> list[int]:
-    """One a member, for an episode that cannot be brought back: not one that it began with."""
-    return [
-        int(np.random.SeedSequence([seed, trainer.step]).generate_state(1)[0])
-        for seed in trainer.seeds
-    ]
+def _seeds(config: Config) -> list[int]:
+    return [config.seed + member for member in range(config.members)]

@@ -66,8 +66,8 @@ def test_replay_holds_what_the_environment_gave(tmp_path, name):
     assert batch.action.abs().max() <= 1
     for module in trainer.agent.modules.values():
         assert all(bool(value.isfinite().all()) for value in module.state_dict().values())
-    assert trainer.returns is not None
-    assert trainer.returns == pytest.approx(shape["reward"] * length)
+    assert trainer.state.returns is not None
+    assert trainer.state.returns == pytest.approx(shape["reward"] * length)
     # The evaluation of a finished run makes the environment anew.
     assert evaluate(trainer.folder.path, episodes=2).mean == pytest.approx(shape["reward"] * length)
 
@@ -98,7 +98,7 @@ def test_an_episode_of_ten_thousand_steps_ends_by_its_time_limit_alone(tmp_path)
     last = LONG_EPISODE - 1
     assert batch.next_observation[last, 0] == LONG_EPISODE
     assert batch.observation[LONG_EPISODE, 0] == 0
-    assert trainer.episode_length.tolist() == [5]
+    assert trainer.state.episode_length.tolist() == [5]
     metrics = (trainer.folder.path / "metrics.csv").read_text().splitlines()
     columns = metrics[0].split(",")
     (row,) = [dict(zip(columns, line.split(","), strict=True)) for line in metrics[1:]]

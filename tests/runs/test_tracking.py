@@ -13,7 +13,8 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData  # pyr
 
 from ddpg.config.settings import Config
 from ddpg.errors import RunWarning
-from ddpg.training.loop import Trainer, TrainingResult, train
+from ddpg.training.loop import Trainer, train
+from ddpg.training.progress import TrainingResult
 
 SETTINGS = {
     "hidden": (16, 16),
@@ -98,7 +99,7 @@ def test_a_resumed_curve_has_no_doubled_point(tmp_path):
     # The run died after step 50 without its last checkpoint, so it goes on from step 40.
     for file in (tmp_path / "mine" / "checkpoints").glob("*50.*"):
         file.unlink()
-    with pytest.warns(RunWarning, match="did not come back equal at environment step 40") as said:
+    with pytest.warns(RunWarning, match="could not be restored exactly at environment step 40") as said:
         result = run(tmp_path, steps=80, name="mine", checkpoint_every=20, resume=True)
     assert len(said) == 2
     note = events(result.folder / "seed-1").Tensors("note/text_summary")[0]
@@ -194,4 +195,4 @@ def test_a_member_is_dropped_without_tensorboard_too(tmp_path):
         next(trainer.agent.actor.parameters())[1] = torch.nan
     trainer.advance(60)
     trainer.close()
-    assert trainer.watch.alive.tolist() == [True, False]
+    assert trainer.state.alive.tolist() == [True, False]

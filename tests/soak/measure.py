@@ -13,7 +13,8 @@ from ddpg.config.settings import Config
 from ddpg.environments.vector import Environments
 from ddpg.random_streams import RandomStreams
 from ddpg.replay import ReplayBuffer
-from ddpg.training.loop import Progress, train
+from ddpg.training.loop import train
+from ddpg.training.progress import Progress
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 WARM_UP = 0.1

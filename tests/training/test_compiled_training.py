@@ -10,7 +10,8 @@ import torch
 from ddpg.config.settings import Config
 from ddpg.errors import CompileError
 from ddpg.fast.compiled import CompiledUpdate
-from ddpg.training.loop import Progress, TrainingResult, train
+from ddpg.training.loop import train
+from ddpg.training.progress import Progress, TrainingResult
 
 pytestmark = [
     pytest.mark.slow,

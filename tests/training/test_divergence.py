@@ -47,7 +47,7 @@ def test_the_others_go_on_to_the_bit_as_if_none_had_been_dropped(tmp_path: Path)
 
 def test_who_was_dropped_stays_so_and_is_no_policy(tmp_path: Path) -> None:
     settings = {**SMALL, "runs": str(tmp_path), "name": "mine", "env_options": ENORMOUS}
-    with pytest.warns(RunWarning, match="it is dropped; the others go on"):
+    with pytest.warns(RunWarning, match="the member is dropped; the other members continue"):
         folder = train(Config(**{**settings, "steps": 60})).folder
     again = train(Config(**settings, resume=True))
     assert Checkpoints(folder / "checkpoints").load_state()["alive"] == [True, False, True]
@@ -98,7 +98,7 @@ def test_weights_that_are_not_finite_are_not_kept(tmp_path: Path) -> None:
     trainer.advance(30)
     with torch.no_grad():
         next(trainer.agent.critic_target.parameters())[2, 0, 0] = torch.nan
-    trainer.step = 40
+    trainer.state.step = 40
     with pytest.raises(
         DivergenceError, match=r"weight critic_target\.hidden\.0\.weight of member 2"
     ):

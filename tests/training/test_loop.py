@@ -17,7 +17,7 @@ from ddpg.runs.checkpoint import Checkpoints
 from ddpg.stops import Crossing, Effect, legal
 from ddpg.training.device import resolve_device
 from ddpg.training.interrupt import InterruptFlag
-from ddpg.training.loop import Progress
+from ddpg.training.progress import Progress
 
 CORRECT = [
     *((stop, Config().actor_stop) for stop in legal(Crossing.UPSTREAM, Effect.PROTECTS)),
@@ -250,7 +250,9 @@ def test_the_threads_are_the_ones_that_were_asked_for(tmp_path):
 def test_the_device_is_resolved_or_refused():
     assert resolve_device("cpu") == torch.device("cpu")
     assert resolve_device("auto").type in ("cpu", "cuda", "mps")
-    with pytest.raises(ConfigError, match="device is 'gpu'; allowed here: auto, cpu"):
+    with pytest.raises(
+        ConfigError, match="device: 'gpu' is not allowed; allowed on this machine: auto, cpu"
+    ):
         resolve_device("gpu")
 
 

@@ -69,8 +69,8 @@ def test_a_broken_value_is_told_at_its_update():
     made.append(broken)
     made.append(values(131))
     everyone = np.ones(MEMBERS, bool)
-    assert made.first_broken(everyone) == (130, 2, "critic_loss", float("inf"))
-    assert made.first_broken(np.array([True, True, False])) is None
+    assert made.first_nonfinite(everyone) == (130, 2, "critic_loss", float("inf"))
+    assert made.first_nonfinite(np.array([True, True, False])) is None
 
 
 def test_a_window_goes_on_from_its_state():

@@ -80,7 +80,7 @@ def test_noise_follows_its_schedule_is_clipped_and_begins_anew_with_each_episode
         noise_sigma_final=0.0,
         noise_steps=10,
     )
-    noise = trainer.noise = FullRight()
+    noise = trainer.state.noise = FullRight()
     action = stored(run(trainer)).action
     # The first four actions are random, and take no noise.
     assert noise.sigmas == pytest.approx([0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0, 0.0, 0.0, 0.0])
@@ -92,15 +92,15 @@ def test_noise_follows_its_schedule_is_clipped_and_begins_anew_with_each_episode
 
 def test_the_noise_that_is_asked_for_is_the_one_that_is_made(tmp_path):
     settings = {"noise": "ornstein_uhlenbeck", "noise_theta": 0.3}
-    noise = run(make_trainer(tmp_path, **settings)).noise
+    noise = run(make_trainer(tmp_path, **settings)).state.noise
     assert isinstance(noise, OrnsteinUhlenbeckNoise)
     assert noise.theta == 0.3
-    assert isinstance(run(make_trainer(tmp_path)).noise, GaussianNoise)
+    assert isinstance(run(make_trainer(tmp_path)).state.noise, GaussianNoise)
 
 
 def test_the_return_and_length_of_an_episode_are_its_own(tmp_path):
     trainer = make_trainer(tmp_path, env="ddpg-tests/Terminates-v0", members=2)
-    trainer.noise = FullRight()
+    trainer.state.noise = FullRight()
     run(trainer)
     with (trainer.folder.path / "metrics.csv").open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["return/training"]]
@@ -111,15 +111,15 @@ def test_the_return_and_length_of_an_episode_are_its_own(tmp_path):
 
 def test_an_evaluation_while_training_is_of_the_deterministic_policy(tmp_path):
     trainer = make_trainer(tmp_path, env="ddpg-tests/Truncates-v0", members=2, evaluation_every=14)
-    trainer.noise = FullRight()
+    trainer.state.noise = FullRight()
     run(trainer)
     evaluator = Evaluator("ddpg-tests/Truncates-v0", {}, 5, TRAINING_FIRST_SEED)
     expected = evaluator.run(
         lambda observation: trainer.agent.act(torch.from_numpy(observation)).numpy(), 2
     ).returns
-    assert trainer.returns is not None
-    assert np.array_equal(trainer.returns, expected.mean(axis=1))
-    assert np.abs(trainer.returns).max() < 4
+    assert trainer.state.returns is not None
+    assert np.array_equal(trainer.state.returns, expected.mean(axis=1))
+    assert np.abs(trainer.state.returns).max() < 4
 
 
 def test_an_evaluation_tells_what_the_critic_expects_of_its_first_states(tmp_path):
@@ -147,7 +147,7 @@ def test_a_resumed_run_goes_on_with_its_random_streams_and_other_episodes(tmp_pa
     run(make_trainer(tmp_path, name="mine"))
     resumed = make_trainer(tmp_path, name="mine", resume=True, steps=20)
     saved = Checkpoints(resumed.folder.checkpoints).load_state()["streams"]
-    assert resumed.streams.state_dict() == saved
+    assert resumed.state.streams.state_dict() == saved
     assert saved != RandomStreams.from_seeds([0]).state_dict()
     observation = stored(run(resumed)).observation
     assert observation.shape == (1, 20, 3)

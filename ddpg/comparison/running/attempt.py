@@ -11,7 +11,8 @@ from ddpg.comparison.stop_warnings import ignore_stop_warnings
 from ddpg.config.settings import Config
 from ddpg.runs.checkpoint import Checkpoints
 from ddpg.runs.folder import RunFolder
-from ddpg.training.loop import Progress, train
+from ddpg.training.loop import train
+from ddpg.training.progress import Progress
 
 
 class Ending(Enum):

@@ -11,7 +11,7 @@ from ddpg.comparison.plan import Task
 from ddpg.comparison.running.attempt import Ending, Outcome, attempt
 from ddpg.comparison.running.schedule import Schedule, TaskAdvanced, TaskEvent
 from ddpg.training.interrupt import InterruptFlag
-from ddpg.training.loop import Progress
+from ddpg.training.progress import Progress
 
 _STOP = "stop"
 

@@ -25,7 +25,7 @@ from ddpg.runs.checkpoint import Checkpoints
 from ddpg.runs.files import write_file
 from ddpg.runs.folder import RunFolder
 from ddpg.training.interrupt import InterruptFlag
-from ddpg.training.loop import Progress
+from ddpg.training.progress import Progress
 
 
 @contextmanager

@@ -1,0 +1,91 @@
+"""The curves and the progress of a training run."""
+
+import time
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ddpg.errors import RunWarning
+from ddpg.evaluation.episodes import Episodes
+from ddpg.replay import Batch
+from ddpg.runs import tracking
+from ddpg.runs.tracking import Tracker
+from ddpg.runs.weight_hash import hash_weights
+from ddpg.training import separation
+from ddpg.training.progress import Progress
+from ddpg.training.state import TrainingState
+
+
+class Recorder:
+    """Computes the points of a run's curves, without dropped members, and reports progress.
+
+    Args:
+        state: state of the run.
+        tracker: writer of the curves.
+        report: called with each `Progress`.
+    """
+
+    def __init__(self, state: TrainingState, tracker: Tracker, report: Callable[[Progress], None]):
+        self.state = state
+        self.tracker = tracker
+        self._report = report
+        self.restart_clock()
+
+    def report(self, activity: str = "") -> None:
+        """Report the progress; `activity` delays the next step."""
+        state = self.state
+        steps, returns = state.config.steps, state.returns
+        self._report(Progress(state.step, steps, returns, state.verdict, activity))
+
+    def warn(self, member: int, text: str) -> None:
+        """Warn, and add the text to the member's TensorBoard run."""
+        warnings.warn(text, RunWarning, stacklevel=2)
+        self.tracker.note(self.state.step, member, text)
+
+    def restart_clock(self) -> None:
+        """Measure the speed from this step."""
+        self._clock = time.perf_counter(), self.state.step
+
+    def add_episodes(self, ended: NDArray[np.bool_]) -> None:
+        """Add return and length of the episodes that are True in `ended` `[member]`."""
+        state = self.state
+        self._add(tracking.RETURN_TRAINING, np.where(ended, state.episode_return, np.nan))
+        self._add(tracking.EPISODE_LENGTH, np.where(ended, state.episode_length, np.nan))
+
+    def add_separation(self, batch: Batch) -> None:
+        """Audit an update on `batch`, without an effect on the run, and add the result."""
+        values, self.state.verdict = separation.measure(self.state.agent, batch)
+        for tag, value in values.items():
+            self._add(f"{tracking.SEPARATION}/{tag}", value)
+
+    def add_metrics(self) -> None:
+        """Add the mean of each loss and value since the last point, and the speed."""
+        state = self.state
+        for field, mean in state.window.means().items():
+            self._add(tracking.UPDATE_TAGS[field], mean)
+        state.window.clear()
+        started, first_step = self._clock
+        self.restart_clock()
+        speed = (state.step - first_step) / (self._clock[0] - started)
+        self.tracker.add(tracking.SPEED, np.full(state.config.members, speed))
+        self.report()
+
+    def add_evaluation(self, episodes: Episodes) -> None:
+        """Add the returns of an evaluation, the values that predict them, and weight hashes."""
+        state = self.state
+        first_observation = torch.from_numpy(episodes.first_observation).to(state.device)
+        value = state.agent.value(first_observation).mean(dim=(1, 2)).cpu().numpy()
+        state.returns = np.where(state.alive, episodes.returns.mean(axis=1), np.nan)
+        self._add(tracking.RETURN_EVALUATION, state.returns)
+        self._add(tracking.RETURN_DISCOUNTED, episodes.discounted.mean(axis=1))
+        self._add(tracking.VALUE_Q_START, value)
+        hashes = hash_weights(state.agent.modules, state.config.members)
+        self.tracker.write_weights(state.step, hashes, state.alive)
+        self.report()
+
+    def _add(self, tag: str, values: NDArray[np.floating]) -> None:
+        """Add `values` `[member]` to the next point."""
+        self.tracker.add(tag, np.where(self.state.alive, values, np.nan))
