@@ -290,8 +290,6 @@ def test_the_one_that_a_run_has_written_is_taken_up(run: Path) -> None:
 def test_a_window_of_more_updates_than_there_were_is_refused(run: Path) -> None:
     forge(run, putting(("step",), 61))
     before = contents(run)
-    with pytest.raises(
-        CheckpointError, match=r"10 updates are not allowed; allowed: up to 1$"
-    ):
+    with pytest.raises(CheckpointError, match=r"10 updates are not allowed; allowed: up to 1$"):
         train(resumed(run))
     assert contents(run) == before

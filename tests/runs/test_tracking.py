@@ -99,7 +99,7 @@ def test_a_resumed_curve_has_no_doubled_point(tmp_path):
     # The run died after step 50 without its last checkpoint, so it goes on from step 40.
     for file in (tmp_path / "mine" / "checkpoints").glob("*50.*"):
         file.unlink()
-    with pytest.warns(RunWarning, match="could not be restored exactly at environment step 40") as said:
+    with pytest.warns(RunWarning, match="not be restored exactly at environment step 40") as said:
         result = run(tmp_path, steps=80, name="mine", checkpoint_every=20, resume=True)
     assert len(said) == 2
     note = events(result.folder / "seed-1").Tensors("note/text_summary")[0]
