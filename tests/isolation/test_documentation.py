@@ -63,6 +63,14 @@ def test_the_example_runs(block: str, names: dict[str, Any], tmp_path: Path) -> 
     assert any(tmp_path.rglob("events.*")) == ("LiveWatch" in block)
 
 
+def test_the_summary_is_the_one_that_is_shown(names: dict[str, Any]) -> None:
+    exec(BLOCKS[0].replace(', through="critic"', "").replace("report.assert_kept()", ""), names)
+    summary = " ".join(names["report"].summary().split())
+    (shown,) = re.findall(r"```\n(- actor_update.*?)```", PAGE, re.DOTALL)
+    for part in re.split(r"(?<= )\.\.\.", " ".join(shown.split())):
+        assert part.strip(" ,") in summary
+
+
 def test_every_field_and_kind_is_explained() -> None:
     names = {field.name for each in (Contract, Cell, Finding) for field in fields(each)}
     # `update` is the row as users read it.
