@@ -7,7 +7,8 @@ from benchmarks.report.tables import MeasuredTable
 from benchmarks.timing.machine import machine_sentence
 from ddpg.runs.files import write_file
 
-_PLACE = re.compile(r"(<!-- measured (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_PLACE = re.compile(r"^(<!-- measured (\S+) -->\n).*?^(<!-- end -->)", re.DOTALL | re.MULTILINE)
+_PLACE_START = re.compile(r"^<!-- measured ", re.MULTILINE)
 
 
 def has_places(document: Path) -> bool:
@@ -20,7 +21,7 @@ def has_places(document: Path) -> bool:
         text = document.read_text(encoding="utf-8")
     except UnicodeDecodeError:
         return False
-    return 0 < len(_PLACE.findall(text)) == text.count("<!-- measured ")
+    return 0 < len(_PLACE.findall(text)) == len(_PLACE_START.findall(text))
 
 
 def fill_document(document: Path, machine: dict[str, object], tables: list[MeasuredTable]) -> None:

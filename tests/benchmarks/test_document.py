@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from benchmarks.report.document import fill_document
+from benchmarks.report.document import fill_document, has_places
 from benchmarks.report.tables import MeasuredTable, spread
 from benchmarks.sections.audit_cost import (
     AuditCost,
@@ -51,6 +51,7 @@ def test_the_tables_of_the_page_are_those_of_the_stored_measurements(tmp_path):
     stored = json.loads((DOCS / "performance.json").read_text("utf-8"))
     page = tmp_path / "performance.md"
     page.write_text((DOCS / "performance.md").read_text("utf-8"), encoding="utf-8")
+    assert has_places(page)
     for section, tables in stored_tables(stored).items():
         assert all(f"<!-- measured {table.name} -->" in page.read_text("utf-8") for table in tables)
         fill_document(page, stored[section]["machine"], tables)
