@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ddpg.stream import Normal, Stream
+from ddpg.random_streams import Normal, Stream
 
 
 class Noise(Protocol):

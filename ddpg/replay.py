@@ -1,14 +1,13 @@
-"""Uniform experience replay."""
+"""Replay buffer with uniform sampling."""
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Generator, Tensor
 
-from ddpg.stream import Stream
+from ddpg.random_streams import Indices, Stream
 
 
 class Batch(NamedTuple):
@@ -16,46 +15,61 @@ class Batch(NamedTuple):
 
     observation: Tensor
     action: Tensor
-    """In [−1, 1], as the actor gives it."""
+    """In [−1, 1], as the actor returns it."""
     reward: Tensor
-    """`[member, batch, 1]`, in the environment's own units."""
+    """`[member, batch, 1]`, in the environment's units."""
     next_observation: Tensor
-    """The true next observation, the final one of an episode included."""
+    """The true next observation, also of the last step of an episode."""
     terminated: Tensor
-    """`[member, batch, 1]`: 1 where the episode ended for good, 0 where it went on or was cut."""
+    """`[member, batch, 1]`: 1 where the episode ended in a terminal state, 0 elsewhere."""
 
+    @classmethod
+    def random(
+        cls,
+        members: int,
+        batch_size: int,
+        observation_dim: int,
+        action_dim: int,
+        generator: Generator | None = None,
+        terminated: float = 0.0,
+    ) -> Self:
+        """Draw transitions from normal distributions, actions through tanh.
 
-class Indices(NamedTuple):
-    """`size` rows of a replay of `added` transitions, to which each step adds one."""
+        Args:
+            members: independent agents.
+            batch_size: transitions per member.
+            observation_dim: width of an observation.
+            action_dim: width of an action.
+            generator: source of the numbers; None: PyTorch's global one.
+            terminated: probability that a transition is terminal.
+        """
 
-    added: int
-    capacity: int
-    size: int
+        def normal(width: int) -> Tensor:
+            return torch.randn(members, batch_size, width, generator=generator)
 
-    def numbers(self, generators: Sequence[np.random.Generator], steps: int) -> list[NDArray[Any]]:
-        rows = np.minimum(np.arange(self.added, self.added + steps), self.capacity)[:, None]
-        firsts = [member * self.capacity for member in range(len(generators))]
-        return [
-            generator.integers(first, first + rows, (steps, self.size))
-            for generator, first in zip(generators, firsts, strict=True)
-        ]
-
-    def later(self, steps: int, /) -> "Indices":
-        return Indices(self.added + steps, self.capacity, self.size)
+        return cls(
+            observation=normal(observation_dim),
+            action=normal(action_dim).tanh(),
+            reward=normal(1),
+            next_observation=normal(observation_dim),
+            terminated=torch.rand(members, batch_size, 1, generator=generator)
+            .lt(terminated)
+            .float(),
+        )
 
 
 class ReplayBuffer:
     """The last `capacity` transitions of every member.
 
-    The members step together, so they share one position; each draws its own indices from its own
-    stream. A transition is one row, so a batch is one gather.
+    Members step together, so they share one position. Each draws its own indices from its own
+    generator. A transition is one row, so a batch is one gather.
 
     Args:
-        stream: where the indices come from.
-        capacity: transitions kept a member.
+        stream: random indices.
+        capacity: stored transitions per member.
         observation_dim: width of an observation.
         action_dim: width of an action.
-        device: where the transitions are kept.
+        device: device of the stored transitions.
     """
 
     def __init__(
@@ -69,16 +83,15 @@ class ReplayBuffer:
         self.stream = stream
         self.capacity = capacity
         self.widths = [observation_dim, action_dim, 1, observation_dim, 1]
-        # Filled, not `zeros`, which takes its memory only as the rows are written: a buffer that
-        # does not fit has to fail now, not in the night.
         self.rows = torch.empty(len(stream.generators), capacity, sum(self.widths), device=device)
+        # Memory of `torch.zeros` is allocated as rows are written, and could run out hours later.
         self.rows.fill_(0)
         self._all_rows = self.rows.flatten(0, 1)
         self.added = 0
-        """Transitions ever added, a member; the next goes to row `added % capacity`."""
+        """Transitions ever added per member; the next one goes to row `added % capacity`."""
 
     def __len__(self) -> int:
-        """Transitions that a member can draw from."""
+        """Return the number of stored transitions per member."""
         return min(self.added, self.capacity)
 
     def add(
@@ -89,7 +102,7 @@ class ReplayBuffer:
         next_observation: NDArray[np.float32],
         terminated: NDArray[np.bool_],
     ) -> None:
-        """Add one transition a member, over the oldest one if the buffer is full.
+        """Store one transition per member, in place of the oldest one if the buffer is full.
 
         Args:
             observation: `[member, observation]`.
@@ -105,18 +118,15 @@ class ReplayBuffer:
         )
         position = self.added % self.capacity
         if self.rows.is_cpu:
-            # A fifth of the time of a copy by PyTorch.
+            # NumPy copies a row five times as fast as PyTorch.
             self.rows.numpy()[:, position] = row
         else:
             self.rows[:, position] = torch.from_numpy(row)
         self.added += 1
 
     def sample(self, batch_size: int) -> Batch:
-        """Draw `batch_size` transitions a member, uniformly and with replacement."""
+        """Draw `batch_size` transitions per member, uniformly and with replacement."""
         indices = self.stream.take(Indices(self.added, self.capacity, batch_size)).ravel()
         gathered = self._all_rows.index_select(0, torch.from_numpy(indices).to(self.rows.device))
         rows = gathered.view(-1, batch_size, gathered.shape[1])
-        observation, action, reward, next_observation, terminated = rows.split_with_sizes(
-            self.widths, dim=-1
-        )
-        return Batch(observation, action, reward, next_observation, terminated)
+        return Batch(*rows.split_with_sizes(self.widths, dim=-1))

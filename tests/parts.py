@@ -31,18 +31,7 @@ def make_agent(**settings: Any) -> DDPG:
 def random_batch(members: int, seed: int, batch: int = 8) -> Batch:
     """A batch of random transitions, some of them terminated."""
     generator = torch.Generator().manual_seed(seed)
-
-    def normal(width: int) -> Tensor:
-        return torch.randn(members, batch, width, generator=generator)
-
-    terminated = (torch.rand(members, batch, 1, generator=generator) < 0.25).float()
-    return Batch(
-        normal(OBSERVATION_DIM),
-        normal(ACTION_DIM).tanh(),
-        normal(1),
-        normal(OBSERVATION_DIM),
-        terminated,
-    )
+    return Batch.random(members, batch, OBSERVATION_DIM, ACTION_DIM, generator, terminated=0.25)
 
 
 def snapshot(module: nn.Module) -> dict[str, Tensor]:

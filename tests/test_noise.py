@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ddpg.noise import GaussianNoise, OrnsteinUhlenbeckNoise, scheduled_sigma
-from ddpg.stream import Stream
+from ddpg.random_streams import Stream
 
 
 def stream(*seeds: int) -> Stream:

@@ -140,13 +140,7 @@ def _operations(stop: str) -> dict[str, Callable[[], object]]:
     config = Config(hidden=(256, 256), stop=stop)
     generators = [torch.Generator().manual_seed(0)]
     agent = DDPG(config, _OBSERVATION_DIM, _ACTION_DIM, generators, torch.device("cpu"))
-    batch = Batch(
-        observation=torch.randn(1, _BATCH, _OBSERVATION_DIM),
-        action=torch.randn(1, _BATCH, _ACTION_DIM),
-        reward=torch.randn(1, _BATCH, 1),
-        next_observation=torch.randn(1, _BATCH, _OBSERVATION_DIM),
-        terminated=torch.zeros(1, _BATCH, 1),
-    )
+    batch = Batch.random(1, _BATCH, _OBSERVATION_DIM, _ACTION_DIM)
     contract, named = ours.contract(agent), ours.updates(agent, batch)
     updates = {name: named[name] for name in separation.UPDATES}
     return {

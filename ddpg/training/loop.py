@@ -12,12 +12,12 @@ from ddpg.errors import ConfigError, EnvironmentFaultError, StorageError
 from ddpg.evaluation.episodes import TRAINING_FIRST_SEED, Evaluator
 from ddpg.fast.compiled import CompiledUpdate
 from ddpg.noise import scheduled_sigma
+from ddpg.random_streams import Uniform
 from ddpg.replay import ReplayBuffer
 from ddpg.runs.checkpoint import Checkpoints
 from ddpg.runs.folder import RunFolder
 from ddpg.runs.state_check import names_checkpoint
 from ddpg.runs.tracking import Tracker
-from ddpg.stream import Uniform
 from ddpg.training import separation
 from ddpg.training.compilation import reported_update
 from ddpg.training.device import deterministic, matmul_precision, resolve_device

@@ -51,7 +51,8 @@ def run_agent_update(update: UpdateName, stop: str) -> AgentUpdate:
         ConfigError: the stop is not allowed at this crossing.
     """
     agent = _agent(update, stop)
-    batch = _batch()
+    generator = torch.Generator().manual_seed(0)
+    batch = Batch.random(1, BATCH_SIZE, OBSERVATION_DIM, ACTION_DIM, generator)
     updates: dict[str, Callable[[], object]] = {
         "critic_update": lambda: agent.update_critic(batch),
         "actor_update": lambda: agent.update_actor(batch),
@@ -94,22 +95,6 @@ def _agent(update: UpdateName, stop: str) -> DDPG:
             RandomStreams.from_seeds([0]).weights,
             torch.device("cpu"),
         )
-
-
-def _batch() -> Batch:
-    """Return random transitions, each `[1, 8, dim]`."""
-    generator = torch.Generator().manual_seed(0)
-
-    def normal(width: int) -> torch.Tensor:
-        return torch.randn(1, BATCH_SIZE, width, generator=generator)
-
-    return Batch(
-        normal(OBSERVATION_DIM),
-        normal(ACTION_DIM).tanh(),
-        normal(1),
-        normal(OBSERVATION_DIM),
-        torch.zeros(1, BATCH_SIZE, 1),
-    )
 
 
 def _graph(folded: FoldedGraph, report: Report, index: int) -> Graph:

@@ -38,8 +38,7 @@ def test_the_products_are_those_of_acting_and_of_one_update_with_the_default_sto
     )
     generators = [torch.Generator().manual_seed(seed) for seed in range(WORKLOAD.members)]
     agent = DDPG(config, 3, 1, generators, torch.device("cpu"))
-    widths = (3, 1, 1, 3, 1)
-    batch = Batch(*(torch.randn(WORKLOAD.members, WORKLOAD.batch, width) for width in widths))
+    batch = Batch.random(WORKLOAD.members, WORKLOAD.batch, 3, 1)
     with ProductCounter() as counted:
         agent.act(batch.observation[:, :1])
         agent.update(batch)

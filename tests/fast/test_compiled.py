@@ -14,9 +14,9 @@ from ddpg.agent import DDPG, Values
 from ddpg.config.settings import Config
 from ddpg.errors import CompileError, ConfigError
 from ddpg.fast.compiled import CompiledUpdate
+from ddpg.random_streams import Stream
 from ddpg.replay import Batch, ReplayBuffer
 from ddpg.stops import STOPS, Crossing, Effect, StopWarning, legal
-from ddpg.stream import Stream
 from ddpg.training import separation
 from tests.parts import (
     ACTION_DIM,

@@ -78,20 +78,8 @@ def build_agent(stop: str, actor_stop: str, model: stable_baselines3.DDPG) -> DD
 
 def batches(count: int) -> list[Batch]:
     generator = torch.Generator().manual_seed(1)
-
-    def normal(width: int) -> Tensor:
-        return torch.randn(1, 64, width, generator=generator)
-
-    return [
-        Batch(
-            normal(3),
-            normal(1).tanh(),
-            -normal(1).square(),
-            normal(3),
-            (torch.rand(1, 64, 1, generator=generator) < 0.1).float(),
-        )
-        for _ in range(count)
-    ]
+    drawn = (Batch.random(1, 64, 3, 1, generator, terminated=0.1) for _ in range(count))
+    return [batch._replace(reward=-batch.reward.square()) for batch in drawn]
 
 
 def record_gradients(

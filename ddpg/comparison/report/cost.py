@@ -181,17 +181,7 @@ def _updates(config: Config) -> list[tuple[Update, Callable[[], object]]]:
     generators = [torch.Generator().manual_seed(seed) for seed in range(config.members)]
     with ignore_stop_warnings():
         agent = DDPG(config, observation, action, generators, torch.device("cpu"))
-
-    def normal(width: int) -> torch.Tensor:
-        return torch.randn(config.members, config.batch_size, width, generator=generators[0])
-
-    batch = Batch(
-        normal(observation),
-        normal(action).tanh(),
-        normal(1),
-        normal(observation),
-        torch.zeros(config.members, config.batch_size, 1),
-    )
+    batch = Batch.random(config.members, config.batch_size, observation, action, generators[0])
     updates = ours.updates(agent, batch)
     return [("critic_update", updates["critic_update"]), ("actor_update", updates["actor_update"])]
 

@@ -26,12 +26,6 @@ def reached_modules(config: Config) -> set[tuple[str, str]]:
         widths = (4,) * len(config.hidden)
         small = replace(config, members=1, hidden=widths, device="cpu")
         agent = DDPG(small, _OBSERVATION, _ACTION, [generator], torch.device("cpu"))
-    batch = Batch(
-        torch.randn(1, _BATCH, _OBSERVATION, generator=generator),
-        torch.randn(1, _BATCH, _ACTION, generator=generator).tanh(),
-        torch.randn(1, _BATCH, 1, generator=generator),
-        torch.randn(1, _BATCH, _OBSERVATION, generator=generator),
-        torch.zeros(1, _BATCH, 1),
-    )
+    batch = Batch.random(1, _BATCH, _OBSERVATION, _ACTION, generator)
     report = audit(ours.contract(agent), ours.updates(agent, batch), rounds=1)
     return {(cell.update, cell.module) for cell in report.cells if cell.reached}

@@ -5,8 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ddpg.replay import Indices
-from ddpg.stream import Draw, Normal, Stream, Uniform
+from ddpg.random_streams import Draw, Indices, Normal, Stream, Uniform
 
 MEMBERS = 3
 
