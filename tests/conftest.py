@@ -1,4 +1,4 @@
-"""Test environments are registered once."""
+"""Registration of the test environments, once per process."""
 
 import multiprocessing
 
@@ -7,5 +7,5 @@ from tests.environments import registered as environments
 
 environments.register()
 odd_environments.register()
-# Children that are forked know them. TorchRL, which some tests import, would start children anew.
+# Forked children inherit the registrations. TorchRL, which some tests import, sets `spawn`.
 multiprocessing.set_start_method("fork", force=True)

@@ -1,4 +1,4 @@
-"""What the documents say is what the code does."""
+"""README and docs agree with the code."""
 
 import re
 from pathlib import Path
@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_table_of_stops_is_the_codes():
+def test_the_table_of_stops_agrees_with_the_code():
     section = README.partition("## The stops")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| `(\w+)` \| (.*) \| (.*) \| (.*) \|$", section, re.MULTILINE)
     assert rows == [
@@ -26,7 +26,7 @@ def test_the_table_of_stops_is_the_codes():
     ]
 
 
-def test_every_link_and_picture_is_there():
+def test_every_link_and_picture_exists():
     for document in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]:
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text("utf-8")):
             assert (document.parent / target).exists(), f"{document.name}: {target}"

@@ -1,4 +1,4 @@
-"""Whatever is read, the answer is a value or one sentence: never another exception."""
+"""Fuzzing: any input gives a value or an error of one sentence, and no other exception."""
 
 import dataclasses
 import json
@@ -22,7 +22,7 @@ from ddpg.replay import ReplayBuffer
 from ddpg.runs.checkpoint import Checkpoints
 from ddpg.stops import STOPS, Crossing, Stop, StopError, check
 
-# A busy machine is no failure of the code.
+# No deadline: a busy machine is not a failure.
 fuzzed = hypothesis_settings(deadline=None, max_examples=200)
 
 PRINTABLE = st.text(st.characters(exclude_categories=("C", "Z")), min_size=1, max_size=30)
@@ -34,14 +34,14 @@ ANYTHING = st.recursive(
 )
 
 
-def assert_sentence(error: Exception, holds: str = "") -> None:
-    """What `error` says is one line."""
+def assert_sentence(error: Exception, part: str = "") -> None:
+    """Assert that the message is one line and contains `part`."""
     assert len(str(error).splitlines()) == 1, str(error)
-    assert holds in str(error)
+    assert part in str(error)
 
 
 def one_setting(field: dataclasses.Field[Any], hint: Any) -> st.SearchStrategy[Any]:
-    """Legal values of a setting, from its type and limits."""
+    """Return a strategy for the legal values of a setting, from its type and limits."""
     limits = field.metadata["limits"]
     if get_origin(hint) is Literal:
         return st.sampled_from(get_args(hint))
@@ -82,7 +82,7 @@ def file(tmp_path_factory) -> Path:
 
 @fuzzed
 @given(SETTINGS)
-def test_every_config_comes_back_from_dict_and_file(file, settings):
+def test_a_config_survives_dict_and_file(file, settings):
     config = Config.from_dict(settings)
     assert Config.from_dict(config.to_dict()) == config
     file.write_text(config.to_yaml(), encoding="utf-8")
@@ -135,25 +135,8 @@ def test_any_bytes_are_settings_or_one_sentence(file, content):
 
 
 YAML_PARTS = [
-    *(
-        "a",
-        "gamma",
-        ": ",
-        "- ",
-        "\n",
-        "  ",
-        "[",
-        "]",
-        "{",
-        "}",
-        ",",
-        "!!",
-        "!",
-        "&a",
-        "*a",
-        "<<",
-        "?",
-    ),
+    *("a", "gamma", ": ", "- ", "\n", "  ", "[", "]", "{", "}", ","),
+    *("!!", "!", "&a", "*a", "<<", "?"),
     *("|", ">", "'", '"', "#", "---", "...", "%", "@", "0x", "0b", "1e4", ".inf", ".nan", "1_0"),
     *("1:30", "2020-99-99", "~", "yes", "=", "\\x", "\t", "\u2028", "0o8", "-", "<<", "?"),
 ]
@@ -167,7 +150,7 @@ def test_any_piece_of_yaml_is_settings_or_one_sentence(file, text):
 
 @fuzzed
 @given(st.dictionaries(st.text(), SCALARS))
-def test_what_is_written_is_read_again(file, settings):
+def test_written_settings_are_read_back(file, settings):
     file.write_text(settings_text(settings), encoding="utf-8")
     read = read_settings(file)
     assert read == settings
@@ -180,7 +163,7 @@ def make_replay() -> ReplayBuffer:
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory) -> Path:
-    """A whole checkpoint with a piece of replay."""
+    """An intact checkpoint with one piece of replay."""
     folder, replay = tmp_path_factory.mktemp("checkpoint"), make_replay()
     for value in range(5):
         row = np.full((1, 2), value, np.float32)
@@ -190,7 +173,7 @@ def checkpoint(tmp_path_factory) -> Path:
 
 
 def read_all(folder: Path) -> tuple[Any, torch.Tensor] | None:
-    """State and replay of the checkpoint, or None where it was refused."""
+    """Return state and replay of the checkpoint, or None if it is refused."""
     replay = make_replay()
     try:
         state = Checkpoints(folder).load_state()
@@ -201,12 +184,12 @@ def read_all(folder: Path) -> tuple[Any, torch.Tensor] | None:
     return state, replay.rows
 
 
-def spoilt(whole: Path, copy: Path, kind: str, spoil: Any) -> Path:
-    """A copy of the checkpoint with one of its files changed."""
+def damaged_copy(original: Path, copy: Path, kind: str, damage: Any) -> Path:
+    """Copy the checkpoint and damage its file of this kind."""
     shutil.rmtree(copy, ignore_errors=True)
-    shutil.copytree(whole, copy)
-    (victim,) = copy.glob(f"{kind}-*")
-    victim.write_bytes(spoil(victim.read_bytes()))
+    shutil.copytree(original, copy)
+    (file,) = copy.glob(f"{kind}-*")
+    file.write_bytes(damage(file.read_bytes()))
     return copy
 
 
@@ -215,7 +198,7 @@ KINDS = st.sampled_from(["manifest", "state", "replay"])
 
 @fuzzed
 @given(kind=KINDS, where=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
-def test_a_flipped_bit_is_noticed_or_changes_nothing(
+def test_a_flipped_bit_is_detected_or_changes_nothing(
     checkpoint, tmp_path_factory, kind, where, bit
 ):
     def flip(content: bytes) -> bytes:
@@ -223,14 +206,14 @@ def test_a_flipped_bit_is_noticed_or_changes_nothing(
         changed[int(where * len(content))] ^= 1 << bit
         return bytes(changed)
 
-    copy = spoilt(checkpoint, tmp_path_factory.getbasetemp() / "flipped", kind, flip)
+    copy = damaged_copy(checkpoint, tmp_path_factory.getbasetemp() / "flipped", kind, flip)
     assert_same_or_refused(copy, checkpoint)
 
 
 @fuzzed
 @given(kind=KINDS, share=st.floats(0, 1, exclude_max=True))
-def test_a_file_cut_short_is_noticed(checkpoint, tmp_path_factory, kind, share):
-    copy = spoilt(
+def test_a_truncated_file_is_refused(checkpoint, tmp_path_factory, kind, share):
+    copy = damaged_copy(
         checkpoint,
         tmp_path_factory.getbasetemp() / "cut",
         kind,
@@ -241,13 +224,15 @@ def test_a_file_cut_short_is_noticed(checkpoint, tmp_path_factory, kind, share):
 
 @fuzzed
 @given(kind=KINDS, content=st.binary(max_size=400))
-def test_random_bytes_are_no_checkpoint(checkpoint, tmp_path_factory, kind, content):
-    copy = spoilt(checkpoint, tmp_path_factory.getbasetemp() / "random", kind, lambda _: content)
+def test_random_bytes_are_refused(checkpoint, tmp_path_factory, kind, content):
+    copy = damaged_copy(
+        checkpoint, tmp_path_factory.getbasetemp() / "random", kind, lambda _: content
+    )
     assert read_all(copy) is None
 
 
-def assert_same_or_refused(copy: Path, whole: Path) -> None:
-    read, expected = read_all(copy), read_all(whole)
+def assert_same_or_refused(copy: Path, original: Path) -> None:
+    read, expected = read_all(copy), read_all(original)
     assert expected is not None
     if read is not None:
         assert torch.equal(read[1], expected[1])
@@ -255,20 +240,20 @@ def assert_same_or_refused(copy: Path, whole: Path) -> None:
         assert torch.equal(read[0]["weights"]["w"], expected[0]["weights"]["w"])
 
 
-def test_the_whole_checkpoint_is_read(checkpoint):
+def test_an_intact_checkpoint_is_read(checkpoint):
     assert_same_or_refused(checkpoint, checkpoint)
 
 
 @fuzzed
 @given(data=st.data())
-def test_a_manifest_that_somebody_made_up_is_refused(checkpoint, tmp_path_factory, data):
+def test_a_forged_manifest_is_refused(checkpoint, tmp_path_factory, data):
     def rewrite(content: bytes) -> bytes:
         manifest = json.loads(content)
         name = data.draw(st.sampled_from(sorted(manifest)) | st.just("other"))
         manifest[name] = data.draw(ANYTHING.filter(lambda value: value != manifest.get(name)))
         return json.dumps(manifest).encode()
 
-    copy = spoilt(checkpoint, tmp_path_factory.getbasetemp() / "made-up", "manifest", rewrite)
+    copy = damaged_copy(checkpoint, tmp_path_factory.getbasetemp() / "forged", "manifest", rewrite)
     assert read_all(copy) is None
 
 

@@ -1,4 +1,4 @@
-"""The package as a library: cheap to import, typed, and no more than it says."""
+"""The package as a library: imports, types and public names."""
 
 import subprocess
 import sys
@@ -13,9 +13,9 @@ HEAVY = ("torch", "tensorboard", "matplotlib", "gymnasium", "rliable", "rich", "
 COMPILER = ("torch._dynamo", "torch._inductor.config", "sympy")
 
 
-def imported(code: str, looked_for: Sequence[str] = HEAVY) -> set[str]:
-    """Which of the modules `looked_for` a fresh interpreter has loaded after `code`."""
-    check = f"{code}; import sys; print(*[m for m in {looked_for!r} if m in sys.modules])"
+def imported(code: str, candidates: Sequence[str] = HEAVY) -> set[str]:
+    """Return the `candidates` that a fresh interpreter has loaded after `code`."""
+    check = f"{code}; import sys; print(*[m for m in {candidates!r} if m in sys.modules])"
     return set(subprocess.check_output([sys.executable, "-c", check], text=True).split())
 
 
@@ -49,7 +49,7 @@ def test_only_a_compiled_training_loads_the_compiler(tmp_path):
     assert imported(compiled, COMPILER) == set(COMPILER)
 
 
-def test_the_stops_know_no_ddpg():
+def test_the_stops_import_only_the_errors_of_the_package():
     code = "import ddpg.stops, sys; print(*[m for m in sys.modules if m.startswith('ddpg')])"
     modules = subprocess.check_output([sys.executable, "-c", code], text=True).split()
     assert {m for m in modules if not m.startswith("ddpg.stops")} == {
@@ -58,7 +58,7 @@ def test_the_stops_know_no_ddpg():
     }
 
 
-def test_every_public_name_is_there_and_typed():
+def test_every_public_name_is_documented_and_typed():
     for name in ddpg.__all__:
         assert getattr(ddpg, name).__doc__
     assert (Path(ddpg.__file__).parent / "py.typed").is_file()

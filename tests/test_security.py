@@ -1,6 +1,6 @@
-"""Nothing that is loaded runs code: not a checkpoint, not a file of settings, not a name in one.
+"""Loading a file runs no code: checkpoints, settings, and names in settings.
 
-Each attack comes with its control, in which the same bytes do run where nothing guards.
+Each attack has a control: the same bytes run when they are loaded without protection.
 """
 
 import ast
@@ -31,8 +31,8 @@ ROOT = Path(__file__).parent.parent
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(1)>'\"[/red][x](javascript:alert(1))"
 
 
-class Touches:
-    """Unpickled, it makes the file `touched` in the folder of the process."""
+class Payload:
+    """Object that creates the file `touched` in the working directory when it is unpickled."""
 
     def __reduce__(self) -> Any:
         return os.system, ("echo > touched",)
@@ -44,8 +44,8 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-# What runs code or can be made to, and where it has to stand: it runs what the user named on the
-# command line, what is part of the package, or other programs of ours.
+# The only calls of `DANGEROUS`. They run modules that the user named on the command line, modules
+# of the package, or programs of the package.
 ALLOWED = {
     ("ddpg/__init__.py", "import_module"),
     ("ddpg/isolation/__init__.py", "import_module"),
@@ -68,9 +68,9 @@ DANGEROUS = {
 }
 
 
-def findings(source: str) -> list[str]:
-    """The names of `DANGEROUS` that `source` calls, but for `torch.load(weights_only=True)`."""
-    found = []
+def dangerous_calls(source: str) -> list[str]:
+    """Return the names of `DANGEROUS` that `source` calls, except safe calls of `torch.load`."""
+    calls = []
     for node in ast.walk(ast.parse(source)):
         if not isinstance(node, ast.Call):
             continue
@@ -79,28 +79,28 @@ def findings(source: str) -> list[str]:
         if name == "torch.load" and options.get("weights_only") == "True":
             continue
         if "shell" in options:
-            found.append("shell")
-        # `re.compile` and `torch.compile` compile no Python.
+            calls.append("shell")
+        # `re.compile` and `torch.compile` do not compile Python source.
         last = "" if name in ("re.compile", "torch.compile") else name.rpartition(".")[2]
-        # A method `eval()` of a module runs nothing either.
+        # The method `eval()` of a module runs nothing.
         if name in DANGEROUS or (last in DANGEROUS and last not in ("eval", "compile")):
-            found.append(name if name in DANGEROUS else last)
-    return found
+            calls.append(name if name in DANGEROUS else last)
+    return calls
 
 
-def test_the_source_calls_nothing_that_unpickles_or_runs_what_it_reads():
+def test_the_source_makes_only_the_allowed_dangerous_calls():
     files = [
         *ROOT.glob("ddpg/**/*.py"),
         *ROOT.glob("benchmarks/**/*.py"),
         *ROOT.glob("scripts/*.py"),
     ]
     assert len(files) > 80
-    found = {
+    calls = {
         (file.relative_to(ROOT).as_posix(), name)
         for file in files
-        for name in findings(file.read_text("utf-8"))
+        for name in dangerous_calls(file.read_text("utf-8"))
     }
-    assert found == ALLOWED
+    assert calls == ALLOWED
 
 
 @pytest.mark.parametrize(
@@ -117,12 +117,12 @@ def test_the_source_calls_nothing_that_unpickles_or_runs_what_it_reads():
         "pickle.Unpickler(file).load()",
     ],
 )
-def test_the_search_finds(source):
-    assert findings(source)
+def test_a_dangerous_call_is_found(source):
+    assert dangerous_calls(source)
 
 
-def test_the_search_lets_go():
-    assert findings("model.eval(); re.compile(x); torch.load(f, weights_only=True)") == []
+def test_a_harmless_call_is_not_found():
+    assert dangerous_calls("model.eval(); re.compile(x); torch.load(f, weights_only=True)") == []
 
 
 def saved(folder: Path) -> tuple[Checkpoints, ReplayBuffer]:
@@ -134,21 +134,21 @@ def saved(folder: Path) -> tuple[Checkpoints, ReplayBuffer]:
 
 def test_a_checkpoint_that_would_run_a_command_is_refused(folder):
     checkpoints, replay = saved(folder)
-    # Written as a checkpoint is, so that its checksums are right.
-    checkpoints.save(2, {"number": Touches()}, replay)
+    # Saved like any checkpoint, so that the checksums match.
+    checkpoints.save(2, {"number": Payload()}, replay)
     for load in (checkpoints.load_state, lambda: checkpoints.load(replay)):
         with pytest.raises(CheckpointError, match="holds more than tensors and plain values"):
             load()
     assert not (folder / "touched").exists()
     (state,) = (folder / "checkpoints").glob("state-*2.pt")
     torch.load(state, weights_only=False)
-    assert (folder / "touched").exists(), "the control: unguarded, the same file runs"
+    assert (folder / "touched").exists(), "control: without protection the same file runs"
 
 
 @pytest.mark.parametrize("protocol", [0, 2, 5])
-def test_a_bare_pickle_in_place_of_a_run_is_refused(folder, protocol):
+def test_a_bare_pickle_in_place_of_a_checkpoint_is_refused(folder, protocol):
     result = train(Config(runs="runs", name="mine", steps=3, random_steps=5, hidden=(4,)))
-    payload = pickle.dumps(Touches(), protocol)
+    payload = pickle.dumps(Payload(), protocol)
     for file in (result.folder / "checkpoints").iterdir():
         file.write_bytes(payload)
     for script, arguments in (
@@ -160,7 +160,7 @@ def test_a_bare_pickle_in_place_of_a_run_is_refused(folder, protocol):
         assert (outcome.status, len(outcome.errors.splitlines())) == (2, 1)
     assert not (folder / "touched").exists()
     pickle.loads(payload)
-    assert (folder / "touched").exists(), "the control: unguarded, the same bytes run"
+    assert (folder / "touched").exists(), "control: without protection the same bytes run"
 
 
 def test_yaml_that_would_run_a_command_is_refused(folder):
@@ -170,12 +170,12 @@ def test_yaml_that_would_run_a_command_is_refused(folder):
         Config.load(folder / "hostile.yaml")
     assert not (folder / "touched").exists()
     yaml.unsafe_load(text)
-    assert (folder / "touched").exists(), "the control: unguarded, the same text runs"
+    assert (folder / "touched").exists(), "control: without protection the same text runs"
 
 
 @pytest.fixture
 def importing_run(folder, monkeypatch):
-    """A whole run whose config.yaml names a module, which makes `touched` when imported."""
+    """A finished run whose config.yaml names a module that creates `touched` when imported."""
     (folder / "touching.py").write_text("open('touched', 'w').close()\n")
     monkeypatch.syspath_prepend(folder)
     settings: dict[str, Any] = {
@@ -192,7 +192,7 @@ def importing_run(folder, monkeypatch):
     sys.modules.pop("touching", None)
 
 
-def refused(script: str, *arguments: str) -> None:
+def assert_refused(script: str, *arguments: str) -> None:
     outcome = call(script, arguments)
     assert outcome.status == 2
     assert "has the env 'touching:Pendulum-v1', which imports a module" in outcome.errors
@@ -200,14 +200,14 @@ def refused(script: str, *arguments: str) -> None:
 
 
 def test_no_file_imports_a_module(importing_run):
-    refused("evaluate.py", "runs/mine")
-    refused("evaluate.py", "runs/mine", "--video", "it.gif")
-    refused("train.py", "--resume", "--name", "mine", "--steps", "20")
-    refused("train.py", "--config", "runs/mine/config.yaml", "--name", "other")
+    assert_refused("evaluate.py", "runs/mine")
+    assert_refused("evaluate.py", "runs/mine", "--video", "it.gif")
+    assert_refused("train.py", "--resume", "--name", "mine", "--steps", "20")
+    assert_refused("train.py", "--config", "runs/mine/config.yaml", "--name", "other")
     for load in (load_policy, evaluate):
         with pytest.raises(ConfigError, match="imports a module"):
             load(importing_run)
-    # These make no environment, so they can read the run.
+    # These create no environment, so they may read the run.
     assert call("audit.py", ["runs/mine"]).status == 0
     assert call("plot.py", ["runs/mine"]).status == 0
     assert not Path("touched").exists()
@@ -254,16 +254,16 @@ def parsed(document: str) -> Tags:
 
 
 def assert_harmless(document: str) -> None:
-    seen = parsed(document)
-    assert not {"script", "img", "iframe", "object", "embed", "link"} & seen.tags
-    assert not [name for name in seen.attributes if name.startswith("on")]
-    targets = {value for value in seen.attributes.get("href", set()) if value}
+    tags = parsed(document)
+    assert not {"script", "img", "iframe", "object", "embed", "link"} & tags.tags
+    assert not [name for name in tags.attributes if name.startswith("on")]
+    targets = {value for value in tags.attributes.get("href", set()) if value}
     assert not [target for target in targets if not target.startswith("#")]
-    # It is there to be read.
-    assert "<script>alert(1)</script>" in seen.text
+    # The text itself is shown.
+    assert "<script>alert(1)</script>" in tags.text
 
 
-def test_the_check_of_pages_finds():
+def test_a_harmful_page_is_found():
     for document in (HOSTILE, "<b onclick=x>&lt;script></b>", "<a href='javascript:x'>x</a>"):
         with pytest.raises(AssertionError):
             assert_harmless(document)
@@ -274,7 +274,7 @@ def test_the_audits_page_escapes_every_name():
     contract = Contract(modules=modules, updates={HOSTILE: trains(f"other {HOSTILE}")})
 
     def update() -> None:
-        sum(module(torch.ones(1)).sum() for module in modules.values()).backward()  # pyright: ignore[reportAttributeAccessIssue] (the sum is no int)
+        sum(module(torch.ones(1)).sum() for module in modules.values()).backward()  # pyright: ignore[reportAttributeAccessIssue] (a tensor, not an int)
 
     assert_harmless(audit(contract, update).to_html())
 
@@ -285,9 +285,9 @@ def test_the_tutorials_page_escapes_every_text():
     assert_harmless(document)
 
 
-def test_names_are_no_markup_of_the_terminal(tmp_path):
+def test_a_name_is_not_terminal_markup(tmp_path):
     name = "[red]it"
-    made = train(Config(runs=str(tmp_path), name=name, steps=3, random_steps=5, hidden=(4,)))
-    outcome = call("evaluate.py", [str(made.folder), "--episodes", "1"])
+    result = train(Config(runs=str(tmp_path), name=name, steps=3, random_steps=5, hidden=(4,)))
+    outcome = call("evaluate.py", [str(result.folder), "--episodes", "1"])
     assert outcome.status == 0
     assert name in outcome.output
