@@ -204,8 +204,9 @@ def _last_evaluation(summary: CurveSummary) -> str:
 
 
 def _join(names: list[str]) -> str:
-    """Return `a`, `a and b` or `a, b and c`, with semicolons where a name has a comma."""
+    """Return `a`, `a and b` or `a, b and c`; `a, x; b; and c` if a name has a comma."""
     if len(names) < 2:
         return "".join(names)
-    separator = "; " if any("," in name for name in names) else ", "
-    return f"{separator.join(names[:-1])} and {names[-1]}"
+    if any("," in name for name in names):
+        return f"{'; '.join(names[:-1])}; and {names[-1]}"
+    return f"{', '.join(names[:-1])} and {names[-1]}"

@@ -156,7 +156,7 @@ def _handle(style: int) -> Line2D:
 
 
 def _draw(axes: Axes, panel: LinePanel | DotPanel) -> None:
-    title = textwrap.shorten(panel.title, 52, placeholder=" …")
+    title = textwrap.shorten(panel.title, 46, placeholder=" …")
     axes.set_title(title, loc="left", x=0 if isinstance(panel, LinePanel) else -0.6)
     if isinstance(panel, LinePanel):
         _draw_lines(axes, panel)

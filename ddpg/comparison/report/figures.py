@@ -246,8 +246,8 @@ def _values_figure(section: ReportSection, curves: Sequence[CurveSummary]) -> Re
         "values",
         f"{section.title}: Q against measured returns",
         "Q against measured returns",
-        "Both are of the episodes of each evaluation. A critic whose Q is far above the return "
-        f"overestimates. {_INTERVAL}",
+        "Q at the first states of each evaluation's episodes, and their discounted return. A Q far "
+        f"above the return is an overestimate. {_INTERVAL}",
         tuple(panels),
     )
 
