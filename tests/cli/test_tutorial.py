@@ -44,7 +44,7 @@ def test_graphs_and_page(tmp_path, capsys):
     drawn = sorted(path.name for path in folder.iterdir())
     assert "layers-detach.svg" in drawn
     assert "actor-update-freeze.png" in drawn
-    assert not list(tmp_path.rglob("*.part"))
+    assert not list(tmp_path.rglob("*unfinished*"))
     assert f"{len(drawn) // 2} graphs" in capsys.readouterr().out
 
     text = file.read_text(encoding="utf-8")
