@@ -4,12 +4,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 ENVIRONMENT = "Pendulum-v1"
-REPLAY_CAPACITY = 200_000
-GAMMA = 0.98
-TAU = 0.005
-LEARNING_RATE = 1e-3
-NOISE_SIGMA = 0.1
-"""Standard deviation of the exploration noise, in units of the action's half-range."""
 HALF_RANGE = 2.0
 """Half-range of Pendulum's torque, for peers whose actors return torques instead of [−1, 1]."""
 ENDLESS = 10_000_000
@@ -44,3 +38,12 @@ class Workload:
     """Seconds of untimed updates, in which allocators and caches settle."""
     seconds: float = 5.0
     """Timed seconds."""
+    replay_capacity: int = 200_000
+    """Environment steps of one member."""
+    # The peers use these; they are this agent's defaults, except for its actor's learning rate.
+    gamma: float = 0.98
+    tau: float = 0.005
+    learning_rate: float = 1e-3
+    """Of actor and critic."""
+    noise_sigma: float = 0.1
+    """Standard deviation of the exploration noise, in units of the action's half-range."""

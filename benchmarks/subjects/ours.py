@@ -3,7 +3,7 @@
 import tempfile
 from collections.abc import Sequence
 
-from benchmarks.workload import ENDLESS, REPLAY_CAPACITY, Workload
+from benchmarks.workload import ENDLESS, Workload
 from ddpg.cli.display import progress_display, show
 from ddpg.cli.parser import parse_config
 from ddpg.config.settings import Config
@@ -39,7 +39,7 @@ def workload_config(workload: Workload, runs: str, arguments: Sequence[str] = ()
         "seed": workload.seed,
         "hidden": [workload.hidden, workload.hidden],
         "batch_size": workload.batch,
-        "replay_capacity": REPLAY_CAPACITY,
+        "replay_capacity": workload.replay_capacity,
         "random_steps": workload.random_steps,
         "evaluation_every": 0,
         "checkpoint_every": 0,

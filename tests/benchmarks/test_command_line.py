@@ -46,13 +46,18 @@ def nothing_is_measured(monkeypatch):
     ],
 )
 def test_it_refuses_in_one_sentence(capsys, arguments, sentence):
-    with pytest.raises(SystemExit) as exit_:
-        main(arguments)
-    assert exit_.value.code == 2
-    error = capsys.readouterr().err
+    error = refusal(capsys, *arguments)
     assert error.startswith("bench.py: error: ")
     assert sentence in error
     assert len(error.splitlines()) == 1
+
+
+def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """Return the error with which the command line refuses arguments."""
+    with pytest.raises(SystemExit) as exit_:
+        main(arguments)
+    assert exit_.value.code == 2
+    return capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("nothing_is_measured")
@@ -60,10 +65,7 @@ def test_it_refuses_in_one_sentence(capsys, arguments, sentence):
 def test_a_file_of_another_program_is_unchanged(tmp_path, capsys, content):
     file = tmp_path / "it.json"
     file.write_bytes(content)
-    with pytest.raises(SystemExit) as exit_:
-        main([f"--json={file}"])
-    assert exit_.value.code == 2
-    assert capsys.readouterr().err == (
+    assert refusal(capsys, f"--json={file}") == (
         f"bench.py: error: json: {str(file)!r} is not allowed; "
         "allowed: a new file, or one that bench.py wrote\n"
     )
@@ -83,10 +85,7 @@ def test_a_file_of_another_program_is_unchanged(tmp_path, capsys, content):
 def test_a_document_with_incomplete_places_is_unchanged(tmp_path, capsys, content):
     document = tmp_path / "it.md"
     document.write_bytes(content)
-    with pytest.raises(SystemExit) as exit_:
-        main([f"--document={document}"])
-    assert exit_.value.code == 2
-    assert capsys.readouterr().err == (
+    assert refusal(capsys, f"--document={document}") == (
         f"bench.py: error: document: {str(document)!r} is not allowed; "
         "allowed: a file with places for tables, "
         "`<!-- measured NAME -->`, each with its `<!-- end -->`\n"
@@ -115,10 +114,7 @@ def test_the_error_for_a_missing_peer_has_the_command_to_install_it(capsys, monk
     monkeypatch.setattr(
         registry, "find_spec", lambda name: None if name == "sbx" else find_spec(name)
     )
-    with pytest.raises(SystemExit) as exit_:
-        main(["--peers"])
-    assert exit_.value.code == 2
-    assert capsys.readouterr().err == (
+    assert refusal(capsys, "--peers") == (
         "bench.py: error: cannot measure sbx: the package sbx is not installed; run: "
         "pip install -e '.[peers-jax]'\n"
     )

@@ -17,16 +17,7 @@ from stable_baselines3.common.buffers import ReplayBuffer
 from torch import Tensor, nn
 from torch.utils.tensorboard.writer import SummaryWriter
 
-from benchmarks.workload import (
-    ENDLESS,
-    ENVIRONMENT,
-    GAMMA,
-    LEARNING_RATE,
-    NOISE_SIGMA,
-    REPLAY_CAPACITY,
-    TAU,
-    Workload,
-)
+from benchmarks.workload import ENDLESS, ENVIRONMENT, Workload
 
 
 class _QNetwork(nn.Module):
@@ -85,15 +76,16 @@ def train(workload: Workload) -> None:
     qf1, qf1_target = _QNetwork(workload.hidden), _QNetwork(workload.hidden)
     target_actor.load_state_dict(actor.state_dict())
     qf1_target.load_state_dict(qf1.state_dict())
-    q_optimizer = torch.optim.Adam(list(qf1.parameters()), lr=LEARNING_RATE)
-    actor_optimizer = torch.optim.Adam(list(actor.parameters()), lr=LEARNING_RATE)
+    q_optimizer = torch.optim.Adam(list(qf1.parameters()), lr=workload.learning_rate)
+    actor_optimizer = torch.optim.Adam(list(actor.parameters()), lr=workload.learning_rate)
     rb = ReplayBuffer(
-        REPLAY_CAPACITY,
+        workload.replay_capacity,
         envs.single_observation_space,
         space,
         torch.device("cpu"),
         handle_timeout_termination=False,
     )
+    gamma, tau = workload.gamma, workload.tau
     start_time = time.time()
 
     obs, _ = envs.reset(seed=workload.seed)
@@ -103,7 +95,7 @@ def train(workload: Workload) -> None:
         else:
             with torch.no_grad():
                 mu = actor(torch.tensor(obs))
-                mu += torch.normal(0, actor.action_scale * NOISE_SIGMA)
+                mu += torch.normal(0, actor.action_scale * workload.noise_sigma)
                 actions = mu.cpu().numpy().clip(space.low, space.high)
         next_obs, rewards, terminations, truncations, infos = envs.step(actions)
         if "final_info" in infos:
@@ -124,7 +116,7 @@ def train(workload: Workload) -> None:
             qf1_next_target = qf1_target(data.next_observations, next_state_actions)
             next_q_value = data.rewards.flatten() + (
                 1 - data.dones.flatten()
-            ) * GAMMA * qf1_next_target.view(-1)
+            ) * gamma * qf1_next_target.view(-1)
         qf1_a_values = qf1(data.observations, data.actions).view(-1)
         qf1_loss = F.mse_loss(qf1_a_values, next_q_value)
         q_optimizer.zero_grad()
@@ -139,7 +131,7 @@ def train(workload: Workload) -> None:
         for network, target in ((actor, target_actor), (qf1, qf1_target)):
             pairs = zip(network.parameters(), target.parameters(), strict=True)
             for param, target_param in pairs:
-                target_param.data.copy_(TAU * param.data + (1 - TAU) * target_param.data)
+                target_param.data.copy_(tau * param.data + (1 - tau) * target_param.data)
 
         if global_step % 100 == 0:
             writer.add_scalar("losses/qf1_values", qf1_a_values.mean().item(), global_step)

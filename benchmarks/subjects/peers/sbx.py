@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import Any
 
 from benchmarks.subjects.peers.stable_baselines3 import make_model
-from benchmarks.workload import ENDLESS, LEARNING_RATE, Workload
+from benchmarks.workload import ENDLESS, Workload
 
 # Imported by name, because the type checker runs without the extra peers-jax.
 DDPG: Any = import_module("sbx").DDPG
@@ -12,4 +12,4 @@ DDPG: Any = import_module("sbx").DDPG
 
 def train(workload: Workload) -> None:
     """Train until the clock ends the run."""
-    make_model(DDPG, workload, qf_learning_rate=LEARNING_RATE).learn(ENDLESS)
+    make_model(DDPG, workload, qf_learning_rate=workload.learning_rate).learn(ENDLESS)

@@ -16,17 +16,7 @@ from skrl.trainers.torch import SequentialTrainer
 from skrl.utils import set_seed
 from torch import Tensor, nn
 
-from benchmarks.workload import (
-    ENDLESS,
-    ENVIRONMENT,
-    GAMMA,
-    HALF_RANGE,
-    LEARNING_RATE,
-    NOISE_SIGMA,
-    REPLAY_CAPACITY,
-    TAU,
-    Workload,
-)
+from benchmarks.workload import ENDLESS, ENVIRONMENT, HALF_RANGE, Workload
 
 _WRITE_INTERVAL = 200
 """skrl's default is a hundredth of a run: here of the 20,000 steps that Pendulum takes."""
@@ -71,18 +61,22 @@ def train(workload: Workload) -> None:
     }
     settings = DDPG_CFG(
         batch_size=workload.batch,
-        discount_factor=GAMMA,
-        polyak=TAU,
-        learning_rate=LEARNING_RATE,
+        discount_factor=workload.gamma,
+        polyak=workload.tau,
+        learning_rate=workload.learning_rate,
         random_timesteps=workload.random_steps,
         learning_starts=workload.random_steps,
         exploration_noise=GaussianNoise,
-        exploration_noise_kwargs={"mean": 0.0, "std": NOISE_SIGMA * HALF_RANGE, "device": "cpu"},
+        exploration_noise_kwargs={
+            "mean": 0.0,
+            "std": workload.noise_sigma * HALF_RANGE,
+            "device": "cpu",
+        },
     )
     settings.experiment.directory = tempfile.mkdtemp()
     settings.experiment.write_interval = _WRITE_INTERVAL
     settings.experiment.checkpoint_interval = 0
-    memory = RandomMemory(memory_size=REPLAY_CAPACITY, num_envs=1, device="cpu")
+    memory = RandomMemory(memory_size=workload.replay_capacity, num_envs=1, device="cpu")
     agent = DDPG(models=models, memory=memory, cfg=settings, **spaces)
     loop = {"timesteps": ENDLESS, "headless": True, "disable_progressbar": True}
     SequentialTrainer(cfg=loop, env=env, agents=agent).train()

@@ -8,16 +8,7 @@ import torch
 from stable_baselines3 import DDPG
 from stable_baselines3.common.noise import NormalActionNoise
 
-from benchmarks.workload import (
-    ENDLESS,
-    ENVIRONMENT,
-    GAMMA,
-    LEARNING_RATE,
-    NOISE_SIGMA,
-    REPLAY_CAPACITY,
-    TAU,
-    Workload,
-)
+from benchmarks.workload import ENDLESS, ENVIRONMENT, Workload
 
 
 def train(workload: Workload) -> None:
@@ -30,15 +21,15 @@ def make_model(algorithm: Callable[..., Any], workload: Workload, **settings: An
     model = algorithm(
         "MlpPolicy",
         ENVIRONMENT,
-        learning_rate=LEARNING_RATE,
-        buffer_size=REPLAY_CAPACITY,
+        learning_rate=workload.learning_rate,
+        buffer_size=workload.replay_capacity,
         learning_starts=workload.random_steps,
         batch_size=workload.batch,
-        tau=TAU,
-        gamma=GAMMA,
+        tau=workload.tau,
+        gamma=workload.gamma,
         train_freq=1,
         gradient_steps=1,
-        action_noise=NormalActionNoise(np.zeros(1), np.full(1, NOISE_SIGMA)),
+        action_noise=NormalActionNoise(np.zeros(1), np.full(1, workload.noise_sigma)),
         policy_kwargs={"net_arch": [workload.hidden, workload.hidden]},
         seed=workload.seed,
         device="cpu",

@@ -14,16 +14,7 @@ from tianshou.trainer import OffPolicyTrainerParams
 from tianshou.utils.net.common import Net
 from tianshou.utils.net.continuous import ContinuousActorDeterministic, ContinuousCritic
 
-from benchmarks.workload import (
-    ENDLESS,
-    ENVIRONMENT,
-    GAMMA,
-    LEARNING_RATE,
-    NOISE_SIGMA,
-    REPLAY_CAPACITY,
-    TAU,
-    Workload,
-)
+from benchmarks.workload import ENDLESS, ENVIRONMENT, Workload
 
 
 def train(workload: Workload) -> None:
@@ -37,7 +28,7 @@ def train(workload: Workload) -> None:
     collector = Collector[CollectStats](
         algorithm,
         environments,
-        VectorReplayBuffer(REPLAY_CAPACITY, 1),
+        VectorReplayBuffer(workload.replay_capacity, 1),
         exploration_noise=True,
     )
     collector.reset()
@@ -66,14 +57,14 @@ def _algorithm(workload: Workload) -> DDPG:
     critic = ContinuousCritic(preprocess_net=Net(**shapes, action_shape=(1,), concat=True))
     policy = ContinuousDeterministicPolicy(
         actor=actor,
-        exploration_noise=GaussianNoise(sigma=NOISE_SIGMA),
+        exploration_noise=GaussianNoise(sigma=workload.noise_sigma),
         action_space=gymnasium.make(ENVIRONMENT).action_space,
     )
     return DDPG(
         policy=policy,
-        policy_optim=AdamOptimizerFactory(lr=LEARNING_RATE),
+        policy_optim=AdamOptimizerFactory(lr=workload.learning_rate),
         critic=critic,
-        critic_optim=AdamOptimizerFactory(lr=LEARNING_RATE),
-        tau=TAU,
-        gamma=GAMMA,
+        critic_optim=AdamOptimizerFactory(lr=workload.learning_rate),
+        tau=workload.tau,
+        gamma=workload.gamma,
     )

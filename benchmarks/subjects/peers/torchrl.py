@@ -20,17 +20,7 @@ from torchrl.modules import MLP, AdditiveGaussianModule, TanhModule, ValueOperat
 from torchrl.objectives import SoftUpdate, group_optimizers
 from torchrl.objectives.ddpg import DDPGLoss
 
-from benchmarks.workload import (
-    ENDLESS,
-    ENVIRONMENT,
-    GAMMA,
-    HALF_RANGE,
-    LEARNING_RATE,
-    NOISE_SIGMA,
-    REPLAY_CAPACITY,
-    TAU,
-    Workload,
-)
+from benchmarks.workload import ENDLESS, ENVIRONMENT, HALF_RANGE, Workload
 
 
 def train(workload: Workload) -> None:
@@ -46,7 +36,7 @@ def train(workload: Workload) -> None:
         sigma_init=1.0,
         sigma_end=1.0,
         mean=0.0,
-        std=NOISE_SIGMA * HALF_RANGE,
+        std=workload.noise_sigma * HALF_RANGE,
         safe=True,
     )
     collector = Collector(
@@ -57,7 +47,7 @@ def train(workload: Workload) -> None:
         total_frames=ENDLESS,
     )
     replay = TensorDictReplayBuffer(
-        storage=LazyTensorStorage(REPLAY_CAPACITY), batch_size=workload.batch
+        storage=LazyTensorStorage(workload.replay_capacity), batch_size=workload.batch
     )
     loss_module = DDPGLoss(
         actor_network=actor,
@@ -66,10 +56,11 @@ def train(workload: Workload) -> None:
         delay_actor=True,
         delay_value=True,
     )
-    loss_module.make_value_estimator(gamma=GAMMA)
-    targets = SoftUpdate(loss_module, tau=TAU)
+    loss_module.make_value_estimator(gamma=workload.gamma)
+    targets = SoftUpdate(loss_module, tau=workload.tau)
     optimizer = group_optimizers(
-        _adam(loss_module.actor_network_params), _adam(loss_module.value_network_params)
+        _adam(loss_module.actor_network_params, workload.learning_rate),
+        _adam(loss_module.value_network_params, workload.learning_rate),
     )
     frames = 0
     for data in collector:
@@ -99,5 +90,5 @@ def _networks(workload: Workload, spec: Any) -> tuple[TensorDictSequential, Valu
     return actor, critic
 
 
-def _adam(parameters: Any) -> torch.optim.Adam:
-    return torch.optim.Adam(list(parameters.flatten_keys().values()), lr=LEARNING_RATE)
+def _adam(parameters: Any, learning_rate: float) -> torch.optim.Adam:
+    return torch.optim.Adam(list(parameters.flatten_keys().values()), lr=learning_rate)
