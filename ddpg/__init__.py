@@ -17,8 +17,8 @@ if TYPE_CHECKING:
         RunError,
         StorageError,
     )
-    from ddpg.evaluation.episodes import Evaluation, evaluate
     from ddpg.evaluation.policy import Policy, load_policy
+    from ddpg.evaluation.scores import Evaluation, evaluate
     from ddpg.replay import Batch
     from ddpg.training.loop import train
     from ddpg.training.progress import Progress, TrainingResult
@@ -31,13 +31,13 @@ _HOMES = {
     "ConfigError": "errors",
     "DivergenceError": "errors",
     "EnvironmentFaultError": "errors",
-    "Evaluation": "evaluation.episodes",
+    "Evaluation": "evaluation.scores",
     "Policy": "evaluation.policy",
     "Progress": "training.progress",
     "RunError": "errors",
     "StorageError": "errors",
     "TrainingResult": "training.progress",
-    "evaluate": "evaluation.episodes",
+    "evaluate": "evaluation.scores",
     "load_policy": "evaluation.policy",
     "train": "training.loop",
 }

@@ -53,7 +53,8 @@ class SolveRun:
 
 def _make_evaluator() -> Any:
     # Imported here, because the peers' clocks must not count it.
-    from ddpg.evaluation.episodes import FIRST_SEED, Evaluator
+    from ddpg.evaluation.episodes import Evaluator
+    from ddpg.evaluation.scores import FIRST_SEED
 
     return Evaluator(ENVIRONMENT, {}, _EPISODES, FIRST_SEED)
 

@@ -19,7 +19,7 @@ from rich.progress import Progress as Bar
 from rich.table import Column, Table
 from rich.text import Text
 
-from ddpg.evaluation.episodes import Evaluation
+from ddpg.evaluation.scores import Evaluation
 from ddpg.training.progress import Progress
 
 

@@ -13,9 +13,9 @@ from rich.console import Console
 from ddpg.cli.command import command
 from ddpg.cli.display import evaluation_table
 from ddpg.cli.parser import OneSentenceParser
-from ddpg.evaluation.episodes import FIRST_SEED, evaluate
+from ddpg.evaluation.scores import FIRST_SEED, evaluate
 from ddpg.evaluation.video import record
-from ddpg.evaluation.weights import compare
+from ddpg.evaluation.weights import compare_weights
 from ddpg.runs.files import write_file
 
 
@@ -27,9 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if bool(parsed.run) == bool(parsed.compare):
         parser.error("allowed: the folder of a run, or --compare and the folders of two")
     if parsed.compare:
-        comparison = compare(*parsed.compare)
+        comparison = compare_weights(*parsed.compare)
         print(comparison)
-        return int(comparison.parts_at is not None)
+        return int(comparison.differs_at is not None)
     _evaluate(parsed)
     return 0
 

@@ -11,24 +11,24 @@ from numpy.typing import NDArray
 REPETITIONS = 2_000
 
 
-def bootstrap(
+def bootstrap_interval(
     scores: Any, statistic: Callable[..., NDArray[np.float64]]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """The statistic of `scores` and the bounds of its interval, the same at every call.
+    """Return a statistic of `scores` and its interval; equal calls return equal intervals.
 
     Args:
-        scores: `[member, task, ...]`, or several of them, whose members are drawn apart. Each
-            element is drawn by itself from its own column.
-        statistic: of the scores, or of each of the several: `[figure]`.
+        scores: `[member, task, ...]`, or a tuple of such arrays, whose members are drawn
+            independently. Each element is drawn from its own column.
+        statistic: function of the array, or of each array of the tuple, to `[figure]`.
 
     Returns:
         The statistic, the lower and the upper bounds, each `[figure]`.
     """
-    # rliable brings seaborn and pandas along, which nothing else need wait for.
+    # rliable imports seaborn and pandas, which takes seconds.
     from rliable import library
 
-    with warnings.catch_warnings(), _same_draws():
-        # rliable hands the state on under the name that arch has begun to deprecate.
+    with warnings.catch_warnings(), _fixed_global_seed():
+        # rliable calls arch with a deprecated argument.
         warnings.simplefilter("ignore", FutureWarning)
         points, intervals = library.get_interval_estimates(
             {"all": scores}, statistic, reps=REPETITIONS
@@ -37,14 +37,14 @@ def bootstrap(
 
 
 @contextmanager
-def _same_draws() -> Iterator[None]:
-    """Fix NumPy's global generator for a while.
+def _fixed_global_seed() -> Iterator[None]:
+    """Context manager: NumPy's global generator has a fixed seed.
 
-    rliable 1.2 draws from it whatever `random_state` it is given.
+    rliable 1.2 draws from it, whatever its argument `random_state` is.
     """
-    state = np.random.get_state()  # noqa: NPY002 (the generator is rliable's choice)
-    np.random.seed(0)  # noqa: NPY002 (likewise)
+    state = np.random.get_state()  # noqa: NPY002 (rliable uses this generator)
+    np.random.seed(0)  # noqa: NPY002
     try:
         yield
     finally:
-        np.random.set_state(state)  # noqa: NPY002 (likewise)
+        np.random.set_state(state)  # noqa: NPY002

@@ -1,4 +1,4 @@
-"""Pictures of runs: learning curves, with the separation of actor and critic beside them."""
+"""Pictures of runs: learning curves next to the separation of actor and critic."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,8 +22,8 @@ _GRADES = ["nothing", "zero gradient", "non-zero gradient", "moved"]
 
 
 @dataclass(frozen=True)
-class Curve:
-    """One tag of one run, over all members."""
+class RunCurve:
+    """One tag of one run, for all members."""
 
     steps: NDArray[np.int64]
     """`[point]`: environment steps of one member."""
@@ -31,11 +31,11 @@ class Curve:
     """`[member, point]`."""
 
 
-def read_curve(folder: RunFolder, tag: str) -> Curve:
-    """A run's curve of `tag` from `metrics.csv`, at the steps where every member has a point.
+def read_curve(folder: RunFolder, tag: str) -> RunCurve:
+    """Read `tag` from a run's `metrics.csv`, at the steps at which every member has a value.
 
     Raises:
-        ConfigError: the run has no such tag, or no point of it, or `metrics.csv` is damaged.
+        ConfigError: the run has no such values, or `metrics.csv` is damaged.
     """
     members = folder.stored_config().members
     points: dict[int, dict[int, float]] = {}
@@ -46,26 +46,27 @@ def read_curve(folder: RunFolder, tag: str) -> Curve:
             points.setdefault(row.step, {})[row.member] = value
     steps = sorted(step for step, values in points.items() if len(values) == members)
     if not steps:
-        raise ConfigError(f"run {str(folder.path)!r} has no point of {tag!r}")
+        raise ConfigError(f"cannot draw {folder.path}: it has no point of {tag!r}")
     values = np.array([[points[step][member] for step in steps] for member in range(members)])
-    return Curve(np.array(steps), values)
+    return RunCurve(np.array(steps), values)
 
 
 def draw_runs(runs: list[Path], output: Path) -> None:
-    """A row a run: returns, grades and movement in the critic update, and in the actor update.
+    """Draw one row per run: its returns, and the grades in both updates.
 
     Args:
         runs: folders of runs.
-        output: the picture, in a format that its ending names.
+        output: the picture; its suffix chooses the format.
 
     Raises:
-        ConfigError: a folder is no run, a run has no points, or the format is unknown.
+        ConfigError: a folder is not a run folder, a run has no points, or the format is unknown.
+        OSError: the picture cannot be written.
     """
     formats = plt.gcf().canvas.get_supported_filetypes()
     plt.close()
     if output.suffix[1:] not in formats:
         raise ConfigError(
-            f"output is {str(output)!r}; allowed: a name that ends in one of "
+            f"output: {str(output)!r} is not allowed; allowed: a name that ends in one of "
             + ", ".join(f".{name}" for name in sorted(formats))
         )
     figure, rows = plt.subplots(
@@ -86,7 +87,7 @@ def draw_runs(runs: list[Path], output: Path) -> None:
 
 
 def _draw_return(axis: Axes, folder: RunFolder) -> None:
-    """Every member's return, and the median."""
+    """Draw the return of every member, and their median."""
     curve = read_curve(folder, RETURN_EVALUATION)
     axis.plot(curve.steps, curve.values.T, color="tab:blue", alpha=0.25, linewidth=1)
     axis.plot(curve.steps, np.median(curve.values, axis=0), color="tab:blue", linewidth=2)
@@ -94,11 +95,11 @@ def _draw_return(axis: Axes, folder: RunFolder) -> None:
 
 
 def _draw_grades(axis: Axes, folder: RunFolder, update: str) -> None:
-    """How far the loss's touch went, by module; the most that any member saw."""
+    """Draw the grade of each module in `update`; the highest of any member."""
     modules = ["critic", "actor", "critic_target", "actor_target"]
     for index, module in enumerate(modules):
         curve = read_curve(folder, f"{SEPARATION}/{update}/{module}/grade")
-        # Four lines on four levels would hide each other.
+        # Shifted, since the four lines share four levels.
         shifted = curve.values.max(axis=0) + 0.09 * (index - 1.5)
         axis.plot(curve.steps, shifted, marker="o", markersize=3, label=module)
     axis.set_yticks(range(len(_GRADES)), _GRADES)

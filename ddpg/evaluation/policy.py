@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -24,81 +25,94 @@ from ddpg.runs.state_check import (
 
 @dataclass(frozen=True)
 class Policy:
-    """One member's deterministic policy, in the environment's own units."""
+    """Deterministic policy of one member, in the environment's own units."""
 
     env: str
     seed: int
-    """The member's seed."""
+    """Seed of the member."""
     step: int
-    """Environment steps that it was trained for."""
+    """Environment steps of training."""
     actor: Actor
-    """With the one member alone."""
+    """Actor of this member only."""
     scale: ActionScale
 
     def __call__(self, observation: NDArray[np.floating]) -> NDArray[np.floating]:
-        """`[observation]` -> `[action]`, or `[batch, observation]` -> `[batch, action]`."""
+        """Map `[observation]` -> `[action]`, or `[batch, observation]` -> `[batch, action]`."""
         batch = np.asarray(observation, np.float32)
         with torch.no_grad():
             action = self.actor(torch.from_numpy(np.atleast_2d(batch))[None])[0].numpy()
         return self.scale.to_environment(action.reshape(*batch.shape[:-1], -1))
 
 
+class StoredActor(NamedTuple):
+    """Actor of all members, from the newest checkpoint of a run."""
+
+    config: Config
+    step: int
+    """Environment steps of training."""
+    actor: Actor
+    alive: list[bool]
+    """`[member]`: False for a member that diverged and was dropped."""
+    observation_dim: int
+    scale: ActionScale
+
+
 def load_policy(run: str | Path, member: int = 0, env: str | None = None) -> Policy:
-    """The policy of a run's member, from its newest checkpoint.
+    """Return the policy of one member of a run, from its newest checkpoint.
 
     Args:
         run: the run's folder.
-        member: which one, from 0.
-        env: of a run whose environment is `module:id`, that name again, since no file may import.
+        member: index of the member.
+        env: needed for a run whose environment is `module:id`: that name again, since a file must
+            not import modules.
 
     Raises:
-        ConfigError: there is no run, it has no such member, or its environment is to be named.
+        ConfigError: `run` is not a run folder or has no such member, or `env` is missing.
         CheckpointError: there is no checkpoint, or it cannot be read.
     """
-    config, step, actor, alive = load_actor(RunFolder(Path(run)), env)
+    config, step, actor, alive, width, scale = load_actor(RunFolder(Path(run)), env)
     if not 0 <= member < config.members:
-        raise ConfigError(f"member is {member}; allowed: 0 to {config.members - 1}")
+        raise ConfigError(f"member: {member} is not allowed; allowed: 0 to {config.members - 1}")
     if not alive[member]:
-        raise ConfigError(f"member is {member}, which diverged and was dropped from {run}")
+        remaining = ", ".join(str(index) for index in np.flatnonzero(alive))
+        raise ConfigError(
+            f"member: {member} is not allowed, since it diverged and was dropped from {run}; "
+            f"allowed: {remaining}"
+        )
     weights = {name: value[member : member + 1] for name, value in actor.state_dict().items()}
-    environment = make(config.env, config.env_options)
-    scale = action_scale(environment.action_space)
-    width = observation_dim(environment.observation_space)
-    environment.close()
-    own = Actor([torch.Generator()], width, len(scale.low), config.hidden)
-    own.load_state_dict(weights)
-    return Policy(config.env, config.seed + member, step, own, scale)
+    member_actor = Actor([torch.Generator()], width, len(scale.low), config.hidden)
+    member_actor.load_state_dict(weights)
+    return Policy(config.env, config.seed + member, step, member_actor, scale)
 
 
-def load_actor(folder: RunFolder, env: str | None) -> tuple[Config, int, Actor, list[bool]]:
-    """A run's settings, the environment steps of its newest checkpoint, its actor, and whom of the
-    members it has not dropped.
+def load_actor(folder: RunFolder, env: str | None) -> StoredActor:
+    """Load the actor of a run's newest checkpoint.
 
     Args:
-        folder: the run's.
+        folder: the run's folder.
         env: see `Config.load`.
 
     Raises:
-        ConfigError: there is no run, or its environment would import a module.
+        ConfigError: the folder is not a run folder, or its environment would import a module.
         CheckpointError: there is no checkpoint, or it cannot be read.
     """
     config = folder.load_config(env)
     if env is not None and env != config.env:
-        raise ConfigError(f"env is {env!r}, and the run has {config.env!r}; allowed: the run's own")
+        raise ConfigError(f"env: {env!r} is not allowed; allowed: {config.env!r}, the run's own")
     checkpoints = Checkpoints(folder.checkpoints)
     state = checkpoints.load_state()
     environment = make(config.env, config.env_options)
-    dims = (
+    width, scale = (
         observation_dim(environment.observation_space),
-        len(action_scale(environment.action_space).low),
+        action_scale(environment.action_space),
     )
     environment.close()
-    actor = Actor([torch.Generator() for _ in range(config.members)], *dims, config.hidden)
-    weights = actor.state_dict()
+    generators = [torch.Generator() for _ in range(config.members)]
+    actor = Actor(generators, width, len(scale.low), config.hidden)
     with names_checkpoint(checkpoints.state_path()):
-        agent = {"actor": weights, ...: None}
+        agent = {"actor": actor.state_dict(), ...: None}
         require_like(state, {"step": COUNT, "agent": agent, "alive": {list}, ...: None})
         require_members(state["alive"], config.members)
         require_finite(state["agent"]["actor"], state["alive"], "agent.actor")
     actor.load_state_dict(state["agent"]["actor"])
-    return config, state["step"], actor, state["alive"]
+    return StoredActor(config, state["step"], actor, state["alive"], width, scale)

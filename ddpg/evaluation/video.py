@@ -15,24 +15,30 @@ def record(run: str | Path, file: Path, member: int, seed: int, env: str | None 
 
     Args:
         run: the run's folder.
-        file: what to write; the ending chooses the format.
-        member: which one, from 0.
+        file: the video; its suffix chooses the format.
+        member: index of the member.
         seed: the episode starts from `reset(seed=seed)`.
-        env: of a run whose environment is `module:id`, that name again, since no file may import.
+        env: see `load_policy`.
 
     Returns:
-        The episode's return.
+        The undiscounted return of the episode.
 
     Raises:
         ConfigError: the format is unknown, the extra is missing, or the environment cannot render.
         CheckpointError: there is no checkpoint, or it cannot be read.
+        OSError: the file cannot be written.
     """
     if file.suffix not in (".mp4", ".gif"):
-        raise ConfigError(f"video is {str(file)!r}; allowed: a name that ends in .mp4 or .gif")
+        raise ConfigError(
+            f"video: {str(file)!r} is not allowed; allowed: a name that ends in .mp4 or .gif"
+        )
     try:
         import imageio.v2 as imageio
     except ImportError as error:
-        raise ConfigError("video needs imageio: pip install -e '.[video]'") from error
+        raise ConfigError(
+            f"cannot write {file}: imageio is not installed; install it with "
+            "pip install -e '.[video]'"
+        ) from error
     policy = load_policy(run, member, env)
     config = RunFolder(Path(run)).load_config(env)
     environment: Any = make(config.env, {**config.env_options, "render_mode": "rgb_array"})

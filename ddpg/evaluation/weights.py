@@ -1,4 +1,4 @@
-"""Where two runs part: the first evaluation at which the weights of a member differ."""
+"""Comparison of two runs: the first evaluation at which the weights of a member differ."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -10,51 +10,52 @@ from ddpg.errors import ConfigError
 from ddpg.runs.csv_log import read_rows
 from ddpg.runs.folder import RunFolder
 
-_NOT_LEARNED = {"runs", "name", "resume", "resume_from"}
-"""Settings that say where a run is, and nothing about what it learns."""
+_PLACE_SETTINGS = {"runs", "name", "resume", "resume_from"}
+"""Settings of the place of a run, which do not affect its weights."""
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """What two runs have in common."""
+class WeightComparison:
+    """Agreement of two runs."""
 
     settings: dict[str, tuple[Any, Any]]
     """Settings that differ, and both values."""
     seeds: list[int]
-    """Members that both have, by their seeds."""
-    agree_until: int | None
-    """Last common evaluation at which the weights of all of these are equal; None: none is."""
-    parts_at: int | None
-    """First common evaluation at which those of a member differ; None: there is none."""
-    parting: list[int]
-    """Whose differ there, by their seeds."""
+    """Seeds of the members that both runs have."""
+    equal_until: int | None
+    """Last common evaluation at which all weights are equal; None: there is none."""
+    differs_at: int | None
+    """First common evaluation at which weights of a member differ; None: there is none."""
+    differing_seeds: list[int]
+    """Seeds of the members that differ there."""
 
     def __str__(self) -> str:
         sentences = [
             f"{name} is {one!r} in the first and {other!r} in the second."
             for name, (one, other) in self.settings.items()
         ]
-        if self.parts_at is None:
-            sentences.append(f"The weights agree up to step {self.agree_until:,}.")
+        if self.differs_at is None:
+            sentences.append(f"The weights are equal up to step {self.equal_until:,}.")
         else:
-            before = "" if self.agree_until is None else f" They agree up to {self.agree_until:,}."
-            seeds = ", ".join(map(str, self.parting))
+            seeds = ", ".join(map(str, self.differing_seeds))
             sentences.append(
-                f"The weights part at step {self.parts_at:,}, those of the members with the seeds "
-                f"{seeds}.{before}"
+                f"The weights differ at step {self.differs_at:,}, for the members with the seeds "
+                f"{seeds}."
             )
+            if self.equal_until is not None:
+                sentences[-1] += f" They are equal up to step {self.equal_until:,}."
         return "\n".join(sentences)
 
 
-def compare(one: str | Path, other: str | Path) -> Comparison:
+def compare_weights(one: str | Path, other: str | Path) -> WeightComparison:
     """Compare the weights of two runs at every evaluation that both made.
 
     Args:
-        one: a run's folder.
-        other: another's; members are matched by their seeds.
+        one: folder of a run.
+        other: folder of another run; members are matched by their seeds.
 
     Raises:
-        ConfigError: one is no run, or they have no evaluation of a member in common.
+        ConfigError: a folder is not a run folder, or the runs have no evaluation in common.
     """
     folders = [RunFolder(Path(one)), RunFolder(Path(other))]
     configs = [folder.stored_config() for folder in folders]
@@ -62,26 +63,27 @@ def compare(one: str | Path, other: str | Path) -> Comparison:
     common = sorted(hashes[0].keys() & hashes[1].keys())
     if not common:
         raise ConfigError(
-            f"{one} and {other} have no evaluation in common, at which a member's weights could "
-            "be compared (evaluation_every; members are matched by their seeds)"
+            f"cannot compare {one} and {other}: no member, matched by its seed, was evaluated at "
+            "the same step in both"
         )
     different = [key for key in common if hashes[0][key] != hashes[1][key]]
-    parts_at = different[0][0] if different else None
-    equal = [step for step, _ in common if parts_at is None or step < parts_at]
-    return Comparison(
+    differs_at = different[0][0] if different else None
+    equal = [step for step, _ in common if differs_at is None or step < differs_at]
+    return WeightComparison(
         settings=_differing_settings(*configs),
         seeds=sorted({seed for _, seed in common}),
-        agree_until=equal[-1] if equal else None,
-        parts_at=parts_at,
-        parting=[seed for step, seed in different if step == parts_at],
+        equal_until=equal[-1] if equal else None,
+        differs_at=differs_at,
+        differing_seeds=[seed for step, seed in different if step == differs_at],
     )
 
 
 def _hashes(folder: RunFolder, config: Config) -> dict[tuple[int, int], str]:
-    """Environment step and seed -> hash of the member's weights."""
-    if not folder.weights_file.is_file():
-        raise ConfigError(f"{folder.path} has no {folder.weights_file.name} to compare")
-    _, rows = read_rows(folder.weights_file, ("sha256",), config.members)
+    """Return environment step and seed -> hash of the member's weights."""
+    file = folder.weights_file
+    if not file.is_file():
+        raise ConfigError(f"cannot read {file}: it does not exist")
+    _, rows = read_rows(file, ("sha256",), config.members)
     return {(row.step, config.seed + row.member): row.values.get("sha256", "") for row in rows}
 
 
@@ -93,5 +95,5 @@ def _differing_settings(one: Config, other: Config) -> dict[str, tuple[Any, Any]
     return {
         name: pair
         for name, pair in pairs.items()
-        if pair[0] != pair[1] and name not in _NOT_LEARNED
+        if pair[0] != pair[1] and name not in _PLACE_SETTINGS
     }

@@ -1,4 +1,4 @@
-"""`scripts/audit.py runs/NAME`: the verdict over a run of ours, whose files stay as they are."""
+"""`scripts/audit.py runs/NAME`: the audit of a run, which leaves its files unchanged."""
 
 import dataclasses
 import hashlib
@@ -22,7 +22,7 @@ SCRIPT = Path(__file__).parents[2] / "scripts" / "audit.py"
 
 
 def small_run(runs: Path, stop: str) -> Path:
-    """Two members, a few updates, one checkpoint."""
+    """Train two members for a few updates; return the folder."""
     config = Config(
         stop=stop,
         members=2,
@@ -46,7 +46,7 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def files(folder: Path) -> dict[str, tuple[str, int]]:
-    """Path -> digest and time of change, of everything in a folder and the folder itself."""
+    """Return path -> digest and time of change, for a folder and everything in it."""
     return {
         str(path): (
             hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "",
@@ -56,7 +56,7 @@ def files(folder: Path) -> dict[str, tuple[str, int]]:
     }
 
 
-def test_a_run_is_kept_and_alive(kept: Path) -> None:
+def test_the_contract_of_a_run_is_kept_and_every_update_has_an_effect(kept: Path) -> None:
     report = audit(*contract_and_updates(kept))
     assert report.kept
     assert report["critic_update", "critic"].grade == Grade.MOVED
@@ -66,7 +66,7 @@ def test_a_run_is_kept_and_alive(kept: Path) -> None:
     assert {report["acting", module].grade for module in report.contract.modules} == {Grade.NOTHING}
 
 
-def test_a_run_without_a_stop_is_broken(broken: Path) -> None:
+def test_the_contract_of_a_run_without_a_stop_is_broken(broken: Path) -> None:
     findings = audit(*contract_and_updates(broken)).findings
     assert [(f.update, f.module, f.verdict, f.grade) for f in findings] == [
         ("critic_update", "actor_target", "leaked", Grade.MOVED),
@@ -74,9 +74,7 @@ def test_a_run_without_a_stop_is_broken(broken: Path) -> None:
     ]
 
 
-def test_the_agent_and_the_batch_are_what_the_run_would_go_on_with(
-    kept: Path, tmp_path: Path
-) -> None:
+def test_agent_and_batch_are_those_of_the_resumed_run(kept: Path, tmp_path: Path) -> None:
     _, updates = contract_and_updates(kept)
     shutil.copytree(kept, tmp_path / kept.name)
     stored = Config.load(kept / "config.yaml")
@@ -93,7 +91,7 @@ def test_the_agent_and_the_batch_are_what_the_run_would_go_on_with(
 
 
 @pytest.mark.parametrize("which", ["kept", "broken"])
-def test_the_exit_status_and_the_untouched_folder(
+def test_the_exit_status_and_the_unchanged_folder(
     which: str,
     request: pytest.FixtureRequest,
     tmp_path: Path,
@@ -108,7 +106,7 @@ def test_the_exit_status_and_the_untouched_folder(
     assert files(run) == before
 
 
-def test_what_is_no_run_is_one_sentence(kept: Path, tmp_path: Path) -> None:
+def test_other_folders_are_refused_with_one_sentence(kept: Path, tmp_path: Path) -> None:
     with pytest.raises(
         UsageError, match=r"nowhere is not a run folder.*allowed: the folder of a run, or"
     ):
@@ -126,7 +124,7 @@ def test_what_is_no_run_is_one_sentence(kept: Path, tmp_path: Path) -> None:
         load(str(damaged))
 
 
-def test_a_run_that_never_stepped_has_no_batch(kept: Path, tmp_path: Path) -> None:
+def test_a_run_without_a_step_has_no_batch(kept: Path, tmp_path: Path) -> None:
     config = dataclasses.replace(Config.load(kept / "config.yaml"), runs=str(tmp_path))
     trainer = Trainer(config, report=lambda _: None)
     trainer.begin()
@@ -137,7 +135,7 @@ def test_a_run_that_never_stepped_has_no_batch(kept: Path, tmp_path: Path) -> No
 
 
 @pytest.mark.slow
-def test_the_script_leaves_with_the_status(broken: Path, tmp_path: Path) -> None:
+def test_the_exit_status_of_the_script(broken: Path, tmp_path: Path) -> None:
     for arguments, status in (([str(broken)], 1), (["runs/none"], 2)):
         command = [sys.executable, str(SCRIPT), *arguments]
         run = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)

@@ -1,4 +1,4 @@
-"""Curves are read back as they were written, and a picture is drawn of them."""
+"""Curves read from `metrics.csv`, and their picture."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from ddpg.training.loop import train
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """The folder of a short run of two members, and what it returned."""
+    """Result of a short run of two members."""
     settings = {"random_steps": 20, "log_every": 10, "evaluation_every": 20, "hidden": (8,)}
     runs = str(tmp_path_factory.mktemp("runs"))
     return train(Config(runs=runs, steps=60, members=2, stop="none", **settings))
@@ -32,11 +32,11 @@ def test_a_picture_of_two_runs(run, tmp_path):
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_what_cannot_be_drawn(run, tmp_path):
+def test_bad_arguments_are_config_errors(run, tmp_path):
     with pytest.raises(ConfigError, match=r"allowed: a name that ends in one of .*\.png"):
         draw_runs([run.folder], tmp_path / "curves.xyz")
-    with pytest.raises(ConfigError, match="is not a run folder"):
+    with pytest.raises(ConfigError, match=r"no config\.yaml"):
         draw_runs([tmp_path], tmp_path / "curves.png")
-    with pytest.raises(ConfigError, match="has no point of 'separation/nothing'"):
+    with pytest.raises(ConfigError, match="it has no point of 'separation/nothing'"):
         read_curve(RunFolder(run.folder), "separation/nothing")
     assert list(tmp_path.iterdir()) == []

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ddpg.config.settings import Config
 from ddpg.errors import ConfigError
 from ddpg.evaluation.curves import read_curve
-from ddpg.evaluation.weights import compare
+from ddpg.evaluation.weights import compare_weights
 from ddpg.runs.csv_log import CsvLog
 from ddpg.runs.folder import RunFolder
 from ddpg.training.loop import train
@@ -139,7 +139,7 @@ def test_any_bytes_are_rows_or_one_sentence(
         file.write_bytes(content)
     for read in (
         lambda: read_curve(RunFolder(run), "sha256"),
-        lambda: compare(run, whole),
+        lambda: compare_weights(run, whole),
         lambda: CsvLog(run / "weights.csv", ["sha256"], 40),
     ):
         assert len(said(read).splitlines()) <= 1

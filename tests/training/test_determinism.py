@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from ddpg.config.settings import Config
-from ddpg.evaluation.weights import compare
+from ddpg.evaluation.weights import compare_weights
 from ddpg.training.device import deterministic
 from tests.faults.processes import differences, start
 
@@ -31,7 +31,7 @@ def test_two_processes_and_another_number_of_threads_give_the_same_bits(tmp_path
     one = run(tmp_path, "one")
     assert differences(one, run(tmp_path, "again")) == []
     assert differences(one, run(tmp_path, "threads", threads=2)) == []
-    assert compare(one, run(tmp_path, "tau", tau=0.0051)).parts_at == 80
+    assert compare_weights(one, run(tmp_path, "tau", tau=0.0051)).differs_at == 80
 
 
 def test_operations_without_a_deterministic_form_are_refused_inside_alone() -> None:

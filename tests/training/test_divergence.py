@@ -55,7 +55,7 @@ def test_who_was_dropped_stays_so_and_is_no_policy(tmp_path: Path) -> None:
     evaluation = evaluate(folder, episodes=1)
     assert [member.seed for member in evaluation.members] == [5, 7]
     assert evaluation.mean == np.mean([member.mean for member in evaluation.members])
-    with pytest.raises(ConfigError, match="member is 1, which diverged and was dropped"):
+    with pytest.raises(ConfigError, match="member: 1 is not allowed, since it diverged"):
         load_policy(folder, member=1)
 
 

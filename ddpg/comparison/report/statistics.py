@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddpg.comparison.report.reading import Series
-from ddpg.evaluation.confidence import bootstrap
+from ddpg.evaluation.confidence import bootstrap_interval
 
 FINAL_EVALUATIONS = 3
 """Number of last evaluations whose mean is a member's final score."""
@@ -77,7 +77,7 @@ def interquartile_means(
     if values.shape[1] == 0:
         return np.empty(0), np.empty(0), np.empty(0)
     # One bootstrap for all columns, which rliable's `aggregate_iqm` does not support.
-    return bootstrap(values[:, None], lambda scores: _interquartile_mean(scores[:, 0]))
+    return bootstrap_interval(values[:, None], lambda scores: _interquartile_mean(scores[:, 0]))
 
 
 def _interquartile_mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -97,5 +97,5 @@ def probability_of_improvement(x: NDArray[np.float64], y: NDArray[np.float64]) -
         difference = x[:, None, 0] - y[None, :, 0]
         return np.array([((difference > 0) + 0.5 * (difference == 0)).mean()])
 
-    value, low, high = bootstrap((x[:, None], y[:, None]), statistic)
+    value, low, high = bootstrap_interval((x[:, None], y[:, None]), statistic)
     return Estimate(float(value[0]), float(low[0]), float(high[0]), min(len(x), len(y)))

@@ -1,4 +1,4 @@
-"""Fixed seeds, the deterministic policy, and its scores."""
+"""Scores of deterministic policies over fixed seeds."""
 
 import numpy as np
 import pytest
@@ -7,12 +7,13 @@ from ddpg import ConfigError, evaluate, load_policy, train
 from ddpg.config.settings import Config
 from ddpg.environments.vector import make
 from ddpg.errors import CheckpointError
-from ddpg.evaluation.episodes import Evaluator, interquartile_mean, score
+from ddpg.evaluation.episodes import Evaluator
+from ddpg.evaluation.scores import interquartile_mean, score
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """A run of two members, hardly trained."""
+    """Folder of a short run of two members."""
     runs = str(tmp_path_factory.mktemp("runs"))
     config = Config(
         runs=runs, name="mine", members=2, seed=5, steps=60, random_steps=20, hidden=(16, 16)
@@ -20,7 +21,7 @@ def run(tmp_path_factory):
     return train(config).folder
 
 
-def test_an_evaluation_is_repeatable_and_tells_what_it_did(run):
+def test_an_evaluation_is_repeatable_and_complete(run):
     evaluation = evaluate(run, episodes=3, first_seed=77)
     assert evaluation == evaluate(run, episodes=3, first_seed=77)
     assert evaluation != evaluate(run, episodes=3, first_seed=78)
@@ -44,7 +45,7 @@ def test_an_evaluation_is_repeatable_and_tells_what_it_did(run):
 
 
 @pytest.mark.parametrize("member", [0, 1])
-def test_the_policy_earns_the_returns_that_the_evaluation_tells(run, member):
+def test_the_policy_earns_the_returns_of_the_evaluation(run, member):
     policy = load_policy(run, member)
     environment = make("Pendulum-v1", {})
     for episode, expected in enumerate(evaluate(run, 3, 77).members[member].returns):
@@ -57,7 +58,7 @@ def test_the_policy_earns_the_returns_that_the_evaluation_tells(run, member):
         assert total == pytest.approx(expected, rel=1e-3)
 
 
-def test_a_policy_takes_one_observation_or_many_and_keeps_the_units(run):
+def test_a_policy_maps_one_observation_or_a_batch_to_the_environments_units(run):
     policy = load_policy(run)
     observations = np.random.default_rng(0).normal(size=(5, 3))
     many = policy(observations)
@@ -70,7 +71,7 @@ def test_a_policy_takes_one_observation_or_many_and_keeps_the_units(run):
     assert (policy.seed, policy.step, policy.env) == (5, 60, "Pendulum-v1")
 
 
-def test_episodes_are_the_same_in_however_many_parts():
+def test_episodes_do_not_depend_on_the_number_of_chunks():
     seen = Evaluator("Pendulum-v1", {}, 45, 10).run(constant, 2).returns
     assert seen.shape == (2, 45)
     assert np.array_equal(seen[0], seen[1])
@@ -79,7 +80,7 @@ def test_episodes_are_the_same_in_however_many_parts():
 
 
 def constant(observation):
-    """Half of full torque whatever is observed."""
+    """Return half of full torque for every observation."""
     return np.full((*observation.shape[:2], 1), 0.5)
 
 
@@ -100,7 +101,7 @@ def test_scores_by_hand():
     assert interquartile_mean(returns) == scored.iqm
 
 
-def test_an_interval_is_the_same_each_time_and_leaves_the_global_generator_alone():
+def test_an_interval_is_repeatable_and_restores_the_global_generator():
     returns = np.random.default_rng(0).normal(size=40)
     np.random.seed(3)  # noqa: NPY002 (rliable draws from it)
     expected = np.random.random()  # noqa: NPY002
@@ -109,14 +110,14 @@ def test_an_interval_is_the_same_each_time_and_leaves_the_global_generator_alone
     assert np.random.random() == expected  # noqa: NPY002
 
 
-def test_what_cannot_be_evaluated(run, tmp_path):
+def test_bad_arguments_are_refused(run, tmp_path):
     with pytest.raises(ConfigError, match="is not a run folder"):
         evaluate(tmp_path)
-    with pytest.raises(ConfigError, match="episodes is 0"):
+    with pytest.raises(ConfigError, match="episodes: 0 is not allowed"):
         evaluate(run, episodes=0)
-    with pytest.raises(ConfigError, match="seed is -1"):
+    with pytest.raises(ConfigError, match="seed: -1 is not allowed"):
         evaluate(run, first_seed=-1)
-    with pytest.raises(ConfigError, match="member is 2; allowed: 0 to 1"):
+    with pytest.raises(ConfigError, match="member: 2 is not allowed; allowed: 0 to 1"):
         load_policy(run, 2)
     (tmp_path / "config.yaml").write_text(Config().to_yaml())
     with pytest.raises(CheckpointError, match="holds no checkpoint"):

@@ -1,0 +1,120 @@
+"""Scores of a finished run: returns of its deterministic policies, with confidence intervals."""
+
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ddpg.errors import ConfigError
+from ddpg.evaluation.confidence import bootstrap_interval
+from ddpg.evaluation.episodes import Evaluator
+from ddpg.evaluation.policy import load_actor
+from ddpg.runs.folder import RunFolder
+
+FIRST_SEED = 10_000
+"""Default of the first seed: episode i starts from `reset(seed=FIRST_SEED + i)`."""
+
+
+@dataclass(frozen=True)
+class MemberScore:
+    """Returns of one member, with their mean and interquartile mean."""
+
+    seed: int
+    mean: float
+    iqm: float
+    """Interquartile mean of the returns."""
+    interval: tuple[float, float]
+    """95 % stratified-bootstrap interval of the interquartile mean."""
+    returns: list[float]
+    """Undiscounted return per episode, in the environment's units."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores of every member of a run; `scripts/evaluate.py` prints them."""
+
+    run: str
+    env: str
+    step: int
+    episodes: int
+    first_seed: int
+    mean: float
+    """Mean of the members' means."""
+    iqm: float
+    """Interquartile mean of the members' means."""
+    members: list[MemberScore]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, for JSON."""
+        return asdict(self)
+
+
+def evaluate(
+    run: str | Path, episodes: int = 100, first_seed: int = FIRST_SEED, env: str | None = None
+) -> Evaluation:
+    """Score the deterministic policy of every member still in the run, from its newest checkpoint.
+
+    Args:
+        run: the run's folder.
+        episodes: episodes per member.
+        first_seed: episode i starts from `reset(seed=first_seed + i)`.
+        env: needed for a run whose environment is `module:id`: that name again, since a file must
+            not import modules.
+
+    Raises:
+        ConfigError: `run` is not a run folder, an argument is not allowed, or `env` is missing.
+        CheckpointError: there is no checkpoint, or it cannot be read.
+        EnvironmentFaultError: an environment did something wrong.
+    """
+    if episodes < 1:
+        raise ConfigError(f"episodes: {episodes} is not allowed; allowed: a whole number ≥ 1")
+    if first_seed < 0:
+        raise ConfigError(f"seed: {first_seed} is not allowed; allowed: a whole number ≥ 0")
+    folder = RunFolder(Path(run))
+    stored = load_actor(folder, env)
+    config = stored.config
+
+    def policies(observation: NDArray[np.float32]) -> NDArray[np.floating]:
+        with torch.no_grad():
+            # The policy of a dropped member can return NaN, which an environment may reject.
+            return stored.actor(torch.from_numpy(observation)).nan_to_num().numpy()
+
+    seconds = config.environment_timeout
+    with closing(
+        Evaluator(config.env, config.env_options, episodes, first_seed, seconds)
+    ) as evaluator:
+        returns = evaluator.run(policies, config.members).returns
+    alive = np.flatnonzero(stored.alive).tolist()
+    means = returns[alive].mean(axis=1)
+    return Evaluation(
+        run=folder.path.resolve().name,
+        env=config.env,
+        step=stored.step,
+        episodes=episodes,
+        first_seed=first_seed,
+        mean=float(means.mean()),
+        iqm=interquartile_mean(means),
+        members=[score(config.seed + member, returns[member]) for member in alive],
+    )
+
+
+def score(seed: int, returns: NDArray[np.float64]) -> MemberScore:
+    """Return the score of one member's `returns` `[episode]`, by rliable (Agarwal et al. 2021)."""
+    from rliable import metrics
+
+    iqm, low, high = bootstrap_interval(
+        returns[:, None], lambda scores: np.array([metrics.aggregate_iqm(scores)])
+    )
+    interval = (float(low[0]), float(high[0]))
+    return MemberScore(seed, float(returns.mean()), float(iqm[0]), interval, returns.tolist())
+
+
+def interquartile_mean(values: NDArray[np.float64]) -> float:
+    """Return the mean of the middle half of `values`, by rliable (Agarwal et al. 2021)."""
+    from rliable import metrics
+
+    return float(metrics.aggregate_iqm(values))
