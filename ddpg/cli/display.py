@@ -1,4 +1,4 @@
-"""What a person sees at the terminal: the progress of a run, and tables."""
+"""Progress bar and tables in the terminal."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +24,7 @@ from ddpg.training.progress import Progress
 
 
 class SpeedColumn(ProgressColumn):
-    """Steps per second."""
+    """Column of steps per second."""
 
     def render(self, task: Task) -> Text:
         return Text(f"{task.speed:,.0f} steps/s" if task.speed else "")
@@ -32,7 +32,7 @@ class SpeedColumn(ProgressColumn):
 
 @contextmanager
 def progress_display() -> Iterator[Bar]:
-    """A progress bar on standard error; feed it with `show`."""
+    """Context manager: a progress bar on standard error; update it with `show`."""
     whole = partial(Column, no_wrap=True)
     bar = Bar(
         MofNCompleteColumn(table_column=whole(min_width=15)),
@@ -40,10 +40,10 @@ def progress_display() -> Iterator[Bar]:
         SpeedColumn(table_column=whole(min_width=11)),
         TimeRemainingColumn(table_column=whole(min_width=7)),
         TextColumn("return {task.fields[returns]}", table_column=whole(min_width=12)),
-        # A verdict that names many modules takes more lines, and no room from the numbers.
+        # A long list of modules wraps instead of narrowing the numbers.
         TextColumn("{task.fields[separation]}", table_column=Column(no_wrap=False)),
         console=Console(stderr=True),
-        # Drawing it takes a millisecond of the training's.
+        # Each refresh delays the training by a millisecond.
         refresh_per_second=2,
     )
     try:
@@ -54,10 +54,10 @@ def progress_display() -> Iterator[Bar]:
 
 
 def show(bar: Bar, progress: Progress) -> None:
-    """Bring the progress bar up to date."""
+    """Update the progress bar."""
     returns = _range_text(progress.returns)
     bar.start()
-    # A resumed run begins in the middle, which must not count as speed.
+    # Starting at the current step keeps the steps before a resumption out of the speed.
     task = (
         bar.task_ids[0]
         if bar.task_ids
@@ -73,15 +73,15 @@ def show(bar: Bar, progress: Progress) -> None:
 
 
 def _range_text(returns: NDArray[np.float64] | None) -> str:
-    """The members' returns, short enough for a line of 80 columns."""
+    """Return the range of the members' returns, short enough for a line of 80 columns."""
     if returns is None or len(returns) == 1:
         return returns_text(returns)
-    # A member that was dropped has no return.
+    # The return of a dropped member is NaN.
     return f"{np.nanmin(returns):.0f} … {np.nanmax(returns):.0f}"
 
 
 def returns_text(returns: NDArray[np.float64] | None) -> str:
-    """The members' median return, and their range."""
+    """Return the median and the range of the members' returns."""
     if returns is None:
         return "–"
     if len(returns) == 1:
@@ -90,9 +90,9 @@ def returns_text(returns: NDArray[np.float64] | None) -> str:
 
 
 def evaluation_table(evaluation: Evaluation) -> Table:
-    """The scores of a run, a row a member."""
+    """Return the scores of a run as a table, one row per member."""
     table = Table(
-        # A text, so that brackets in a name are no markup.
+        # Text, since a string with brackets would be parsed as markup.
         title=Text(
             f"{evaluation.run}: {evaluation.env} after {evaluation.step:,} steps, "
             f"{evaluation.episodes} episodes from seed {evaluation.first_seed}"

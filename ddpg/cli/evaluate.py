@@ -13,6 +13,7 @@ from rich.console import Console
 from ddpg.cli.command import command
 from ddpg.cli.display import evaluation_table
 from ddpg.cli.parser import OneSentenceParser
+from ddpg.errors import UsageError
 from ddpg.evaluation.scores import FIRST_SEED, evaluate
 from ddpg.evaluation.video import record
 from ddpg.evaluation.weights import compare_weights
@@ -22,10 +23,9 @@ from ddpg.runs.files import write_file
 @command("evaluate.py")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Score a run and return 0; or compare two, and return 1 if their weights differ."""
-    parser = _parser()
-    parsed = parser.parse_args(arguments)
+    parsed = _parser().parse_args(arguments)
     if bool(parsed.run) == bool(parsed.compare):
-        parser.error("allowed: the folder of a run, or --compare and the folders of two")
+        raise UsageError("give the folder of one run, or --compare and the folders of two")
     if parsed.compare:
         comparison = compare_weights(*parsed.compare)
         print(comparison)

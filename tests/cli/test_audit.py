@@ -1,4 +1,4 @@
-"""scripts/audit.py: the exit status, the files, and one sentence for a usage error."""
+"""`scripts/audit.py`: exit status, files, and one sentence per usage error."""
 
 import json
 import subprocess
@@ -94,7 +94,7 @@ def test_a_usage_error_is_one_sentence(tmp_path: Path, arguments: list[str], sen
     assert "Traceback" not in run.stderr
 
 
-def test_an_error_of_the_users_names_the_line(tmp_path: Path) -> None:
+def test_an_error_in_the_users_code_names_its_line(tmp_path: Path) -> None:
     run = audit(tmp_path, "mine:raising")
     assert run.returncode == 2
     assert "mine:raising raised KeyError at" in run.stderr

@@ -1,6 +1,6 @@
-"""Each wrong command line of the table gets its one sentence, exit status 2, and nothing written.
+"""Each wrong command line of the table gets one sentence and exit status 2, and writes nothing.
 
-The rows run in this process, which takes milliseconds each, and some again as real processes.
+The rows run in this process, in milliseconds each. Some run again in a process of their own.
 """
 
 import os
@@ -18,7 +18,7 @@ from tests.cli.bad_input.harness import SCRIPTS, Outcome, call, contents
 TABLE = Path(__file__).parent / "bad_input" / "table.txt"
 ROW = re.compile(r"^(\w+\.py) ?(.*)\n    (.+)$", re.MULTILINE)
 
-# What Gymnasium and NumPy say about strange spaces and missing displays.
+# Gymnasium and NumPy warn about strange spaces and missing displays.
 pytestmark = [
     pytest.mark.filterwarnings("ignore::UserWarning"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
@@ -26,12 +26,12 @@ pytestmark = [
 
 
 def rows() -> list[tuple[str, str, str]]:
-    """Script, the rest of the command line, and the sentence."""
+    """Return script, the rest of the command line, and the sentence, per row."""
     return [(row[1], row[2], row[3]) for row in ROW.finditer(TABLE.read_text("utf-8"))]
 
 
 def arguments(command: str) -> list[str]:
-    """What a shell makes of `command`, with `\\uXXXX` for what cannot be shown in a table."""
+    """Split `command` as a shell does; `\\uXXXX` is a character that a table cannot show."""
     shown = re.sub(r"\\u([0-9a-f]{4})", lambda code: chr(int(code[1], 16)), command)
     return shlex.split(shown)
 
@@ -62,7 +62,7 @@ def test_a_wrong_command_line_gets_one_sentence_and_writes_nothing(
     assert contents(folder) == before
 
 
-def test_the_table_is_read_whole_and_knows_every_script():
+def test_the_table_is_read_whole_and_has_every_script():
     lines = [line for line in TABLE.read_text("utf-8").splitlines() if line and line[0] != "#"]
     assert len(rows()) == len(lines) // 2 >= 60
     assert {script for script, _, _ in rows()} == {path.name for path in SCRIPTS.glob("*.py")}
@@ -81,10 +81,10 @@ def test_the_table_is_read_whole_and_knows_every_script():
         "audit.py os:nothing",
     ],
 )
-def test_a_real_process_says_the_same(folder, row):
+def test_a_real_process_prints_the_same(folder, row):
     script, command, sentence = next(each for each in rows() if " ".join(each[:2]) == row)
     before = contents(folder)
-    done = subprocess.run(
+    ended = subprocess.run(
         [sys.executable, str(SCRIPTS / script), *arguments(command)],
         cwd=folder,
         capture_output=True,
@@ -92,11 +92,11 @@ def test_a_real_process_says_the_same(folder, row):
         check=False,
         env={**os.environ, "PYTHONIOENCODING": "utf-8"},
     )
-    assert_refused(script, Outcome(done.returncode, done.stdout, done.stderr), sentence)
+    assert_refused(script, Outcome(ended.returncode, ended.stdout, ended.stderr), sentence)
     assert contents(folder) == before
 
 
-def test_what_is_written_another_way_is_taken(folder, monkeypatch):
+def test_other_spellings_of_numbers_are_accepted(folder, monkeypatch):
     monkeypatch.chdir(folder)
     (folder / "good.yaml").write_text(
         "steps: 1e4\nhidden: [32, 1.6e1]\nactor_learning_rate: 1e-3\n"
@@ -114,7 +114,7 @@ def test_what_is_written_another_way_is_taken(folder, monkeypatch):
 def test_a_file_without_permission_is_named(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.yaml").write_text("gamma: 0.9\n")
-    # Root may read everything, so the refusal itself is made.
+    # The superuser may read every file, so the refusal itself is simulated.
     monkeypatch.setattr(os, "access", lambda _, mode: mode != os.R_OK)
     outcome = call("train.py", ["--config", "mine.yaml"])
-    assert_refused("train.py", outcome, "config is …mine.yaml': File is not readable; allowed: …")
+    assert_refused("train.py", outcome, "cannot read …mine.yaml: File is not readable; allowed: …")

@@ -1,4 +1,4 @@
-"""The scripts as a user runs them: real processes, exit statuses, one sentence for an error."""
+"""The scripts as a user runs them: processes, exit statuses, one sentence per error."""
 
 import json
 import os
@@ -54,7 +54,7 @@ def test_train_then_evaluate_then_resume(tmp_path):
 
 
 @pytest.mark.slow
-def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path):
+def test_ctrl_c_saves_and_prints_the_command_that_continues(tmp_path):
     command = [sys.executable, str(SCRIPTS / "train.py"), "--name", "my run"]
     never = ["--random_steps", "1000000", "--evaluation_every", "0"]
     begun = script("train.py", "--name", "my run", "--steps", 30, *SMALL, *never, cwd=tmp_path)
@@ -76,7 +76,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path):
     assert process.returncode == 130, errors
     assert "Traceback" not in errors
     assert len(output.splitlines()) == 1
-    # To the length that was asked for last, which config.yaml of the first start does not tell.
+    # Up to the steps of the second start. `config.yaml` of the first start has 30.
     assert shlex.split(output.partition("Continue with: ")[2]) == [
         *("python", str(SCRIPTS / "train.py"), "--resume"),
         *("--runs", "runs", "--name", "my run", "--steps", "1000000"),
@@ -85,7 +85,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_stop_that_cannot_train_is_warned_of_once_in_one_line(tmp_path):
+def test_a_stop_that_cannot_train_gets_one_warning_in_one_line(tmp_path):
     arguments = ["--actor_stop", "detach", "--steps", 40, *SMALL, "--evaluation_every", 0]
     result = script("train.py", *arguments, cwd=tmp_path)
     assert result.returncode == 0, result.stderr

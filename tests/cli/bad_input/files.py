@@ -1,4 +1,4 @@
-"""The files that the wrong command lines speak of."""
+"""Files that the wrong command lines name."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{name}: &{name} [{', '.join(['*' + before] * 9)}]\n"
     for before, name in zip("abcdefgh", "bcdefghi", strict=True)
 )
-"""A billion values in nine lines."""
+"""Nine lines of YAML that stand for a billion values."""
 
 TEXTS = {
     "unknown.yaml": b"gama: 0.9\n",
@@ -42,7 +42,10 @@ TEXTS = {
 
 
 def prepare(folder: Path) -> None:
-    """Write them, and three runs: whole, without its checkpoints, and of a module's environment."""
+    """Write the files and three runs: one trained, and two without a checkpoint.
+
+    The environment of the third run imports a module.
+    """
     for name, content in TEXTS.items():
         (folder / name).write_bytes(content)
     with (folder / "large.yaml").open("wb") as file:
@@ -51,5 +54,5 @@ def prepare(folder: Path) -> None:
     train(Config(runs=str(folder / "runs"), name="trained", steps=60, random_steps=30, hidden=(8,)))
     for name, env in (("taken", "Pendulum-v1"), ("imports", "touches:Pendulum-v1")):
         run = RunFolder.create(Config(runs=str(folder / "runs"), name=name, env=env))
-        # It has begun, so that it cannot begin again.
+        # A run with metrics has begun, so it cannot start from the beginning.
         run.metrics_file.write_text("step,member\n500,0\n")

@@ -1,4 +1,4 @@
-"""Runs a script's `main` in this process, and says what it printed, returned and wrote."""
+"""Run a script in this process, and record what it printed, returned and wrote."""
 
 import contextlib
 import io
@@ -14,7 +14,7 @@ SCRIPTS = Path(__file__).parents[3] / "scripts"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a script did."""
+    """Exit status and output of a script."""
 
     status: int
     output: str
@@ -22,7 +22,7 @@ class Outcome:
 
 
 def call(script: str, arguments: Sequence[str]) -> Outcome:
-    """`python scripts/<script> <arguments>` in this process and the current folder."""
+    """Run `python scripts/<script> <arguments>` in this process and the current folder."""
     path = str(SCRIPTS / script)
     output, errors = io.StringIO(), io.StringIO()
     with (
@@ -32,15 +32,15 @@ def call(script: str, arguments: Sequence[str]) -> Outcome:
     ):
         try:
             runpy.run_path(path, run_name="__main__")
-        except SystemExit as left:
-            status = int(left.code or 0)
+        except SystemExit as exit_request:
+            status = int(exit_request.code or 0)
         else:
-            raise AssertionError(f"{script} did not leave with a status")
+            raise AssertionError(f"{script} did not exit with a status")
     return Outcome(status, output.getvalue(), errors.getvalue())
 
 
 def contents(folder: Path) -> dict[str, tuple[int, int]]:
-    """Every path below `folder`, with its size and time of its last change."""
+    """Return every path below `folder`, with its size and the time of its last change."""
     return {
         str(path.relative_to(folder)): (path.stat().st_size, path.stat().st_mtime_ns)
         for path in sorted(folder.rglob("*"))
