@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -42,20 +43,21 @@ _SWITCHES = ("profile", "scaling", "solve", "audit")
 @command(_PROGRAM, interrupted="interrupted; the running section is lost")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print the chosen sections; return 0."""
-    options = _parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    options = _parser().parse_args(given)
     for name in ("peers", "limit", *_SWITCHES) if options.all else ():
         setattr(options, name, True)
     _check_options(options)
     for section in SECTIONS:
         if _subjects(options) if section == "speed" else getattr(options, section):
             # Printed and stored at once, so that a failure of the next section loses nothing.
-            _run_section(section, options)
+            _run_section(section, options, shlex.join(["scripts/bench.py", *given]))
     return 0
 
 
-def _run_section(section: str, options: Any) -> None:
+def _run_section(section: str, options: Any, command_line: str) -> None:
     """Measure one section, print its tables, and write them to the requested files."""
-    machine = describe_machine()
+    machine = {**describe_machine(), "command": command_line}
     results, tables = SECTIONS[section](options)
     tables = [table for table in tables if table.rows]
     for table in tables:

@@ -31,7 +31,7 @@ def fill_document(document: Path, machine: dict[str, object], tables: list[Measu
 
     Args:
         document: the Markdown file.
-        machine: result of `describe_machine`.
+        machine: result of `describe_machine`, and the `command` that measured the tables.
         tables: new tables.
 
     Raises:

@@ -37,12 +37,13 @@ def describe_machine() -> dict[str, object]:
 
 
 def machine_sentence(machine: dict[str, object]) -> str:
-    """Return the result of `describe_machine` as a sentence."""
+    """Return the result of `describe_machine` as a sentence, with the `command` if it has one."""
     versions = machine["versions"]
     assert isinstance(versions, dict)
     packages = ", ".join(f"{name} {number}" for name, number in versions.items())
+    command = f" by `python {machine['command']}`" if "command" in machine else ""
     return (
-        f"Measured on {machine['processor']}, {machine['cores']} cores, load average "
+        f"Measured{command} on {machine['processor']}, {machine['cores']} cores, load average "
         f"{machine['load before']} before the first process; {packages}."
     )
 

@@ -148,6 +148,9 @@ def test_it_measures_prints_and_writes(tmp_path, capsys):
     assert "% of the limit" in capsys.readouterr().out
     results = json.loads((tmp_path / "it.json").read_text())
     assert results["other"] == "kept"
+    assert results["speed"]["machine"]["command"].startswith(
+        "scripts/bench.py --subjects=ddpg,limit"
+    )
     speeds = results["speed"]["results"]
     assert [each["subject"] for each in speeds] == ["ddpg", "limit"]
     assert f"| ddpg | {speeds[0]['repeats'][0]['speed']:,.0f} |" in document.read_text()

@@ -21,7 +21,13 @@ from benchmarks.timing.measurement import Measurement
 from benchmarks.workload import SIZES
 
 DOCS = Path(__file__).parents[2] / "docs"
-MACHINE = {"processor": "P", "cores": 2, "load before": 0.5, "versions": {"torch": "2"}}
+MACHINE = {
+    "command": "scripts/bench.py",
+    "processor": "P",
+    "cores": 2,
+    "load before": 0.5,
+    "versions": {"torch": "2"},
+}
 
 
 def test_a_table_replaces_the_old_one(tmp_path):
@@ -37,7 +43,8 @@ def test_a_table_replaces_the_old_one(tmp_path):
         assert document.read_text() == (
             "# It\n\n<!-- measured one -->\n\n"
             "A title:\n\n| what | µs |\n| --- | ---: |\n| a | 1 |\n| b | 2 |\n\n"
-            "*Measured on P, 2 cores, load average 0.5 before the first process; torch 2.*\n\n"
+            "*Measured by `python scripts/bench.py` on P, 2 cores, load average 0.5 before the "
+            "first process; torch 2.*\n\n"
             "<!-- end -->\n\nbetween\n\n<!-- measured two -->\nkept\n<!-- end -->\nend\n"
         )
 
