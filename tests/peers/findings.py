@@ -1,6 +1,10 @@
 """Helpers for contracts and reports of other libraries."""
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+
+from torch import Tensor
 
 from ddpg.isolation import Contract, Finding, Permission, Report, split
 from ddpg.isolation.results import Kind
@@ -23,3 +27,13 @@ def replace_parts(contract: Contract, update: str, **parts: Permission) -> Contr
     """Return the contract with other permissions for parts of a split update."""
     merged = {**contract.updates[update].split, **parts}
     return replace(contract, updates={**contract.updates, update: split(**merged)})
+
+
+@contextmanager
+def frozen(parameters: Iterable[Tensor]) -> Iterator[None]:
+    """Freeze parameters in the block. An exhausted iterator freezes nothing: a common mistake."""
+    for parameter in parameters:
+        parameter.requires_grad_(False)
+    yield
+    for parameter in parameters:
+        parameter.requires_grad_(True)

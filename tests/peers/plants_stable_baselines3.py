@@ -15,6 +15,8 @@ from stable_baselines3.td3 import td3
 from torch import Tensor, nn
 from torch.optim import Adam
 
+from tests.peers.findings import frozen
+
 Model = Any  # DDPG, TD3 or SAC; no common type has all attributes that the leaks need
 ALGORITHMS = [DDPG, TD3, SAC]
 
@@ -94,12 +96,8 @@ def frozen_critic(model: Model, parameters: Any) -> Iterator[None]:
     model.critic.optimizer = Adam(parameters, lr=1e-3)
 
     def frozen_forward(observations: Tensor, actions: Tensor) -> Tensor:
-        for parameter in parameters:
-            parameter.requires_grad_(False)
-        values = forward(observations, actions)
-        for parameter in parameters:
-            parameter.requires_grad_(True)
-        return values
+        with frozen(parameters):
+            return forward(observations, actions)
 
     with mock.patch.object(model.critic, "q1_forward", frozen_forward):
         yield

@@ -24,6 +24,8 @@ from tianshou.utils.net.continuous import (
 from torch import Tensor, nn
 from torch.optim import Adam
 
+from tests.peers.findings import frozen
+
 Algorithm = Any  # DDPG, TD3 or SAC; no common type has all attributes that the leaks need
 ALGORITHMS = [DDPG, TD3, SAC]
 SPACE = gymnasium.spaces.Box(-1.0, 1.0, (2,))
@@ -154,12 +156,8 @@ def frozen_critic(algorithm: Algorithm, parameters: Any) -> Iterator[None]:
     def frozen_forward(obs: Any, act: Any = None) -> Tensor:
         if not (isinstance(act, Tensor) and act.requires_grad):
             return forward(obs, act)
-        for parameter in parameters:
-            parameter.requires_grad_(False)
-        values = forward(obs, act)
-        for parameter in parameters:
-            parameter.requires_grad_(True)
-        return values
+        with frozen(parameters):
+            return forward(obs, act)
 
     with mock.patch.object(algorithm.critic, "forward", frozen_forward):
         yield

@@ -27,7 +27,7 @@ from ddpg.isolation.contracts.torchrl import (
     summed_update,
     updates,
 )
-from tests.peers.findings import finding_in, findings_in
+from tests.peers.findings import finding_in, findings_in, frozen
 from tests.peers.plants_torchrl import (
     LOSSES,
     Loop,
@@ -245,11 +245,8 @@ def test_a_freeze_over_an_exhausted_iterator(batch: TensorDict) -> None:
     loop = build_loop()
 
     def frozen_update(parameters: Any) -> None:
-        for parameter in parameters:
-            parameter.requires_grad_(False)
-        updates(loop.loss, loop.optimizers, loop.updater, batch)["actor_update"]()
-        for parameter in parameters:
-            parameter.requires_grad_(True)
+        with frozen(parameters):
+            updates(loop.loss, loop.optimizers, loop.updater, batch)["actor_update"]()
 
     def audit_with(parameters: Any) -> Report:
         with optimizer_over(loop, parameters), attached_critic(loop):
