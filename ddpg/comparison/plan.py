@@ -175,9 +175,9 @@ class Plan:
     def refused(self) -> dict[str, dict[str, str]]:
         """Return axis -> stop -> reason of each illegal stop, for the axes that ask for `all`."""
         return {
-            axis: {name: reason for name in STOPS if (reason := _illegal(name, crossing))}
-            for axis, crossing in CROSSINGS.items()
-            if axis in self.axes and self.axes[axis] == _legal_stops(crossing)
+            axis: {name: reason for name in STOPS if (reason := _illegal(axis, name))}
+            for axis in CROSSINGS
+            if axis in self.axes and self.axes[axis] == _legal_stops(axis)
         }
 
     def to_dict(self) -> dict[str, Any]:
@@ -227,7 +227,7 @@ def _check_settings(key: str, names: Iterable[Any]) -> None:
 def _axis_values(axis: str, values: Any) -> list[Any]:
     """Return the values of an axis, after checking that each appears once."""
     if values == ALL and axis in CROSSINGS:
-        return _legal_stops(CROSSINGS[axis])
+        return _legal_stops(axis)
     if not isinstance(values, list) or not values:
         allowed = "a list of at least one value" + (", or all" if axis in CROSSINGS else "")
         raise ConfigError(f"axes.{axis}: {values!r} is not allowed; allowed: {allowed}")
@@ -237,14 +237,14 @@ def _axis_values(axis: str, values: Any) -> list[Any]:
     return values
 
 
-def _legal_stops(crossing: Crossing) -> list[str]:
-    return [name for name in STOPS if _illegal(name, crossing) is None]
+def _legal_stops(axis: str) -> list[str]:
+    return [name for name in STOPS if _illegal(axis, name) is None]
 
 
-def _illegal(stop: str, crossing: Crossing) -> str | None:
-    """Return the reason why `stop` cannot run at `crossing`; None if it can."""
+def _illegal(axis: str, stop: str) -> str | None:
+    """Return the reason why `stop` cannot run at the crossing of `axis`; None if it can."""
     try:
-        check(stop, crossing)
+        check(stop, CROSSINGS[axis], axis)
     except StopError as error:
         return str(error)
     return None

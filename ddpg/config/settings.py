@@ -146,9 +146,9 @@ class Config:
     def _check_stops(self) -> None:
         for name, crossing in (("stop", Crossing.UPSTREAM), ("actor_stop", Crossing.DOWNSTREAM)):
             try:
-                check(getattr(self, name), crossing)
+                check(getattr(self, name), crossing, name)
             except StopError as error:
-                raise ConfigError(f"{name}: {error}") from error
+                raise ConfigError(str(error)) from error
         for name in ("manual_scale", "manual_every"):
             value = getattr(self, name)
             if isinstance(value, dict):

@@ -33,7 +33,7 @@ class Surroundings(Protocol):
 
     def clear_gradients(self) -> None: ...
 
-    def around(self) -> AbstractContextManager[None]: ...
+    def around_graph(self) -> AbstractContextManager[None]: ...
 
 
 _Batch = TypeVar("_Batch", bound=Columns)
@@ -132,7 +132,7 @@ class CompiledFunction(Generic[_Batch]):
         """
         layout = [(column.shape, column.stride()) for column in batch]
         self.stop.clear_gradients()
-        with self.stop.around():
+        with self.stop.around_graph():
             if self._graph is None:
                 outputs = self._compile_and_run(batch)
                 self._graph, self._layout = _undispatched_graph(self._traced), layout

@@ -1,11 +1,11 @@
-"""Gradient-stopping strategies: what stands between a loss and the modules it must leave alone.
+"""Gradient-stopping strategies between a loss and the modules that it must not train.
 
-A stop knows its trained and its protected modules and nothing of what they are for, so the same
-ones serve two layers of a tutorial and the two networks of an agent.
+A stop has trained and protected modules and does not depend on their roles, so one class serves
+both the two layers of the tutorial and the two networks of the agent.
 """
 
 from ddpg.stops.base import Crossing, Effect, Stop, StopError
-from ddpg.stops.table import STOPS, StopWarning, build, check, legal
+from ddpg.stops.table import STOPS, StopWarning, build, check, stop_names
 
 __all__ = [
     "STOPS",
@@ -16,5 +16,5 @@ __all__ = [
     "StopWarning",
     "build",
     "check",
-    "legal",
+    "stop_names",
 ]

@@ -10,11 +10,11 @@ from torch import Tensor, nn
 
 
 class StopError(ValueError):
-    """A stop was asked for something that it cannot do; the message says what would work."""
+    """A stop cannot do what was asked. The message states what is allowed, or the reason."""
 
 
 class Crossing(Enum):
-    """Where the protected modules stand, seen from the trained one.
+    """Position of the protected modules, seen from the trained one.
 
     A crossing is a place where one network's output enters the other's loss.
     """
@@ -23,11 +23,11 @@ class Crossing(Enum):
     """Their output enters the loss: the bootstrap of a critic update, L1 before L2."""
 
     DOWNSTREAM = "downstream"
-    """They stand between the trained module and its loss: the critic in an actor update."""
+    """They are between the trained module and its loss: the critic in an actor update."""
 
 
 class Effect(Enum):
-    """What a stop, as the only barrier at its crossing, does there."""
+    """Effect of a stop that is the only barrier at its crossing."""
 
     PROTECTS = "protects and trains"
     LEAKS = "leaks"
@@ -37,7 +37,7 @@ class Effect(Enum):
 
 
 class Stop:
-    """`none`: nothing is stopped. The control, and the base class of every other stop.
+    """`none`: the control, which stops nothing, and the base class of every other stop.
 
     A stop acts in up to four places of one update, and overrides only those::
 
@@ -49,8 +49,8 @@ class Stop:
         optimizer.step()
 
     Args:
-        trained: the modules whose loss this is, by name.
-        protected: the modules that the loss must leave alone, by name.
+        trained: the modules that the loss trains, by name.
+        protected: the modules that the loss must not train, by name.
     """
 
     name: ClassVar[str] = "none"
@@ -60,11 +60,11 @@ class Stop:
         Crossing.DOWNSTREAM: Effect.LEAKS,
     }
     cuts_values: ClassVar[bool] = False
-    """Whether `through` cuts the path that runs through the values."""
+    """True if `through` cuts the path of the gradient through the values."""
     hides_parameters: ClassVar[bool] = False
-    """Whether `through` takes the protected parameters out of the graph."""
+    """True if `through` keeps the protected parameters out of the graph."""
     owns_backward: ClassVar[bool] = False
-    """Whether `backward` is overridden; one stop of a composition may do so."""
+    """True if `backward` is overridden. At most one stop of a composition may do so."""
 
     def __init__(self, trained: Mapping[str, nn.Module], protected: Mapping[str, nn.Module]):
         self.trained = dict(trained)
@@ -73,11 +73,11 @@ class Stop:
         self.protected_parameters = _parameters(self.protected)
 
     def parameters(self) -> list[nn.Parameter]:
-        """What the optimizer of this update holds: trained, then protected parameters."""
+        """Return the parameters that the optimizer holds: trained ones, then protected ones."""
         return self.trained_parameters + self.protected_parameters
 
     def parameter_groups(self, weight_decay: float = 0.0) -> list[dict[str, Any]]:
-        """Return `parameters()` as groups for an optimizer, of which only the trained one decays.
+        """Return `parameters()` as groups for an optimizer; only trained parameters decay.
 
         Weight decay would move a protected parameter even if its gradient is zero.
         """
@@ -87,11 +87,11 @@ class Stop:
         groups = [{"params": decaying, "weight_decay": weight_decay}, {"params": others}]
         return [group for group in groups if group["params"]]
 
-    def around(self) -> AbstractContextManager[None]:
-        """What must hold before a compiled update begins and until it has ended; here, nothing.
+    def around_graph(self) -> AbstractContextManager[None]:
+        """Context manager around a compiled update, for what its graph cannot do. Here: nothing.
 
-        A compiled graph cannot change whether a parameter requires grad. Where `through` runs
-        outside of graphs, it needs no `around`.
+        A compiled graph cannot change whether a parameter requires grad. Outside of a compiled
+        update, `through` does all that is needed.
         """
         return nullcontext()
 
@@ -103,15 +103,15 @@ class Stop:
             inputs: the tensors that enter it, of any shapes that `function` takes.
 
         Returns:
-            What `function` returns: the same values under every stop.
+            The result of `function`: the same values under every stop.
         """
         return function(*inputs)
 
     def clear_gradients(self) -> None:
-        """Set `.grad` to None on trained and protected parameters alike.
+        """Set `.grad` to None on trained and protected parameters.
 
-        No optimizer clears what it does not hold, so the residue of one update would be counted
-        in the next one.
+        An optimizer clears only the parameters that it holds. Gradients of one update would
+        otherwise be added to those of the next.
         """
         for parameter in chain(self.trained_parameters, self.protected_parameters):
             parameter.grad = None
@@ -126,18 +126,22 @@ class Stop:
         loss.backward()
 
     def edit_gradients(self) -> None:
-        """Change the gradients between backward pass and optimizer step. Here: nothing."""
+        """Change gradients between the backward pass and the optimizer's step. Here: nothing."""
 
     def state_dict(self) -> dict[str, int]:
-        """What the stop counts, for checkpoints: here, nothing."""
+        """Return the stop's counters, for a checkpoint. Here: none."""
         return {}
 
     def load_state_dict(self, state: Mapping[str, int]) -> None:
-        """Take up what `state_dict` returned."""
+        """Load what `state_dict` returned.
+
+        Raises:
+            StopError: `state` has other counters.
+        """
         if set(state) != set(self.state_dict()):
             raise StopError(
-                f"state of stop {self.name!r} holds {sorted(state)}; "
-                f"allowed: {sorted(self.state_dict())}"
+                f"cannot load the state of stop {self.name!r}: it has the counters "
+                f"{sorted(state)}; allowed: {sorted(self.state_dict())}"
             )
 
 
@@ -145,11 +149,11 @@ def require_graph(loss: Tensor) -> None:
     """Raise a StopError if nothing in `loss` can be differentiated."""
     if not loss.requires_grad:
         raise StopError(
-            "the backward pass has nothing to differentiate: the stop has cut the loss's only "
-            "path to a parameter"
+            "cannot run the backward pass: there is nothing to differentiate, since the stop has "
+            "cut the loss's only path to a parameter"
         )
 
 
 def _parameters(modules: Mapping[str, nn.Module]) -> list[nn.Parameter]:
-    """Every parameter of the modules, each once."""
+    """Return every parameter of the modules once."""
     return list(dict.fromkeys(chain.from_iterable(m.parameters() for m in modules.values())))

@@ -1,4 +1,4 @@
-"""`chain_rule`: carry the gradient over the crossing by hand."""
+"""`chain_rule`: pass the gradient across the crossing by hand."""
 
 from collections.abc import Callable, Mapping
 
@@ -9,14 +9,13 @@ from ddpg.stops.base import Crossing, Effect, Stop, StopError, require_graph
 
 
 class ChainRule(Stop):
-    """∇ₐQ at a detached action, handed back to the actor by `action.backward(∇ₐQ)`.
+    """∇ₐQ at a detached action, passed on to the actor by `action.backward(∇ₐQ)`.
 
-    This is equation 6 of Lillicrap et al. 2016 as it is written, and as Intel Coach does it. It
-    needs a trained module whose output enters the protected computation, so it is defined
-    downstream alone.
+    Equation 6 of Lillicrap et al. 2016 as written, and as Intel Coach implements it. The trained
+    module's output must enter the protected computation, so this stop exists only downstream.
 
     Raises:
-        StopError: no input of `through` requires grad, or `backward` ran without it.
+        StopError: no input of `through` requires grad, or `backward` was called before `through`.
     """
 
     name = "chain_rule"
@@ -37,19 +36,21 @@ class ChainRule(Stop):
         ]
         if not self._crossing:
             raise StopError(
-                "stop 'chain_rule' needs an input that requires grad; allowed: the crossing where "
-                "the trained module's output enters the protected computation"
+                "cannot apply stop 'chain_rule': no input requires grad; allowed: the crossing "
+                "where the trained module's output enters the protected computation"
             )
         return function(*leaves)
 
     def backward(self, loss: Tensor) -> None:
         require_graph(loss)
         if not self._crossing:
-            raise StopError("stop 'chain_rule' has nothing to hand back: call `through` first")
+            raise StopError(
+                "cannot run the backward pass of stop 'chain_rule': `through` must be called first"
+            )
         tensors, leaves = zip(*self._crossing, strict=True)
-        # A kept graph would stay alive until the next update.
+        # Otherwise the graph would stay in memory until the next update.
         self._crossing = []
         gradients = torch.autograd.grad(loss, leaves)
         for tensor, gradient in zip(tensors, gradients, strict=True):
-            # All of them may come from one graph.
+            # The tensors may share one graph, which the last backward pass frees.
             tensor.backward(gradient, retain_graph=tensor is not tensors[-1])

@@ -12,8 +12,8 @@ from ddpg.stops.base import Stop, StopError
 class Composition(Stop):
     """Several stops at one crossing, written `a+b`.
 
-    `through` nests with the leftmost stop outermost, the optimizer holds the intersection of what
-    each allows, and gradients are edited in order.
+    `through` nests with the leftmost stop outermost. The optimizer holds the parameters that every
+    stop allows. Gradients are edited from left to right.
     """
 
     def __init__(self, stops: Sequence[Stop]):
@@ -21,15 +21,15 @@ class Composition(Stop):
         self.stops = list(stops)
 
     def parameters(self) -> list[nn.Parameter]:
-        held = [set(stop.parameters()) for stop in self.stops]
-        return [p for p in super().parameters() if all(p in some for some in held)]
+        allowed = set.intersection(*(set(stop.parameters()) for stop in self.stops))
+        return [p for p in super().parameters() if p in allowed]
 
-    def around(self) -> AbstractContextManager[None]:
+    def around_graph(self) -> AbstractContextManager[None]:
         for stop in self.stops:
-            # Of all stops, one has something to hold there.
-            if type(stop).around is not Stop.around:
-                return stop.around()
-        return super().around()
+            # Only one kind of stop overrides it, and a composition has each kind once.
+            if type(stop).around_graph is not Stop.around_graph:
+                return stop.around_graph()
+        return super().around_graph()
 
     def through(self, function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
         for stop in reversed(self.stops):
@@ -57,7 +57,8 @@ class Composition(Stop):
     def load_state_dict(self, state: Mapping[str, int]) -> None:
         if set(state) != set(self.state_dict()):
             raise StopError(
-                f"state of the stops holds {sorted(state)}; allowed: {sorted(self.state_dict())}"
+                f"cannot load the state of the stops: it has the counters {sorted(state)}; "
+                f"allowed: {sorted(self.state_dict())}"
             )
         for stop in self.stops:
             stop.load_state_dict({key: state[f"{stop.name}.{key}"] for key in stop.state_dict()})

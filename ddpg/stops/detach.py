@@ -1,4 +1,4 @@
-"""`detach`: cut the values that cross."""
+"""`detach`: cut the tensors that cross."""
 
 from collections.abc import Callable
 
@@ -8,10 +8,10 @@ from ddpg.stops.base import Crossing, Effect, Stop
 
 
 class Detach(Stop):
-    """`.detach()` on what crosses: the inputs that require grad if there are any, else the output.
+    """`.detach()` on the inputs that require grad, if there are any, else on the output.
 
-    Downstream the input is the trained module's own output, so the trained module starves while
-    the protected one is trained in its place. That is the thing to see there.
+    Downstream, the input is the trained module's output. There the trained module gets no gradient,
+    and the loss trains the protected module instead.
     Source: https://docs.pytorch.org/docs/stable/generated/torch.Tensor.detach.html
     """
 

@@ -8,7 +8,7 @@ from ddpg.stops.base import Crossing, Effect, Stop
 
 
 class EvaluationMode(Stop):
-    """The protected modules run in `eval()` mode, which stops no gradient: it leaks as `none` does.
+    """The protected modules run in `eval()` mode. It stops no gradient, so it leaks as `none` does.
 
     Source: https://docs.pytorch.org/docs/stable/notes/autograd.html, "Evaluation Mode".
     """
@@ -25,6 +25,6 @@ class EvaluationMode(Stop):
                 module.eval()
             return function(*inputs)
         finally:
-            # Flag by flag: `module.train()` would also switch on what the user had switched off.
+            # `module.train()` would also switch on submodules that the user has switched off.
             for submodule, training in zip(submodules, modes, strict=True):
                 submodule.training = training

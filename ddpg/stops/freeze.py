@@ -11,12 +11,12 @@ from ddpg.stops.base import Crossing, Effect, Stop, StopError
 class Freeze(Stop):
     """`requires_grad_(False)` on the protected parameters while the protected computation runs.
 
-    Gradients still flow *through* the frozen modules to their inputs, but no gradient is computed
-    for their weights. Spinning Up's DDPG freezes; in its TD3 and SAC the loop runs over an
-    exhausted iterator and freezes nothing, so freezing nothing is an error here.
+    Gradients still flow *through* the frozen modules to their inputs, but none is computed for
+    their weights. Spinning Up's DDPG does this. In its TD3 and SAC, the loop over an exhausted
+    iterator freezes nothing, so having nothing to freeze is an error here.
 
     Raises:
-        StopError: no protected parameter required grad.
+        StopError: no protected parameter requires grad.
     """
 
     name = "freeze"
@@ -26,28 +26,25 @@ class Freeze(Stop):
 
     def __init__(self, trained: Mapping[str, nn.Module], protected: Mapping[str, nn.Module]):
         super().__init__(trained, protected)
-        self._holds = False
+        self._is_frozen = False
 
     @contextmanager
-    def around(self) -> Iterator[None]:
+    def around_graph(self) -> Iterator[None]:
         frozen = [p for p in self.protected_parameters if p.requires_grad]
         if not frozen:
-            raise StopError(
-                f"stop 'freeze' found nothing to freeze in {sorted(self.protected)}: there are no "
-                "parameters, or all of them were frozen before"
-            )
+            raise StopError(f"cannot freeze {sorted(self.protected)}: no parameter requires grad")
         try:
-            self._holds = True
+            self._is_frozen = True
             for parameter in frozen:
                 parameter.requires_grad = False
             yield
         finally:
             for parameter in frozen:
                 parameter.requires_grad = True
-            self._holds = False
+            self._is_frozen = False
 
     def through(self, function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
-        if self._holds:
+        if self._is_frozen:
             return function(*inputs)
-        with self.around():
+        with self.around_graph():
             return function(*inputs)

@@ -1,4 +1,4 @@
-"""`inference`: compute what crosses in inference mode, and bring a clone out of it."""
+"""`inference`: run the protected computation in inference mode, and clone its result."""
 
 from collections.abc import Callable
 
@@ -9,10 +9,9 @@ from ddpg.stops.base import Crossing, Effect, Stop
 
 
 class Inference(Stop):
-    """The protected computation runs under `torch.inference_mode()`; its result is cloned outside.
+    """The protected computation runs under `torch.inference_mode()`. Its result is cloned outside.
 
-    An inference tensor cannot be saved for a backward pass; a clone made outside the mode is a
-    normal tensor.
+    An inference tensor cannot be saved for a backward pass. A clone made outside the mode can.
     Source: https://docs.pytorch.org/docs/stable/generated/torch.autograd.grad_mode.inference_mode.html
     """
 

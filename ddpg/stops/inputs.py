@@ -1,4 +1,4 @@
-"""`inputs`: let the backward pass accumulate into the trained leaves alone."""
+"""`inputs`: accumulate gradients in the trained parameters only."""
 
 from torch import Tensor
 
@@ -6,7 +6,7 @@ from ddpg.stops.base import Crossing, Effect, Stop, require_graph
 
 
 class BackwardInputs(Stop):
-    """`loss.backward(inputs=trained)`: what `jax.grad(argnums=...)` is to JAX code.
+    """`loss.backward(inputs=trained)`, the counterpart of `jax.grad(argnums=...)`.
 
     Source: https://docs.pytorch.org/docs/stable/generated/torch.Tensor.backward.html
     """

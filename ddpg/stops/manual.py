@@ -1,4 +1,4 @@
-"""`manual`: edit the protected gradients by hand between backward pass and step."""
+"""`manual`: edit the protected gradients between the backward pass and the step."""
 
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
@@ -12,22 +12,23 @@ _Number = TypeVar("_Number", int, float)
 
 
 class Manual(Stop):
-    """The protected gradients are scaled; every `manual_every`-th update lets them through whole.
+    """The protected gradients are scaled, except in every `manual_every`-th update.
 
-    Both settings may differ from module to module, so that a leak into one of them can be dosed
-    alone.
+    With one value per module, a leak into a single module can be studied.
 
-    A gradient that is scaled to nothing is zero, never None: an optimizer with momentum or weight
-    decay still moves its parameter.
+    A gradient scaled by 0 is zero, not None: an optimizer with momentum or weight decay still
+    moves its parameter.
 
     Args:
-        manual_scale: factor on the protected gradients (0 stops, 1 is the control), one number
-            or one per module; names of modules that this crossing does not protect are passed by.
-        manual_every: period, in updates, of the update that lets the gradients through whole, one
-            number or one per module; 1: there is no such update.
+        trained: see `Stop`.
+        protected: see `Stop`.
+        manual_scale: factor on the protected gradients (0 stops, 1 is the control), one number or
+            one per module. Names of modules that this crossing does not protect are ignored.
+        manual_every: period, in updates, of the update that does not scale, one number or one per
+            module. 1: every update scales.
 
     Raises:
-        StopError: a protected module is left out, or `manual_every` is below 1.
+        StopError: a protected module has no value, or `manual_every` is below 1.
     """
 
     name = "manual"
@@ -45,8 +46,10 @@ class Manual(Stop):
         self.scale = _per_module("manual_scale", manual_scale, protected)
         self.every = _per_module("manual_every", manual_every, protected)
         if min(self.every.values(), default=1) < 1:
-            raise StopError(f"manual_every is {manual_every}; allowed: 1 or more updates")
-        # A tensor, since a compiled graph takes each value of a number for another program.
+            raise StopError(
+                f"manual_every: {manual_every} is not allowed; allowed: 1 or more updates"
+            )
+        # A tensor, since a compiled graph would be compiled again for each value of a number.
         self.updates = torch.zeros(
             (), dtype=torch.int64, device=self.protected_parameters[0].device
         )
@@ -59,7 +62,7 @@ class Manual(Stop):
                     self._edit(parameter.grad, self.scale[name], self.every[name])
 
     def _edit(self, gradient: Tensor, scale: float, every: int) -> None:
-        # A product with 0 would keep infinities, as NaN, and signs.
+        # A product with 0 would turn infinity into NaN and keep signs.
         scaled = torch.zeros_like(gradient) if scale == 0 else gradient * scale
         passes = self.updates % every == 0
         gradient.copy_(torch.where(passes, gradient, scaled) if every > 1 else scaled)
@@ -75,12 +78,12 @@ class Manual(Stop):
 def _per_module(
     setting: str, value: _Number | Mapping[str, _Number], protected: Iterable[str]
 ) -> dict[str, _Number]:
-    """`value` for each protected module, from one number or one per module."""
+    """Return the value of each protected module, from one number or one per module."""
     if not isinstance(value, Mapping):
         return dict.fromkeys(protected, value)
     if not set(protected) <= set(value):
         raise StopError(
-            f"{setting} names {sorted(value)}; allowed: a number, or one for each protected "
+            f"{setting}: {dict(value)} is not allowed; allowed: a number, or one per protected "
             f"module of this crossing, {sorted(protected)}"
         )
     return {name: value[name] for name in protected}

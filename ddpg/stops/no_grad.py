@@ -1,4 +1,4 @@
-"""`no_grad`: compute what crosses without recording it."""
+"""`no_grad`: run the protected computation without recording a graph."""
 
 from collections.abc import Callable
 

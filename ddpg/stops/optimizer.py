@@ -1,4 +1,4 @@
-"""`optimizer`: let the gradients flow, and give the optimizer only the trained module."""
+"""`optimizer`: let the gradients flow, and give the optimizer the trained module only."""
 
 from torch import nn
 
@@ -8,7 +8,7 @@ from ddpg.stops.base import Crossing, Effect, Stop
 class OptimizerMembership(Stop):
     """The optimizer holds only the trained module's parameters.
 
-    The protected parameters are reached and written, and never moved.
+    The protected parameters are reached and written, but not moved.
     """
 
     name = "optimizer"

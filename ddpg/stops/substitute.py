@@ -29,7 +29,7 @@ class Substitute(Stop):
 
 
 class _Holder(nn.Module):
-    """Holds the protected modules, since `functional_call` substitutes inside one module only."""
+    """Parent of the protected modules: `functional_call` substitutes within one module."""
 
     def __init__(self, modules: Mapping[str, nn.Module]):
         super().__init__()

@@ -1,4 +1,4 @@
-"""The table that names the stops, and the one place that builds them from an expression."""
+"""The table of stops, and the functions that parse and build a stop expression."""
 
 import warnings
 from collections.abc import Mapping
@@ -38,7 +38,7 @@ STOPS: dict[str, type[Stop]] = {
 
 
 class StopWarning(UserWarning):
-    """The stop runs at this crossing, and cannot train there."""
+    """The stop runs at this crossing, but the trained module cannot learn there."""
 
 
 def build(
@@ -49,18 +49,18 @@ def build(
     manual_scale: float | Mapping[str, float] = 0.0,
     manual_every: int | Mapping[str, int] = 1,
 ) -> Stop:
-    """Build the stop that `expression` names, for one crossing.
+    """Build the stop of one crossing.
 
     Args:
         expression: a name of `STOPS`, or several joined by `+`, leftmost outermost.
-        crossing: where the protected modules stand.
-        trained: the modules whose loss this is, by name.
-        protected: the modules that the loss must leave alone, by name.
+        crossing: position of the protected modules.
+        trained: the modules that the loss trains, by name.
+        protected: the modules that the loss must not train, by name.
         manual_scale: see `Manual`.
         manual_every: see `Manual`.
 
     Raises:
-        StopError: the expression is not legal at this crossing.
+        StopError: the expression is not allowed at this crossing.
     """
     classes = check(expression, crossing)
     stops = [
@@ -72,76 +72,78 @@ def build(
     return stops[0] if len(stops) == 1 else Composition(stops)
 
 
-def check(expression: str, crossing: Crossing) -> list[type[Stop]]:
-    """Parse `expression` and check it against the table of legal pairs (stop × crossing).
+def check(expression: str, crossing: Crossing, setting: str = "stop") -> list[type[Stop]]:
+    """Parse `expression`, and check it against the effects of its stops at `crossing`.
+
+    Args:
+        expression: see `build`.
+        crossing: position of the protected modules.
+        setting: name of the setting that has this value, for error messages.
 
     Returns:
-        The classes that it names, leftmost outermost.
+        The classes of the stops, leftmost outermost.
 
     Raises:
-        StopError: a name is unknown, a pair contradicts itself, or nothing is left to
+        StopError: a name is unknown, two stops exclude each other, or nothing is left to
             differentiate.
 
     Warns:
-        StopWarning: the stops run at this crossing, and the trained module cannot learn there.
+        StopWarning: the stops run at this crossing, but the trained module cannot learn there.
     """
-    classes = _parse(expression)
-    _check_composition(expression, classes)
-    effects = {cls.effect[crossing] for cls in classes}
-    if Effect.ILLEGAL in effects:
+    classes = _parse(expression, setting)
+    value = f"{setting}: {expression!r} is not allowed"
+    reason = _conflict(classes)
+    if reason:
+        raise StopError(f"{value}, since {reason}")
+    trains = ", ".join(stop_names(crossing, Effect.PROTECTS))
+    if Effect.ILLEGAL in {cls.effect[crossing] for cls in classes}:
         raise StopError(
-            f"stop {expression!r} is not defined {crossing.value}, where the protected output "
-            f"enters the loss; allowed: {_working(crossing)}"
+            f"{value} {crossing.value}, where the protected output enters the loss; "
+            f"allowed: {trains}"
         )
     if crossing is Crossing.DOWNSTREAM and any(cls.cuts_values for cls in classes):
         if any(cls.hides_parameters for cls in classes):
             raise StopError(
-                f"stop {expression!r} leaves the backward pass nothing to differentiate "
-                f"{crossing.value}, since the trained module's only path to its loss runs through "
-                f"the protected one; allowed: {_working(crossing)}"
+                f"{value} {crossing.value}, since it leaves the backward pass nothing to "
+                "differentiate: the trained module's only path to its loss runs through the "
+                f"protected one; allowed: {trains}"
             )
         warnings.warn(
             f"stop {expression!r} cannot train {crossing.value}: it cuts the trained module's only "
-            f"path to its loss, which runs through the protected one; stops that work there: "
-            f"{_working(crossing)}",
+            f"path to its loss, which runs through the protected one; stops that train there: "
+            f"{trains}",
             StopWarning,
             stacklevel=2,
         )
     return classes
 
 
-def legal(crossing: Crossing, *effects: Effect) -> list[str]:
-    """The names of the stops that, alone, have one of `effects` at `crossing`."""
+def stop_names(crossing: Crossing, *effects: Effect) -> list[str]:
+    """Return the names of the stops that have one of `effects` at `crossing`."""
     return [name for name, cls in STOPS.items() if cls.effect[crossing] in effects]
 
 
-def _parse(expression: str) -> list[type[Stop]]:
+def _parse(expression: str, setting: str) -> list[type[Stop]]:
     names = [name.strip() for name in expression.split("+")]
     for name in names:
         if name not in STOPS:
-            hint = did_you_mean(name, STOPS)
             raise StopError(
-                f"stop is {name!r}{hint}; allowed: {', '.join(STOPS)}, or several joined by '+'"
+                f"{setting}: {name!r} is not allowed{did_you_mean(name, STOPS)}; allowed: "
+                f"{', '.join(STOPS)}, or several joined by '+'"
             )
     return [STOPS[name] for name in names]
 
 
-def _check_composition(expression: str, classes: list[type[Stop]]) -> None:
+def _conflict(classes: list[type[Stop]]) -> str:
+    """Return why the stops exclude each other, and what is allowed; empty if they do not."""
     if len(set(classes)) < len(classes):
-        raise StopError(f"stop {expression!r} names a stop twice; allowed: each once")
+        return "it names a stop twice; allowed: each stop once"
     if len(classes) > 1 and Stop in classes:
-        raise StopError(f"stop {expression!r} joins 'none' to another; allowed: 'none' alone")
+        return "it joins 'none' to another stop; allowed: 'none' alone"
+    owners = [name for name, cls in STOPS.items() if cls.owns_backward]
     if sum(cls.owns_backward for cls in classes) > 1:
-        raise StopError(
-            f"stop {expression!r} has two stops that run the backward pass; allowed: one of "
-            f"{', '.join(name for name, cls in STOPS.items() if cls.owns_backward)}"
-        )
+        return f"two stops run the backward pass; allowed: one of {', '.join(owners)}"
     if ChainRule in classes and any(cls.cuts_values for cls in classes):
-        raise StopError(
-            f"stop {expression!r} cuts what 'chain_rule' hands back; allowed: 'chain_rule' "
-            "without detach, no_grad and inference"
-        )
-
-
-def _working(crossing: Crossing) -> str:
-    return ", ".join(legal(crossing, Effect.PROTECTS))
+        cuts = ", ".join(name for name, cls in STOPS.items() if cls.cuts_values)
+        return f"it cuts the path that 'chain_rule' needs; allowed: 'chain_rule' without {cuts}"
+    return ""

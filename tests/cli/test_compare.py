@@ -19,9 +19,9 @@ PLAN = ROOT / "configs" / "comparison.yaml"
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--stops", "detatch"], "stop is 'detatch', did you mean 'detach'?"),
+        (["--stops", "detatch"], "stop: 'detatch' is not allowed, did you mean 'detach'?"),
         (["--stops", "none,none"], "axes.stop: 'none' appears twice"),
-        (["--stops", "chain_rule"], "stop 'chain_rule' is not defined upstream"),
+        (["--stops", "chain_rule"], "stop: 'chain_rule' is not allowed upstream"),
         (["--actor-stops", "no_grad"], "leaves the backward pass nothing to differentiate"),
         (["--envs", "Pendulun-v1"], "Did you mean: `Pendulum`"),
         (["--envs", "["], "cannot read envs='[' as YAML"),

@@ -7,7 +7,7 @@ import pytest
 from ddpg.comparison.plan import Plan
 from ddpg.config.settings import Config
 from ddpg.errors import ConfigError
-from ddpg.stops import STOPS, Crossing, Effect, StopWarning, legal
+from ddpg.stops import STOPS, Crossing, Effect, StopWarning, stop_names
 
 CONFIGS = Path(__file__).parent.parent.parent / "configs"
 pytestmark = pytest.mark.filterwarnings("ignore::ddpg.stops.StopWarning")
@@ -62,7 +62,7 @@ def test_one_crossing_is_compared_at_a_time():
 
 def test_all_means_every_legal_stop():
     plan = Plan(axes={"actor_stop": "all"})
-    refused = legal(Crossing.DOWNSTREAM, Effect.IMPOSSIBLE, Effect.ILLEGAL)
+    refused = stop_names(Crossing.DOWNSTREAM, Effect.IMPOSSIBLE, Effect.ILLEGAL)
     assert set(plan.refused()["actor_stop"]) == set(refused) == {"no_grad", "inference"}
     assert [task.config.actor_stop for task in plan.tasks()] == [
         name for name in STOPS if name not in refused
@@ -125,7 +125,7 @@ def test_values_become_valid_folder_names():
         ({"axes": {"tau": [1, 1]}}, "axes.tau: 1 appears twice"),
         ({"axes": ["stop"]}, "axes: ['stop'] is not allowed; allowed: a mapping"),
         ({"axes": {"stop": ["detatch"]}}, "did you mean 'detach'?"),
-        ({"axes": {"stop": ["chain_rule"]}}, "'chain_rule' is not defined upstream"),
+        ({"axes": {"stop": ["chain_rule"]}}, "'chain_rule' is not allowed upstream"),
         ({"axes": {"actor_stop": ["no_grad"]}}, "leaves the backward pass nothing"),
         ({"settings": {"members": 0}}, "members is 0; allowed: a whole number ≥ 1"),
         ({"settings": {"member": 1}}, "there is no setting 'member', did you mean 'members'?"),

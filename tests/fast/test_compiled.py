@@ -16,7 +16,7 @@ from ddpg.errors import CompileError, ConfigError
 from ddpg.fast.compiled import CompiledUpdate
 from ddpg.random_streams import Stream
 from ddpg.replay import Batch, ReplayBuffer
-from ddpg.stops import STOPS, Crossing, Effect, StopWarning, legal
+from ddpg.stops import STOPS, Crossing, Effect, StopWarning, stop_names
 from ddpg.training import separation
 from tests.parts import (
     ACTION_DIM,
@@ -34,14 +34,14 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated:DeprecationWarning"),
 ]
 
-UPSTREAM = legal(Crossing.UPSTREAM, Effect.PROTECTS)
-DOWNSTREAM = legal(Crossing.DOWNSTREAM, Effect.PROTECTS)
+UPSTREAM = stop_names(Crossing.UPSTREAM, Effect.PROTECTS)
+DOWNSTREAM = stop_names(Crossing.DOWNSTREAM, Effect.PROTECTS)
 # Each stop once at each crossing where it protects; a compilation takes seconds.
 CORRECT = [
     (UPSTREAM[index], DOWNSTREAM[index % len(DOWNSTREAM)]) for index in range(len(UPSTREAM))
 ] + [("detach+inputs", "freeze+optimizer+manual")]
 LEAKING = [("none", "none"), ("eval", "eval")]
-STARVING = [("no_grad", stop) for stop in legal(Crossing.DOWNSTREAM, Effect.STARVES)]
+STARVING = [("no_grad", stop) for stop in stop_names(Crossing.DOWNSTREAM, Effect.STARVES)]
 UPDATES = 5
 
 

@@ -13,7 +13,7 @@ from ddpg.agent import DDPG
 from ddpg.config.settings import Config
 from ddpg.fast.linear import MemberLinear
 from ddpg.replay import Batch
-from ddpg.stops import Crossing, Effect, legal
+from ddpg.stops import Crossing, Effect, stop_names
 
 
 def layers(module: nn.Module) -> list[MemberLinear]:
@@ -110,8 +110,8 @@ def train_peer(model: stable_baselines3.DDPG, batch: Batch) -> None:
 
 
 STOPS = [
-    *((stop, "freeze+optimizer") for stop in legal(Crossing.UPSTREAM, Effect.PROTECTS)),
-    *(("no_grad+optimizer", stop) for stop in legal(Crossing.DOWNSTREAM, Effect.PROTECTS)),
+    *((stop, "freeze+optimizer") for stop in stop_names(Crossing.UPSTREAM, Effect.PROTECTS)),
+    *(("no_grad+optimizer", stop) for stop in stop_names(Crossing.DOWNSTREAM, Effect.PROTECTS)),
 ]
 
 

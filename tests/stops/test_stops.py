@@ -1,4 +1,4 @@
-"""Each stop on the smallest crossings: two layers, L1 before L2 and L2 after L1."""
+"""Tests of each stop at the smallest crossing: two layers, one trained and one protected."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ddpg.stops import STOPS, Crossing, Effect, Stop, StopError, StopWarning, build, check, legal
+from ddpg.stops import (
+    STOPS,
+    Crossing,
+    Effect,
+    Stop,
+    StopError,
+    StopWarning,
+    build,
+    check,
+    stop_names,
+)
 from ddpg.stops.composition import Composition
 from tests.parts import gradient_kind
 
@@ -14,7 +24,7 @@ UPSTREAM, DOWNSTREAM = Crossing.UPSTREAM, Crossing.DOWNSTREAM
 
 
 class Layers:
-    """`inputs -> first -> second -> loss`, with one of the two protected."""
+    """`inputs -> first -> second -> loss`, with one of the two layers protected."""
 
     def __init__(self, expression: str, crossing: Crossing, **manual):
         torch.manual_seed(0)
@@ -49,18 +59,20 @@ def equal(left: list[Tensor], right: list[Tensor]) -> bool:
     return all(torch.equal(a, b) for a, b in zip(left, right, strict=True))
 
 
-PAIRS = [(name, crossing) for crossing in Crossing for name in legal(crossing, Effect.PROTECTS)]
+PAIRS = [
+    (name, crossing) for crossing in Crossing for name in stop_names(crossing, Effect.PROTECTS)
+]
 
 
 @pytest.mark.parametrize(("name", "crossing"), PAIRS)
-def test_a_correct_stop_protects_and_trains_as_the_control_does(name, crossing):
+def test_correct_stop_protects_and_trains_as_the_control_does(name, crossing):
     layers, control = Layers(name, crossing), Layers("none", crossing)
     protected, trained = weights(layers.protected), weights(layers.trained)
     layers.update()
     control.update()
     assert equal(weights(layers.protected), protected)
     assert not equal(weights(layers.trained), trained)
-    # One step from equal weights: what is trained gets the control's own gradient, to the bit.
+    # After one step from equal weights, the gradients must be bit-identical to the control's.
     assert equal(weights(layers.trained), weights(control.trained))
     assert not equal(weights(control.protected), protected)
 
@@ -91,7 +103,7 @@ def test_detach_shares_storage_and_inference_gives_a_normal_tensor():
 
 
 @pytest.mark.parametrize("name", ["freeze", "eval", "substitute", "freeze+optimizer"])
-def test_flags_and_modes_are_put_back_also_after_an_exception(name):
+def test_flags_and_modes_are_restored_after_an_exception(name):
     layers = Layers(name, DOWNSTREAM)
     layers.second.bias.requires_grad_(False)
     layers.second.training = False
@@ -105,27 +117,27 @@ def test_flags_and_modes_are_put_back_also_after_an_exception(name):
     assert not layers.second.training
 
 
-def test_eval_switches_the_mode_inside_and_puts_each_flag_back():
+def test_eval_switches_the_mode_and_restores_each_flag():
     module = nn.Sequential(nn.Dropout(0.5), nn.BatchNorm1d(3))
     module[1].eval()
-    seen = []
-    module[0].register_forward_pre_hook(lambda m, _: seen.append(m.training))
+    modes = []
+    module[0].register_forward_pre_hook(lambda m, _: modes.append(m.training))
     build("eval", UPSTREAM, {}, {"L": module}).through(module, torch.ones(2, 3))
-    assert seen == [False]
+    assert modes == [False]
     assert [m.training for m in module.modules()] == [True, True, False]
 
 
-def test_freeze_computes_no_gradient_for_what_it_froze_and_lets_it_flow_through():
+def test_freeze_computes_no_gradient_for_frozen_parameters_and_lets_it_flow_through():
     layers = Layers("freeze", DOWNSTREAM)
     layers.update()
     assert gradient_kind(layers.second.parameters()) == "none"
     assert gradient_kind(layers.first.parameters()) == "nonzero"
 
 
-def test_a_freeze_that_froze_nothing_is_an_error():
+def test_freezing_nothing_is_an_error():
     layers = Layers("freeze", DOWNSTREAM)
     layers.second.requires_grad_(False)
-    with pytest.raises(StopError, match=r"nothing to freeze in \['L'\]"):
+    with pytest.raises(StopError, match=r"cannot freeze \['L'\]: no parameter requires grad"):
         layers.loss()
 
 
@@ -148,7 +160,7 @@ class TestManual:
         whole.update()
         assert equal(weights(whole.first), weights(control.first))
 
-    def test_every_third_update_comes_through_whole(self):
+    def test_every_third_update_is_not_scaled(self):
         layers = Layers("manual", UPSTREAM, manual_every=3)
         kinds = []
         for _ in range(6):
@@ -156,7 +168,7 @@ class TestManual:
             kinds.append(gradient_kind(layers.first.parameters()))
         assert kinds == ["zero", "zero", "nonzero", "zero", "zero", "nonzero"]
 
-    def test_the_count_survives_a_checkpoint(self):
+    def test_counter_survives_a_checkpoint(self):
         layers, resumed = (Layers("manual", UPSTREAM, manual_every=3) for _ in range(2))
         layers.update()
         layers.update()
@@ -164,7 +176,7 @@ class TestManual:
         resumed.update()
         assert gradient_kind(resumed.first.parameters()) == "nonzero"
 
-    def test_a_scale_a_module(self):
+    def test_scale_per_module(self):
         first, second, head = nn.Linear(2, 2), nn.Linear(2, 2), nn.Linear(2, 1)
         stop = build(
             "manual",
@@ -179,12 +191,12 @@ class TestManual:
         assert gradient_kind(first.parameters()) == "zero"
         assert gradient_kind(second.parameters()) == "nonzero"
 
-    def test_a_period_a_module(self):
+    def test_period_per_module(self):
         first, second, head = nn.Linear(2, 2), nn.Linear(2, 2), nn.Linear(2, 1)
         protected = {"first": first, "second": second}
         every = {"first": 2, "second": 3}
         stop = build("manual", UPSTREAM, {"head": head}, protected, manual_every=every)
-        whole = []
+        unscaled = []
         for _ in range(6):
             stop.clear_gradients()
             values = stop.through(lambda x: second(first(x)), torch.ones(3, 2))
@@ -192,11 +204,11 @@ class TestManual:
             stop.edit_gradients()
             kinds = {name: gradient_kind(module.parameters()) for name, module in protected.items()}
             assert set(kinds.values()) <= {"zero", "nonzero"}
-            whole.append([name for name, kind in kinds.items() if kind == "nonzero"])
+            unscaled.append([name for name, kind in kinds.items() if kind == "nonzero"])
             assert gradient_kind(head.parameters()) == "nonzero"
-        assert whole == [[], ["first"], ["second"], ["first"], [], ["first", "second"]]
+        assert unscaled == [[], ["first"], ["second"], ["first"], [], ["first", "second"]]
 
-    def test_a_zero_is_not_nothing_under_weight_decay(self):
+    def test_weight_decay_moves_a_parameter_whose_gradient_is_zero(self):
         layers, cut = Layers("manual", UPSTREAM), Layers("detach", UPSTREAM)
         before = weights(layers.first)
         layers.update(weight_decay=0.1)
@@ -204,7 +216,7 @@ class TestManual:
         assert not equal(weights(layers.first), before)
         assert equal(weights(cut.first), before)
 
-    def test_a_gradient_that_is_infinite_is_still_stopped(self):
+    def test_infinite_gradient_is_stopped(self):
         layers = Layers("manual", UPSTREAM)
         layers.stop.backward(layers.loss())
         assert layers.first.bias.grad is not None
@@ -213,36 +225,36 @@ class TestManual:
         assert gradient_kind(layers.first.parameters()) == "zero"
 
     def test_wrong_settings(self):
-        with pytest.raises(StopError, match=r"manual_scale names \['M'\].*\['L'\]"):
+        with pytest.raises(StopError, match=r"manual_scale: {'M': 1.0} is not allowed; .*\['L'\]"):
             Layers("manual", UPSTREAM, manual_scale={"M": 1.0})
-        with pytest.raises(StopError, match="manual_every is 0; allowed: 1 or more"):
+        with pytest.raises(StopError, match="manual_every: 0 is not allowed; allowed: 1 or more"):
             Layers("manual", UPSTREAM, manual_every=0)
-        with pytest.raises(StopError, match=r"manual_every names \['M'\].*\['L'\]"):
+        with pytest.raises(StopError, match=r"manual_every: {'M': 2} is not allowed; .*\['L'\]"):
             Layers("manual", UPSTREAM, manual_every={"M": 2})
 
 
 class TestChainRule:
     def test_needs_an_input_that_requires_grad(self):
         layers = Layers("chain_rule", DOWNSTREAM)
-        with pytest.raises(StopError, match="needs an input that requires grad"):
+        with pytest.raises(StopError, match="'chain_rule': no input requires grad"):
             layers.stop.through(layers.second, torch.ones(1, 4))
 
     def test_backward_without_through(self):
         layers = Layers("chain_rule", DOWNSTREAM)
-        with pytest.raises(StopError, match="call `through` first"):
+        with pytest.raises(StopError, match="`through` must be called first"):
             layers.stop.backward(layers.first(layers.inputs).sum())
 
-    def test_keeps_no_graph(self):
+    def test_graph_is_freed(self):
         layers = Layers("chain_rule", DOWNSTREAM)
         layers.update()
         assert vars(layers.stop)["_crossing"] == []
 
 
 class TestComposition:
-    def test_the_leftmost_is_outermost_and_edits_first(self):
+    def test_leftmost_stop_is_outermost_and_edits_first(self):
         order = []
 
-        class Noting(Stop):
+        class Recording(Stop):
             def __init__(self, label: str):
                 super().__init__({}, {})
                 self.label = label
@@ -256,7 +268,7 @@ class TestComposition:
             def edit_gradients(self) -> None:
                 order.append(f"{self.label} edits")
 
-        stop = Composition([Noting("left"), Noting("right")])
+        stop = Composition([Recording("left"), Recording("right")])
         stop.through(torch.exp, torch.ones(1))
         stop.edit_gradients()
         assert order == [
@@ -264,7 +276,7 @@ class TestComposition:
             *("left edits", "right edits"),
         ]
 
-    def test_the_optimizer_holds_the_intersection(self):
+    def test_optimizer_holds_the_intersection(self):
         layers = Layers("no_grad+optimizer", UPSTREAM)
         assert {id(p) for p in layers.stop.parameters()} == {
             id(p) for p in layers.second.parameters()
@@ -272,7 +284,7 @@ class TestComposition:
         held = Layers("no_grad+freeze", UPSTREAM).stop.parameters()
         assert len(held) == 4
 
-    def test_gradients_are_edited_and_states_kept_in_a_composition(self):
+    def test_gradients_are_edited_and_states_saved_in_a_composition(self):
         layers = Layers("manual+optimizer", UPSTREAM)
         layers.update()
         assert gradient_kind(layers.first.parameters()) == "zero"
@@ -280,16 +292,16 @@ class TestComposition:
         layers.stop.load_state_dict({"manual.updates": 7})
         assert layers.stop.state_dict() == {"manual.updates": 7}
 
-    def test_the_one_that_owns_backward_runs_it(self):
+    def test_stop_that_owns_backward_runs_it(self):
         layers = Layers("freeze+inputs", DOWNSTREAM)
         layers.update()
         assert gradient_kind(layers.second.parameters()) == "none"
         assert gradient_kind(layers.first.parameters()) == "nonzero"
 
-    def test_the_one_that_holds_something_around_an_update_holds_it(self):
+    def test_parameters_are_frozen_around_the_graph_of_a_composition(self):
         layers = Layers("optimizer+freeze", DOWNSTREAM)
         trained, protected = list(layers.first.parameters()), list(layers.second.parameters())
-        with layers.stop.around():
+        with layers.stop.around_graph():
             assert not any(p.requires_grad for p in protected)
             assert all(p.requires_grad for p in trained)
             layers.update()
@@ -298,39 +310,41 @@ class TestComposition:
         assert gradient_kind(protected) == "none"
         assert gradient_kind(trained) == "nonzero"
 
-    def test_no_two_stops_hold_something_around_an_update(self):
-        assert [n for n, cls in STOPS.items() if cls.around is not Stop.around] == ["freeze"]
+    def test_only_freeze_acts_around_the_graph(self):
+        assert [n for n, cls in STOPS.items() if cls.around_graph is not Stop.around_graph] == [
+            "freeze"
+        ]
 
 
 @pytest.mark.parametrize(
     ("expression", "crossing", "sentence"),
     [
         ("detatch", UPSTREAM, "did you mean 'detach'"),
-        ("", UPSTREAM, "stop is ''"),
-        ("detach+", UPSTREAM, "stop is ''"),
+        ("", UPSTREAM, "stop: '' is not allowed"),
+        ("detach+", UPSTREAM, "stop: '' is not allowed"),
         ("detach+detach", UPSTREAM, "names a stop twice"),
         ("none+detach", UPSTREAM, "'none' alone"),
-        ("inputs+chain_rule", DOWNSTREAM, "two stops that run the backward pass"),
-        ("detach+chain_rule", DOWNSTREAM, "cuts what 'chain_rule' hands back"),
-        ("chain_rule", UPSTREAM, "not defined upstream"),
+        ("inputs+chain_rule", DOWNSTREAM, "two stops run the backward pass"),
+        ("detach+chain_rule", DOWNSTREAM, "cuts the path that 'chain_rule' needs"),
+        ("chain_rule", UPSTREAM, "not allowed upstream"),
         ("no_grad", DOWNSTREAM, "nothing to differentiate"),
         ("inference+optimizer", DOWNSTREAM, "nothing to differentiate"),
         ("detach+freeze", DOWNSTREAM, "nothing to differentiate"),
         ("substitute+detach", DOWNSTREAM, "nothing to differentiate"),
     ],
 )
-def test_expressions_that_are_refused(expression, crossing, sentence):
+def test_illegal_expression_is_an_error(expression, crossing, sentence):
     with pytest.raises(StopError, match=sentence):
         check(expression, crossing)
 
 
-def test_a_loss_without_a_graph_is_refused_in_words():
+def test_loss_without_a_graph_is_an_error():
     stop = Stop({"L2": nn.Linear(1, 1)}, {})
     with pytest.raises(StopError, match="nothing to differentiate"):
         stop.backward(torch.tensor(1.0))
 
 
-def test_residue_of_another_update_is_cleared():
+def test_gradients_of_another_update_are_cleared():
     layers = Layers("optimizer", UPSTREAM)
     layers.first.weight.grad = torch.full_like(layers.first.weight, 1e6)
     layers.update()
@@ -338,8 +352,8 @@ def test_residue_of_another_update_is_cleared():
     assert layers.first.weight.grad.abs().max() < 1e3
 
 
-def test_a_state_of_another_stop_is_refused():
-    with pytest.raises(StopError, match="state of stop 'detach'"):
+def test_state_of_another_stop_is_an_error():
+    with pytest.raises(StopError, match="cannot load the state of stop 'detach'"):
         Layers("detach", UPSTREAM).stop.load_state_dict({"updates": 1})
-    with pytest.raises(StopError, match="state of the stops"):
+    with pytest.raises(StopError, match="cannot load the state of the stops"):
         Layers("manual+optimizer", UPSTREAM).stop.load_state_dict({})

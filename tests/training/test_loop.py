@@ -14,14 +14,14 @@ from ddpg import ConfigError, DivergenceError, TrainingResult, train
 from ddpg.config.settings import Config
 from ddpg.evaluation.episodes import Evaluator
 from ddpg.runs.checkpoint import Checkpoints
-from ddpg.stops import Crossing, Effect, legal
+from ddpg.stops import Crossing, Effect, stop_names
 from ddpg.training.device import resolve_device
 from ddpg.training.interrupt import InterruptFlag
 from ddpg.training.progress import Progress
 
 CORRECT = [
-    *((stop, Config().actor_stop) for stop in legal(Crossing.UPSTREAM, Effect.PROTECTS)),
-    *((Config().stop, stop) for stop in legal(Crossing.DOWNSTREAM, Effect.PROTECTS)),
+    *((stop, Config().actor_stop) for stop in stop_names(Crossing.UPSTREAM, Effect.PROTECTS)),
+    *((Config().stop, stop) for stop in stop_names(Crossing.DOWNSTREAM, Effect.PROTECTS)),
 ]
 SMALL = {"hidden": (16, 16), "random_steps": 20, "log_every": 10, "evaluation_episodes": 1}
 

@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from ddpg.stops import STOPS, Crossing, Effect, legal
+from ddpg.stops import STOPS, Crossing, Effect, stop_names
 from ddpg.tutorial.agent_update import UpdateName, draw_update, run_agent_update
 from ddpg.tutorial.blocks import GraphFigure
 from ddpg.tutorial.drawing import Box, Drawing, Graph, GraphPanel, draw_beside
@@ -14,10 +14,10 @@ from ddpg.tutorial.lesson.contents import lesson_sections
 from ddpg.tutorial.lesson.layer_stops import STOP_TEXTS
 
 RUNNING = (Effect.LEAKS, Effect.PROTECTS, Effect.STARVES)
-UPSTREAM = legal(Crossing.UPSTREAM, *RUNNING)
+UPSTREAM = stop_names(Crossing.UPSTREAM, *RUNNING)
 AGENT: list[tuple[UpdateName, str]] = [
     *(("critic_update", name) for name in UPSTREAM),
-    *(("actor_update", name) for name in legal(Crossing.DOWNSTREAM, *RUNNING)),
+    *(("actor_update", name) for name in stop_names(Crossing.DOWNSTREAM, *RUNNING)),
 ]
 ROLES = {"trained", "protected"}
 

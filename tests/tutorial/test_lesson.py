@@ -5,15 +5,15 @@ import torch
 
 from ddpg.isolation import Grade
 from ddpg.isolation.observe.saved_tensors import SavedTensors
-from ddpg.stops import Crossing, Effect, legal
+from ddpg.stops import Crossing, Effect, stop_names
 from ddpg.tutorial.gradient_edits import compare_with_sgd, limit_norm, zero_every_other_step
 from ddpg.tutorial.inference_uses import inference_uses
 from ddpg.tutorial.layers_update import gradient_kind, gradient_text, run_layers_update
 from ddpg.tutorial.lesson.layer_stops import gradient_table, graph_summary
 from ddpg.tutorial.two_layers import TwoLayers
 
-PROTECTING = legal(Crossing.UPSTREAM, Effect.PROTECTS)
-LEAKING = legal(Crossing.UPSTREAM, Effect.LEAKS)
+PROTECTING = stop_names(Crossing.UPSTREAM, Effect.PROTECTS)
+LEAKING = stop_names(Crossing.UPSTREAM, Effect.LEAKS)
 # L1's `.grad` at the step, if it is not None.
 L1_GRADIENTS = {"optimizer": "value", "manual": "zero"}
 

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from ddpg.stops import STOPS, Crossing, Effect, StopError, check, legal
+from ddpg.stops import STOPS, Crossing, Effect, StopError, check, stop_names
 from ddpg.tutorial.blocks import Code, GraphFigure, LessonSection, LessonTable, Paragraph
 from ddpg.tutorial.drawing import draw_beside
 from ddpg.tutorial.layers_update import LayersUpdate, gradient_text, run_layers_update
@@ -79,7 +79,7 @@ STOP_TEXTS = {
 
 def sections() -> list[LessonSection]:
     """Return the problem, one section per stop, and the summary of all stops."""
-    names = legal(Crossing.UPSTREAM, Effect.LEAKS, Effect.PROTECTS)
+    names = stop_names(Crossing.UPSTREAM, Effect.LEAKS, Effect.PROTECTS)
     control = run_layers_update("none")
     updates = [control, *(run_layers_update(name) for name in names if name != "none")]
     return [
