@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from torch import nn
 from torch.utils.tensorboard import SummaryWriter
 
 from ddpg.isolation import Cell, Contract, ContractBrokenError, Finding
@@ -39,12 +38,9 @@ def names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         "agent": agent,
         "actor_loss": agent.actor_loss,
         "critic_loss": agent.critic_loss,
-        "encoder": nn.Linear(3, 3),
         "model": Model(),
         "SummaryWriter": SummaryWriter,
         "steps": 2,
-        "Agent": ActorCritic,
-        "contract_of": ActorCritic.contract,
     }
     exec(BLOCKS[0], names)
     return names
