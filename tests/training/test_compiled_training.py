@@ -33,12 +33,12 @@ def assert_same_weights(left: TrainingResult, right: TrainingResult) -> None:
             assert torch.equal(value, right.agent.modules[name].state_dict()[key]), (name, key)
 
 
-def test_audits_evaluations_interruption_and_resumption_change_no_bit(tmp_path):
+def test_audits_evaluations_and_resuming_change_no_bit(tmp_path):
     plain = train(config(tmp_path, separation_every=0, evaluation_every=0))
-    told: list[Progress] = []
+    reports: list[Progress] = []
 
     def interrupt(progress: Progress) -> None:
-        told.append(progress)
+        reports.append(progress)
         if progress.step == 30:
             signal.raise_signal(signal.SIGINT)
 
@@ -48,15 +48,15 @@ def test_audits_evaluations_interruption_and_resumption_change_no_bit(tmp_path):
     finished = train(dataclasses.replace(watched, resume=True))
     assert (finished.finished, finished.step) == (True, 60)
     assert_same_weights(finished, plain)
-    activities = [progress.activity for progress in told]
-    # It is told once, and taken back.
+    activities = [progress.activity for progress in reports]
+    # One activity is reported, and then cleared.
     assert next(text for text in activities if text).startswith("compiling the update")
     assert sum(map(bool, activities)) == 1
     assert activities[-1] == ""
-    assert told[-1].separation == "separation kept"
+    assert reports[-1].separation == "separation kept"
 
 
-def test_a_compiler_that_ctrl_c_stopped_is_an_interruption(tmp_path, monkeypatch):
+def test_a_compilation_that_ctrl_c_stopped_is_an_interrupt(tmp_path, monkeypatch):
     def stopped(*_: object) -> None:
         signal.raise_signal(signal.SIGINT)
         raise CompileError("the update could not be compiled: signal 2")
@@ -66,7 +66,7 @@ def test_a_compiler_that_ctrl_c_stopped_is_an_interruption(tmp_path, monkeypatch
         train(config(tmp_path))
 
 
-def test_a_compiler_that_fails_is_told(tmp_path, monkeypatch):
+def test_a_failed_compilation_is_an_error(tmp_path, monkeypatch):
     def fails(*_: object) -> None:
         raise CompileError("the update could not be compiled: no space left")
 

@@ -1,4 +1,4 @@
-"""The same config and seed give the same bits, in another process and with other threads."""
+"""Equal configs give bit-identical runs, in other processes and with other thread counts."""
 
 import dataclasses
 from pathlib import Path
@@ -27,21 +27,21 @@ def run(runs: Path, name: str, **settings: Any) -> Path:
 
 
 @pytest.mark.slow
-def test_two_processes_and_another_number_of_threads_give_the_same_bits(tmp_path: Path) -> None:
+def test_processes_and_thread_counts_change_no_bit(tmp_path: Path) -> None:
     one = run(tmp_path, "one")
     assert differences(one, run(tmp_path, "again")) == []
     assert differences(one, run(tmp_path, "threads", threads=2)) == []
     assert compare_weights(one, run(tmp_path, "tau", tau=0.0051)).differs_at == 80
 
 
-def test_operations_without_a_deterministic_form_are_refused_inside_alone() -> None:
+def test_deterministic_mode_ends_with_its_block() -> None:
     before = torch.are_deterministic_algorithms_enabled()
     with deterministic():
         assert torch.are_deterministic_algorithms_enabled()
     assert torch.are_deterministic_algorithms_enabled() == before
 
 
-def test_training_is_deterministic_while_it_runs(tmp_path: Path) -> None:
+def test_training_runs_in_deterministic_mode(tmp_path: Path) -> None:
     from ddpg.training.loop import train
 
     seen: list[bool] = []
@@ -54,7 +54,7 @@ def test_training_is_deterministic_while_it_runs(tmp_path: Path) -> None:
     assert all(seen)
 
 
-def test_the_precision_of_products_holds_while_it_trains_alone(tmp_path: Path) -> None:
+def test_the_matmul_precision_is_restored_after_training(tmp_path: Path) -> None:
     from ddpg.training.loop import train
 
     seen: list[str] = []
@@ -67,10 +67,10 @@ def test_the_precision_of_products_holds_while_it_trains_alone(tmp_path: Path) -
 
 
 @pytest.mark.slow
-def test_with_coarser_products_correct_stops_are_equal_and_resuming_is_exact(
+def test_with_medium_precision_correct_stops_are_equal_and_resuming_is_exact(
     tmp_path: Path,
 ) -> None:
-    """At a size at which PyTorch takes other products than it would otherwise."""
+    """The size is large enough for PyTorch to use other matrix products."""
     medium: dict[str, Any] = {"batch_size": 256, "members": 1, "matmul_precision": "medium"}
     one = run(tmp_path, "detach", stop="detach", actor_stop="inputs", **medium)
     same = {file: (one / file).read_bytes() for file in ("metrics.csv", "weights.csv")}

@@ -1,4 +1,4 @@
-"""What is not finite stops the run, or drops the one member that it is of."""
+"""A value that is not finite stops the run, or drops its member."""
 
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ def rows(run: Path, file: str, members: tuple[int, ...]) -> list[list[str]]:
     return [line for line in lines if line[1] in map(str, members)]
 
 
-def test_the_others_go_on_to_the_bit_as_if_none_had_been_dropped(tmp_path: Path) -> None:
+def test_dropping_a_member_changes_no_bit_of_the_others(tmp_path: Path) -> None:
     with pytest.warns(RunWarning, match=r"loss/critic of member 1 \(seed 6\) is inf") as warned:
         dropped = train(Config(runs=str(tmp_path), env_options=ENORMOUS, **SMALL))
     assert len(warned) == 1
@@ -39,13 +39,13 @@ def test_the_others_go_on_to_the_bit_as_if_none_had_been_dropped(tmp_path: Path)
             assert not torch.equal(value[1], other[1])
     for file in ("metrics.csv", "weights.csv"):
         assert rows(whole.folder, file, (0, 2)) == rows(dropped.folder, file, (0, 2))
-    # Nothing is said of the dropped one any more.
+    # The dropped member gets no further rows.
     assert max(int(row[0]) for row in rows(dropped.folder, "metrics.csv", (1,))) <= 40
     assert dropped.returns is not None
     assert np.isnan(dropped.returns).tolist() == [False, True, False]
 
 
-def test_who_was_dropped_stays_so_and_is_no_policy(tmp_path: Path) -> None:
+def test_a_dropped_member_stays_dropped_and_has_no_policy(tmp_path: Path) -> None:
     settings = {**SMALL, "runs": str(tmp_path), "name": "mine", "env_options": ENORMOUS}
     with pytest.warns(RunWarning, match="the member is dropped; the other members continue"):
         folder = train(Config(**{**settings, "steps": 60})).folder
@@ -59,7 +59,7 @@ def test_who_was_dropped_stays_so_and_is_no_policy(tmp_path: Path) -> None:
         load_policy(folder, member=1)
 
 
-def test_without_a_member_left_the_run_stops(tmp_path: Path) -> None:
+def test_a_run_without_members_stops(tmp_path: Path) -> None:
     every = {**ENORMOUS, "seed": -1}
     with (
         pytest.warns(RunWarning),
@@ -69,10 +69,10 @@ def test_without_a_member_left_the_run_stops(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("network", "term"), [("critic", "critic"), ("actor", "actor")])
-def test_a_gradient_that_is_not_finite_is_named_at_its_own_step(
+def test_a_gradient_that_is_not_finite_is_named_at_its_step(
     tmp_path: Path, network: str, term: str
 ) -> None:
-    """The loss of that update is finite: the gradient is told before it spreads."""
+    """The loss of that update is finite, so the gradient is the first such value."""
     settings = {**SMALL, "on_divergence": "stop", "checkpoint_every": 0, "log_every": 90}
     trainer = Trainer(Config(**settings, runs=str(tmp_path)), lambda _: None)
     updates = 0
@@ -91,7 +91,7 @@ def test_a_gradient_that_is_not_finite_is_named_at_its_own_step(
     assert "the last checkpoint is of step 0" in str(error.value)
 
 
-def test_weights_that_are_not_finite_are_not_kept(tmp_path: Path) -> None:
+def test_weights_that_are_not_finite_are_not_saved(tmp_path: Path) -> None:
     settings = {**SMALL, "on_divergence": "stop", "checkpoint_every": 20}
     trainer = Trainer(Config(**settings, runs=str(tmp_path)), lambda _: None)
     trainer.begin()

@@ -1,4 +1,4 @@
-"""Runs from start to end: curves, stops, resumption, divergence."""
+"""Whole runs: curves, stops, resumption, divergence."""
 
 import csv
 import dataclasses
@@ -43,13 +43,13 @@ def weights(result: TrainingResult) -> dict[str, torch.Tensor]:
     }
 
 
-def assert_same_weights(left: TrainingResult, right: TrainingResult, said: str) -> None:
+def assert_same_weights(left: TrainingResult, right: TrainingResult, message: str) -> None:
     for key, value in weights(left).items():
-        assert torch.equal(value, weights(right)[key]), f"{said}: {key}"
+        assert torch.equal(value, weights(right)[key]), f"{message}: {key}"
 
 
 def curves(result: TrainingResult) -> list[tuple[str | None, ...]]:
-    """Everything that a stop must not change: all but the separation itself."""
+    """Return every row without the separation, which depends on the stop."""
     return [
         tuple(value for tag, value in row.items() if not tag.startswith("separation/"))
         for row in rows(result)
@@ -57,8 +57,8 @@ def curves(result: TrainingResult) -> list[tuple[str | None, ...]]:
 
 
 @pytest.mark.slow
-def test_correct_stops_learn_the_same_curve_to_the_bit(tmp_path):
-    """200 updates at 220 steps and evaluations up to 3,000, on Pendulum itself."""
+def test_correct_stops_learn_bit_identical_curves(tmp_path):
+    """200 updates in 220 steps, and evaluations up to step 3,000, on Pendulum."""
     settings = {"random_steps": 20, "evaluation_every": 750, "evaluation_episodes": 2}
     reference: dict[int, TrainingResult] = {}
     for steps in (220, 3000):
@@ -70,18 +70,20 @@ def test_correct_stops_learn_the_same_curve_to_the_bit(tmp_path):
                 actor_stop=actor_stop,
             )
             first = reference.setdefault(steps, result)
-            said = f"stop {stop}, actor_stop {actor_stop} parts from {CORRECT[0]} at {steps} steps"
-            assert_same_weights(result, first, said)
-            assert curves(result) == curves(first), said
-    # 30 points of losses, with episodes and evaluations among them, and the first audit.
+            message = (
+                f"stop {stop}, actor_stop {actor_stop} differs from {CORRECT[0]} at {steps} steps"
+            )
+            assert_same_weights(result, first, message)
+            assert curves(result) == curves(first), message
+    # 30 points of losses, and points of episodes, evaluations and the first audit.
     assert len(curves(reference[3000])) > 30
-    # The control parts, so that what is compared can part at all.
+    # The control differs, so the comparison can fail.
     leaky = run(tmp_path, **{**settings, "steps": 220, "hidden": (64, 64)}, stop="none")
-    with pytest.raises(AssertionError, match="the control parts"):
-        assert_same_weights(leaky, reference[220], "the control parts")
+    with pytest.raises(AssertionError, match="the control differs"):
+        assert_same_weights(leaky, reference[220], "the control differs")
 
 
-def test_two_equal_runs_are_equal_and_another_seed_is_not(tmp_path):
+def test_equal_configs_give_equal_runs_and_another_seed_does_not(tmp_path):
     first, second, other = (run(tmp_path, seed=seed) for seed in (0, 0, 1))
     assert_same_weights(first, second, "two equal runs")
     assert (first.folder / "metrics.csv").read_bytes() == (
@@ -104,21 +106,21 @@ def test_two_equal_runs_are_equal_and_another_seed_is_not(tmp_path):
     ids=str,
 )
 @pytest.mark.parametrize("stop", ["none", "manual", "no_grad+optimizer"])
-def test_what_is_watched_does_not_change_what_is_learned(tmp_path, settings, stop):
+def test_audits_evaluations_checkpoints_and_logs_change_no_weight(tmp_path, settings, stop):
     plain = run(tmp_path, stop=stop, manual_every=4)
-    watched = run(tmp_path, stop=stop, manual_every=4, **settings)
-    assert_same_weights(plain, watched, str(settings))
+    changed = run(tmp_path, stop=stop, manual_every=4, **settings)
+    assert_same_weights(plain, changed, str(settings))
 
 
 @pytest.mark.parametrize("member", [0, 2])
-def test_a_member_of_three_is_the_run_with_its_one_seed(tmp_path, member):
+def test_a_member_of_three_equals_the_run_with_its_seed(tmp_path, member):
     together = run(tmp_path, members=3, seed=4, steps=40)
     alone = run(tmp_path, seed=4 + member, steps=40)
     for key, value in weights(alone).items():
         assert torch.allclose(weights(together)[key][member], value[0], atol=1e-4), key
 
 
-def test_the_separation_is_written_for_both_directions(tmp_path):
+def test_the_separation_of_both_updates_is_written(tmp_path):
     result = run(tmp_path, members=2, separation_every=10, stop="optimizer", actor_stop="none")
     audited = [row for row in rows(result) if row["separation/critic_update/critic/grade"]]
     assert len(audited) == 2 * 4
@@ -135,18 +137,18 @@ def test_the_separation_is_written_for_both_directions(tmp_path):
         assert float(row["separation/actor_update/critic/movement"]) > 0
 
 
-def test_the_progress_tells_the_separation(tmp_path):
-    told: list[Progress] = []
+def test_the_progress_has_the_separation(tmp_path):
+    reports: list[Progress] = []
     config = Config(runs=str(tmp_path), **SMALL, steps=60, stop="none", evaluation_every=20)
-    train(config, told.append)
-    assert told[0].step == 0
-    assert told[0].separation == ""
-    assert told[0].returns is None
-    assert told[-1].step == 60
-    assert told[-1].returns is not None
-    assert "critic_update leaked: actor_target, critic_target" in told[-1].separation
-    train(dataclasses.replace(config, stop="detach"), told.append)
-    assert told[-1].separation == "separation kept"
+    train(config, reports.append)
+    assert reports[0].step == 0
+    assert reports[0].separation == ""
+    assert reports[0].returns is None
+    assert reports[-1].step == 60
+    assert reports[-1].returns is not None
+    assert "critic_update leaked: actor_target, critic_target" in reports[-1].separation
+    train(dataclasses.replace(config, stop="detach"), reports.append)
+    assert reports[-1].separation == "separation kept"
 
 
 def test_resuming_continues_counters_and_curves(tmp_path):
@@ -166,7 +168,7 @@ def test_resuming_continues_counters_and_curves(tmp_path):
     assert moments.item() == 60
 
 
-def test_resuming_goes_on_under_sgd_and_never_under_another_optimizer(tmp_path):
+def test_resuming_continues_with_sgd_and_refuses_another_optimizer(tmp_path):
     run(tmp_path, name="mine", steps=40, optimizer="sgd")
     with pytest.raises(
         ConfigError, match="optimizer: 'adam' is not allowed, since the run 'mine' has 'sgd'"
@@ -185,7 +187,7 @@ def test_resuming_at_the_end_changes_nothing(tmp_path):
     assert (first.folder / "metrics.csv").read_bytes() == before
 
 
-def test_an_interrupted_run_is_saved_and_goes_on(tmp_path):
+def test_an_interrupted_run_is_saved_and_continues(tmp_path):
     def interrupt(progress: Progress) -> None:
         if progress.step == 30:
             signal.raise_signal(signal.SIGINT)
@@ -197,8 +199,8 @@ def test_an_interrupted_run_is_saved_and_goes_on(tmp_path):
     assert (finished.finished, finished.step) == (True, 60)
 
 
-def test_a_second_interrupt_and_another_thread_are_as_usual(tmp_path):
-    # A shell that starts the tests in the background has them ignore Ctrl-C.
+def test_a_second_interrupt_raises_and_another_thread_can_train(tmp_path):
+    # Tests that a shell started in the background ignore Ctrl-C.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with InterruptFlag() as flag:
@@ -216,7 +218,7 @@ def test_a_second_interrupt_and_another_thread_are_as_usual(tmp_path):
     assert steps == [60]
 
 
-def test_a_loss_that_is_infinite_stops_the_run_and_keeps_the_last_checkpoint(tmp_path):
+def test_an_infinite_loss_stops_the_run_and_keeps_the_last_checkpoint(tmp_path):
     with pytest.raises(DivergenceError) as error:
         run(
             tmp_path,
@@ -238,7 +240,7 @@ def test_a_run_that_cannot_begin_writes_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_threads_are_the_ones_that_were_asked_for(tmp_path):
+def test_the_number_of_threads_is_set(tmp_path):
     before = torch.get_num_threads()
     try:
         run(tmp_path, steps=10, threads=before + 1)

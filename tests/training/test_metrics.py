@@ -1,4 +1,4 @@
-"""The window of metrics: nothing is lost or shifted where its blocks are put together."""
+"""The window of metrics: no update is lost or shifted at the border of a block."""
 
 import numpy as np
 import pytest
@@ -12,21 +12,21 @@ CPU = torch.device("cpu")
 
 
 def values(update: int, batch: int = 5) -> Values:
-    """Every value another one."""
+    """Return values that all differ."""
     random = torch.Generator().manual_seed(update)
     return Values(*(torch.randn(MEMBERS, batch, 1, generator=random) for _ in Values._fields))
 
 
 def window(updates: int) -> MetricsWindow:
-    made = MetricsWindow(500, MEMBERS, CPU)
+    filled = MetricsWindow(500, MEMBERS, CPU)
     for update in range(updates):
-        made.append(values(update))
-    return made
+        filled.append(values(update))
+    return filled
 
 
-def test_the_metrics_are_those_of_the_equations():
-    q, target, policy_q = seen = values(0)
-    metrics = seen.metrics()
+def test_the_metrics_follow_the_equations():
+    q, target, policy_q = values(0)
+    metrics = Values(q, target, policy_q).metrics()
     for member in range(MEMBERS):
         loss = ((target[member] - q[member]) ** 2).sum() / 5
         assert metrics.critic_loss[member].item() == pytest.approx(loss.item(), rel=1e-6)
@@ -39,20 +39,20 @@ def test_the_metrics_are_those_of_the_equations():
 
 @pytest.mark.parametrize("updates", [1, 99, 100, 101, 250, 500])
 def test_the_mean_is_over_every_update(updates):
-    made = window(updates)
-    assert len(made) == updates
-    means = made.means()
+    metrics = window(updates)
+    assert len(metrics) == updates
+    means = metrics.means()
     for term, name in enumerate(Metrics._fields):
         each = [values(update).metrics()[term].numpy() for update in range(updates)]
         assert np.array_equal(means[name], np.mean(each, axis=0, dtype=np.float64))
-    assert len(made) == updates
-    made.clear()
-    assert len(made) == 0
-    assert made.means() == {}
+    assert len(metrics) == updates
+    metrics.clear()
+    assert len(metrics) == 0
+    assert metrics.means() == {}
 
 
 @pytest.mark.parametrize("batch", [1, 7, 64, 100, 256])
-def test_metrics_do_not_depend_on_how_many_updates_are_put_together(batch):
+def test_metrics_do_not_depend_on_the_size_of_a_block(batch):
     together = window(0)
     alone = window(0)
     for update in range(130):
@@ -62,18 +62,18 @@ def test_metrics_do_not_depend_on_how_many_updates_are_put_together(batch):
     assert torch.equal(together.state_dict(), alone.state_dict())
 
 
-def test_a_broken_value_is_told_at_its_update():
-    made = window(130)
-    broken = values(130)
-    broken.target[2, 3] = float("inf")
-    made.append(broken)
-    made.append(values(131))
+def test_a_value_that_is_not_finite_is_found_at_its_update():
+    metrics = window(130)
+    infinite = values(130)
+    infinite.target[2, 3] = float("inf")
+    metrics.append(infinite)
+    metrics.append(values(131))
     everyone = np.ones(MEMBERS, bool)
-    assert made.first_nonfinite(everyone) == (130, 2, "critic_loss", float("inf"))
-    assert made.first_nonfinite(np.array([True, True, False])) is None
+    assert metrics.first_nonfinite(everyone) == (130, 2, "critic_loss", float("inf"))
+    assert metrics.first_nonfinite(np.array([True, True, False])) is None
 
 
-def test_a_window_goes_on_from_its_state():
+def test_a_window_continues_from_its_state():
     state = window(130).state_dict()
     assert state.shape == (len(Metrics._fields), 130, MEMBERS)
     other = window(7)

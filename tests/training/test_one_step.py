@@ -1,4 +1,4 @@
-"""What the loop hands on: environment to replay, schedule to noise, weights to evaluation."""
+"""One step of the loop: transitions, noise, evaluation and random streams."""
 
 import csv
 from pathlib import Path
@@ -30,13 +30,13 @@ def run(trainer: Trainer) -> Trainer:
 
 
 def stored(trainer: Trainer) -> Batch:
-    """All that the replay holds, in the order of the steps."""
+    """Return the transitions in the replay buffer, in the order of the steps."""
     rows = trainer.replay.rows[:, : len(trainer.replay)]
     return Batch(*rows.split(trainer.replay.widths, dim=-1))
 
 
 class FullRight:
-    """Noise that pushes every action far over its upper bound, and notes what it is asked for."""
+    """Noise that pushes every action above its upper bound, and records its calls."""
 
     def __init__(self):
         self.sigmas: list[float] = []
@@ -59,7 +59,7 @@ class FullRight:
 @pytest.mark.parametrize(
     ("name", "terminates"), [("Terminates", True), ("Truncates", False), ("Both", True)]
 )
-def test_the_replay_holds_each_transition_as_it_was(tmp_path, name, terminates):
+def test_the_replay_holds_each_transition(tmp_path, name, terminates):
     batch = stored(run(make_trainer(tmp_path, env=f"ddpg-tests/{name}-v0", members=2)))
     steps = [(episode, step) for episode in range(4) for step in range(4)][:14]
     for member in range(2):
@@ -67,11 +67,11 @@ def test_the_replay_holds_each_transition_as_it_was(tmp_path, name, terminates):
         assert batch.next_observation[member].tolist() == [[e, t + 1] for e, t in steps]
         ended = [float(terminates and t == 3) for _, t in steps]
         assert batch.terminated[member].flatten().tolist() == ended
-        # The reward of these environments is the action that they were given.
+        # The reward of these environments is the action.
         assert torch.equal(batch.reward[member], batch.action[member])
 
 
-def test_noise_follows_its_schedule_is_clipped_and_begins_anew_with_each_episode(tmp_path):
+def test_noise_follows_its_schedule_is_clipped_and_restarts_with_each_episode(tmp_path):
     trainer = make_trainer(
         tmp_path,
         env="ddpg-tests/Truncates-v0",
@@ -82,7 +82,7 @@ def test_noise_follows_its_schedule_is_clipped_and_begins_anew_with_each_episode
     )
     noise = trainer.state.noise = FullRight()
     action = stored(run(trainer)).action
-    # The first four actions are random, and take no noise.
+    # The first four actions are random and get no noise.
     assert noise.sigmas == pytest.approx([0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0, 0.0, 0.0, 0.0])
     assert action[:, :4].abs().max() < 1
     assert action[:, :4].unique().numel() == 8
@@ -90,7 +90,7 @@ def test_noise_follows_its_schedule_is_clipped_and_begins_anew_with_each_episode
     assert noise.resets == [[True, True]] * 3
 
 
-def test_the_noise_that_is_asked_for_is_the_one_that_is_made(tmp_path):
+def test_the_setting_noise_chooses_the_noise(tmp_path):
     settings = {"noise": "ornstein_uhlenbeck", "noise_theta": 0.3}
     noise = run(make_trainer(tmp_path, **settings)).state.noise
     assert isinstance(noise, OrnsteinUhlenbeckNoise)
@@ -98,7 +98,7 @@ def test_the_noise_that_is_asked_for_is_the_one_that_is_made(tmp_path):
     assert isinstance(run(make_trainer(tmp_path)).state.noise, GaussianNoise)
 
 
-def test_the_return_and_length_of_an_episode_are_its_own(tmp_path):
+def test_return_and_length_are_those_of_the_episode(tmp_path):
     trainer = make_trainer(tmp_path, env="ddpg-tests/Terminates-v0", members=2)
     trainer.state.noise = FullRight()
     run(trainer)
@@ -109,7 +109,7 @@ def test_the_return_and_length_of_an_episode_are_its_own(tmp_path):
     assert [float(row["episode/length"]) for row in rows] == [4.0] * 6
 
 
-def test_an_evaluation_while_training_is_of_the_deterministic_policy(tmp_path):
+def test_an_evaluation_in_training_runs_the_deterministic_policy(tmp_path):
     trainer = make_trainer(tmp_path, env="ddpg-tests/Truncates-v0", members=2, evaluation_every=14)
     trainer.state.noise = FullRight()
     run(trainer)
@@ -122,7 +122,7 @@ def test_an_evaluation_while_training_is_of_the_deterministic_policy(tmp_path):
     assert np.abs(trainer.state.returns).max() < 4
 
 
-def test_an_evaluation_tells_what_the_critic_expects_of_its_first_states(tmp_path):
+def test_an_evaluation_writes_the_value_of_its_first_states(tmp_path):
     trainer = make_trainer(
         tmp_path, env="ddpg-tests/Truncates-v0", members=2, evaluation_every=14, gamma=0.5
     )
@@ -143,7 +143,7 @@ def test_an_evaluation_tells_what_the_critic_expects_of_its_first_states(tmp_pat
     )
 
 
-def test_a_resumed_run_goes_on_with_its_random_streams_and_other_episodes(tmp_path):
+def test_a_resumed_run_continues_its_random_streams_with_other_episodes(tmp_path):
     run(make_trainer(tmp_path, name="mine"))
     resumed = make_trainer(tmp_path, name="mine", resume=True, steps=20)
     saved = Checkpoints(resumed.folder.checkpoints).load_state()["streams"]

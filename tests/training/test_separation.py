@@ -1,6 +1,6 @@
-"""Every stop at both crossings: what one update leaves alone, and that it trains what it should.
+"""Every stop at both crossings: each update trains its network and leaves the others unchanged.
 
-The table of legal pairs drives these tests, so a new stop is tested by its row.
+The table of legal pairs parametrizes these tests, so they cover a new stop.
 """
 
 import warnings
@@ -27,7 +27,7 @@ GRADIENT_LEFT = {
     "substitute": "none",
     "chain_rule": "none",
 }
-"""What each stop leaves in the protected modules' `.grad`, where it protects or leaks."""
+"""Kind of the protected modules' `.grad` after an update, per stop that protects or leaks."""
 
 UPSTREAM, DOWNSTREAM = Crossing.UPSTREAM, Crossing.DOWNSTREAM
 every_shape = [(members, updates, "adam") for members in (1, 3) for updates in (1, 30)]
@@ -35,7 +35,7 @@ every_shape.append((3, 30, "sgd"))
 
 
 def run_critic_updates(agent: DDPG, updates: int) -> dict[str, bool]:
-    """Which networks moved over `updates` updates of the critic alone."""
+    """Run updates of the critic only; return network -> whether it moved."""
     before = {name: snapshot(module) for name, module in agent.modules.items()}
     for seed in range(updates):
         agent.update_critic(random_batch(agent.config.members, seed))
@@ -43,7 +43,7 @@ def run_critic_updates(agent: DDPG, updates: int) -> dict[str, bool]:
 
 
 def run_actor_updates(agent: DDPG, updates: int) -> dict[str, bool]:
-    """Which networks moved over `updates` updates of the actor alone."""
+    """Run updates of the actor only; return network -> whether it moved."""
     before = {name: snapshot(module) for name, module in agent.modules.items()}
     for seed in range(updates):
         agent.update_actor(random_batch(agent.config.members, seed))
@@ -58,7 +58,7 @@ def moved_since(agent: DDPG, before: dict[str, dict]) -> dict[str, bool]:
 
 
 def require_live_gradients(module: nn.Module, members: int) -> None:
-    """Every member of every parameter of `module` got a gradient that is not zero."""
+    """Assert that every member of every parameter of `module` has a non-zero gradient."""
     for name, parameter in module.named_parameters():
         assert parameter.grad is not None, name
         for member in range(members):
@@ -68,9 +68,7 @@ def require_live_gradients(module: nn.Module, members: int) -> None:
 @pytest.mark.parametrize(("members", "updates", "optimizer"), every_shape)
 @pytest.mark.parametrize("bootstrap_actor", ["target", "live"])
 @pytest.mark.parametrize("stop", stop_names(UPSTREAM, Effect.PROTECTS))
-def test_a_critic_update_touches_the_critic_alone(
-    stop, bootstrap_actor, members, updates, optimizer
-):
+def test_a_critic_update_moves_only_the_critic(stop, bootstrap_actor, members, updates, optimizer):
     agent = make_agent(
         stop=stop, bootstrap_actor=bootstrap_actor, members=members, optimizer=optimizer
     )
@@ -107,9 +105,7 @@ def test_the_controls_leak_in_the_critic_update(stop, bootstrap_actor, members, 
 @pytest.mark.parametrize(("members", "updates", "optimizer"), every_shape)
 @pytest.mark.parametrize("bootstrap_actor", ["target", "live"])
 @pytest.mark.parametrize("stop", stop_names(DOWNSTREAM, Effect.PROTECTS))
-def test_an_actor_update_touches_the_actor_alone(
-    stop, bootstrap_actor, members, updates, optimizer
-):
+def test_an_actor_update_moves_only_the_actor(stop, bootstrap_actor, members, updates, optimizer):
     agent = make_agent(
         actor_stop=stop, bootstrap_actor=bootstrap_actor, members=members, optimizer=optimizer
     )
@@ -149,14 +145,14 @@ def test_a_cut_in_the_actor_update_starves_the_actor_and_trains_the_critic(stop,
 
 
 @pytest.mark.parametrize("stop", stop_names(DOWNSTREAM, Effect.IMPOSSIBLE))
-def test_where_nothing_can_be_differentiated_the_error_says_so(stop):
+def test_a_stop_that_leaves_nothing_to_differentiate_is_refused(stop):
     with pytest.raises(ConfigError, match="nothing to differentiate"):
         make_agent(actor_stop=stop)
 
 
 @pytest.mark.parametrize("stop", stop_names(UPSTREAM, Effect.ILLEGAL))
 def test_a_stop_that_is_not_defined_in_the_critic_update_is_refused(stop):
-    with pytest.raises(ConfigError, match="is not allowed upstream"):
+    with pytest.raises(ConfigError, match="not defined upstream"):
         make_agent(stop=stop)
 
 
@@ -170,7 +166,7 @@ def test_the_defaults_protect_and_train(default):
     ]
 
 
-def test_targets_move_by_polyak_averaging_alone():
+def test_targets_move_only_by_polyak_averaging():
     agent = make_agent(members=2, tau=0.25)
     agent.update_critic(random_batch(2, 0))
     agent.update_actor(random_batch(2, 1))
