@@ -152,7 +152,7 @@ def test_a_stop_that_leaves_nothing_to_differentiate_is_refused(stop):
 
 @pytest.mark.parametrize("stop", stop_names(UPSTREAM, Effect.ILLEGAL))
 def test_a_stop_that_is_not_defined_in_the_critic_update_is_refused(stop):
-    with pytest.raises(ConfigError, match="not defined upstream"):
+    with pytest.raises(ConfigError, match="is not allowed upstream"):
         make_agent(stop=stop)
 
 
