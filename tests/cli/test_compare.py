@@ -60,11 +60,11 @@ def test_ctrl_c_stops_every_worker_and_the_same_command_continues(tmp_path):
     command = [sys.executable, str(ROOT / "scripts" / "compare.py"), "--stops", "none,detach"]
     command += ["--members", "2", "--steps", "1500", "--set", "hidden=[8]", "--set", "log_every=20"]
     command += ["--set", "evaluation_every=500", "--set", "random_steps=50", "--workers", "2"]
-    command += ["--name", "mine", "--runs", str(tmp_path)]
+    command += ["--name", "small", "--runs", str(tmp_path)]
     process = subprocess.Popen(
         command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    begun = [tmp_path / "mine" / f"stop={stop}" / "metrics.csv" for stop in ("none", "detach")]
+    begun = [tmp_path / "small" / f"stop={stop}" / "metrics.csv" for stop in ("none", "detach")]
     deadline = time.monotonic() + 300
     while not all(file.exists() and file.read_text().count("\n") > 5 for file in begun):
         assert time.monotonic() < deadline
@@ -89,5 +89,5 @@ def test_ctrl_c_stops_every_worker_and_the_same_command_continues(tmp_path):
     for file, text in zip(begun, before, strict=True):
         assert file.read_bytes().startswith(text)
         assert metrics(tmp_path, file.parent.name).splitlines()[-1].startswith(b"1500,")
-    assert f"Report: {tmp_path / 'mine' / 'report.html'}" in ended.stdout
-    assert (tmp_path / "mine" / "report.html").stat().st_size > 10_000
+    assert f"Report: {tmp_path / 'small' / 'report.html'}" in ended.stdout
+    assert (tmp_path / "small" / "report.html").stat().st_size > 10_000

@@ -15,7 +15,7 @@ from torch.profiler import ProfilerActivity, profile, record_function
 
 from ddpg.agent import DDPG
 from ddpg.comparison.report.reading import read_folder
-from ddpg.comparison.report.variants import Update
+from ddpg.comparison.report.variants import UpdateName
 from ddpg.comparison.stop_warnings import ignore_stop_warnings
 from ddpg.config.settings import Config
 from ddpg.environments.vector import action_scale, make, observation_dim
@@ -49,7 +49,7 @@ class CostSample(NamedTuple):
     """Measurement of one update of one agent in one repeat."""
 
     settings: CostSettings
-    update: Update
+    update: UpdateName
     repeat: int
     milliseconds: float
     """Processor time of one update of all members on one thread, a mean over `_UPDATES`."""
@@ -172,7 +172,7 @@ def _measure(configs: list[Config], seconds: float) -> list[CostSample]:
     ]
 
 
-def _updates(config: Config) -> list[tuple[Update, Callable[[], object]]]:
+def _updates(config: Config) -> list[tuple[UpdateName, Callable[[], object]]]:
     """Return the two updates of an agent with random weights, on a random batch."""
     environment = make(config.env, config.env_options)
     observation = observation_dim(environment.observation_space)

@@ -9,7 +9,7 @@ from ddpg.comparison.report.reading import FinishedRun, SkippedRun
 from ddpg.comparison.report.variants import (
     STOP_SETTINGS,
     DistinctCurve,
-    Update,
+    UpdateName,
     Variant,
     compared_settings,
     variant_label,
@@ -23,7 +23,7 @@ class ReportSection:
     """Variants that can be compared with each other."""
 
     env: str
-    update: Update
+    update: UpdateName
     bootstrap_actor: str
     optimizer: str
     variants: tuple[Variant, ...]
@@ -91,20 +91,22 @@ def split_sections(runs: Iterable[FinishedRun]) -> tuple[list[ReportSection], li
     return sections, skipped
 
 
-def _by_update(runs: list[FinishedRun]) -> dict[Update, list[FinishedRun]]:
+def _by_update(runs: list[FinishedRun]) -> dict[UpdateName, list[FinishedRun]]:
     actor_stops = Counter(run.config.actor_stop for run in runs)
     default = Config().actor_stop
     usual = default if default in actor_stops else actor_stops.most_common(1)[0][0]
     if len(actor_stops) > 1 and len({run.config.stop for run in runs}) == 1:
         usual = None
-    by_update: dict[Update, list[FinishedRun]] = {}
+    by_update: dict[UpdateName, list[FinishedRun]] = {}
     for run in runs:
         update = "critic_update" if run.config.actor_stop == usual else "actor_update"
         by_update.setdefault(update, []).append(run)
     return dict(sorted(by_update.items(), reverse=True))
 
 
-def _variants(runs: list[FinishedRun], update: Update) -> tuple[list[Variant], list[SkippedRun]]:
+def _variants(
+    runs: list[FinishedRun], update: UpdateName
+) -> tuple[list[Variant], list[SkippedRun]]:
     stop_setting = STOP_SETTINGS[update]
     settings = [compared_settings(run.config) for run in runs]
     differing = [

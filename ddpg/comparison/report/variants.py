@@ -14,8 +14,8 @@ from ddpg.config.settings import Config
 from ddpg.runs.tracking import SEPARATION
 from ddpg.stops import STOPS, Crossing, Effect
 
-Update = Literal["critic_update", "actor_update"]
-STOP_SETTINGS: dict[Update, str] = {"critic_update": "stop", "actor_update": "actor_stop"}
+UpdateName = Literal["critic_update", "actor_update"]
+STOP_SETTINGS: dict[UpdateName, str] = {"critic_update": "stop", "actor_update": "actor_stop"}
 
 _NEVER_COMPARED = {
     # Place and size of the work; seeds are members.

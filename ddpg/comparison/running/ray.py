@@ -9,7 +9,7 @@ import itertools
 import logging
 import socket
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -95,11 +95,8 @@ def run_on_ray(
                 latest[task.name] = current
                 running[current.start(updates)] = current
             ended, _ = ray.wait(list(running), timeout=0.5)
-            # Read the queue before the results: an update must not follow its attempt's end.
-            for name, number, step, packed in updates.get_nowait_batch(updates.size()):
-                if latest[name].number == number:
-                    latest[name].store(packed)
-                    yield TaskAdvanced(latest[name].task, step)
+            # Read the updates before the results: an update must not follow its attempt's end.
+            yield from _stored_updates(updates, latest)
             for reference in ended:
                 current = running.pop(reference)
                 try:
@@ -113,6 +110,14 @@ def run_on_ray(
         for reference in running:
             ray.cancel(reference, force=True)
         updates.shutdown()
+
+
+def _stored_updates(updates: Any, latest: Mapping[str, "_Attempt"]) -> Iterator[TaskAdvanced]:
+    """Store the queued updates of the latest attempts; yield an event for each."""
+    for name, number, step, packed in updates.get_nowait_batch(updates.size()):
+        if latest[name].number == number:
+            latest[name].store(packed)
+            yield TaskAdvanced(latest[name].task, step)
 
 
 def _require_listener(address: str) -> None:

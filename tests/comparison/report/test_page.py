@@ -21,7 +21,7 @@ EVIL = "<script>alert(1)</script>"
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """Reported folder: the control, two correct stops, one wrong stop, and a broken run."""
-    folder = tmp_path_factory.mktemp("runs") / "mine"
+    folder = tmp_path_factory.mktemp("runs") / "small"
     write_run(folder, "none", -100.0, LEAKY, stop="none")
     write_run(folder, "detach", stop="detach")
     write_run(folder, "inputs", stop="inputs")

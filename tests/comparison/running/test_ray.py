@@ -62,7 +62,7 @@ def test_a_killed_worker_is_replaced_and_the_runs_are_stored_here(tmp_path):
     sound = f"{failing.MODULE}:Sound-v0"
     plan = {
         "runs": str(tmp_path),
-        "name": "mine",
+        "name": "small",
         "settings": SMALL,
         "variants": [
             failing_variant("kill", marker=str(marker)),
@@ -79,8 +79,8 @@ def test_a_killed_worker_is_replaced_and_the_runs_are_stored_here(tmp_path):
         steps = [int(line.split(b",")[0]) for line in metrics(tmp_path, name).splitlines()[1:]]
         assert steps == sorted(steps)
         assert steps[-1] == 60
-        run = tmp_path / "mine" / name
-        assert read_settings(run / "config.yaml")["runs"] == str(tmp_path / "mine")
+        run = tmp_path / "small" / name
+        assert read_settings(run / "config.yaml")["runs"] == str(tmp_path / "small")
         assert len(list((run / "checkpoints").glob("manifest-*.json"))) == 2
         assert list((run / "seed-1").glob("events*"))
     alone = train(Config(runs=str(tmp_path), name="alone", env=sound, **SMALL))

@@ -37,11 +37,11 @@ def failing_variant(how: str, at: int = 25, marker: str = "") -> dict[str, Any]:
 
 def plan(folder: Path, **content: Any) -> Plan:
     settings = {**SMALL, **content.pop("settings", {})}
-    return Plan(runs=str(folder), name="mine", settings=settings, **content)
+    return Plan(runs=str(folder), name="small", settings=settings, **content)
 
 
 def metrics(folder: Path, name: str) -> bytes:
-    return (folder / "mine" / name / "metrics.csv").read_bytes()
+    return (folder / "small" / name / "metrics.csv").read_bytes()
 
 
 @pytest.mark.slow
@@ -49,7 +49,7 @@ def test_runs_equal_training_alone_and_are_not_repeated(tmp_path):
     small = plan(tmp_path, axes={"stop": ["none", "detach"]})
     reports: list[ComparisonProgress] = []
     result = run(small, reports.append, workers=2)
-    assert result == ComparisonResult(tmp_path / "mine", {}, True, 0)
+    assert result == ComparisonResult(tmp_path / "small", {}, True, 0)
     stored = yaml.safe_load((result.folder / "comparison.yaml").read_text())
     assert [task["name"] for task in stored["tasks"]] == ["stop=none", "stop=detach"]
     for stop in ("none", "detach"):
@@ -117,13 +117,13 @@ def test_a_plan_that_cannot_run_writes_nothing(tmp_path, change, sentence):
 
 
 def test_another_plan_never_changes_a_comparison(tmp_path):
-    (tmp_path / "mine").mkdir()
+    (tmp_path / "small").mkdir()
     with pytest.raises(ConfigError, match="exists and is not a comparison; allowed: a new name"):
         run(plan(tmp_path))
-    assert list((tmp_path / "mine").iterdir()) == []
-    (tmp_path / "mine").rmdir()
+    assert list((tmp_path / "small").iterdir()) == []
+    (tmp_path / "small").rmdir()
     ComparisonFolder(plan(tmp_path, axes={"stop": ["none"]})).open()
-    before = (tmp_path / "mine" / "comparison.yaml").read_text()
+    before = (tmp_path / "small" / "comparison.yaml").read_text()
     for change, sentence in (
         (
             {"axes": {"stop": ["none", "detach"]}},
@@ -136,7 +136,7 @@ def test_another_plan_never_changes_a_comparison(tmp_path):
     ):
         with pytest.raises(ConfigError, match=sentence):
             run(plan(tmp_path, **change))
-    assert (tmp_path / "mine" / "comparison.yaml").read_text() == before
+    assert (tmp_path / "small" / "comparison.yaml").read_text() == before
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match="cannot create a folder in runs="):
         run(plan(tmp_path / "file"))
