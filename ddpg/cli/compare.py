@@ -22,10 +22,10 @@ from ddpg.errors import ConfigError, StorageError
 
 _PROGRAM = "compare.py"
 _AXIS_OPTIONS = {
-    "stops": ("stop", "stops of the critic update, or all legal ones with all"),
-    "actor_stops": ("actor_stop", "stops of the actor update, or all"),
-    "bootstrap_actors": ("bootstrap_actor", "target, live, or both as target,live"),
-    "envs": ("env", "Gymnasium environments"),
+    "stops": ("stop", "A,B,... or all: stops of the critic update"),
+    "actor_stops": ("actor_stop", "A,B,... or all: stops of the actor update"),
+    "bootstrap_actors": ("bootstrap_actor", "target, live, or target,live"),
+    "envs": ("env", "A,B,...: Gymnasium environments"),
 }
 """Option -> axis and help text."""
 
@@ -60,9 +60,9 @@ def _parser(default_plan: Path) -> ArgumentParser:
     )
     parser.add_argument("--name", type=str | None, help="folder of the comparison, below --runs")
     parser.add_argument("--runs", type=str | None, help="parent folder")
-    for option, (axis, text) in _AXIS_OPTIONS.items():
+    for option, (_, text) in _AXIS_OPTIONS.items():
         names = dict.fromkeys((f"--{option.replace('_', '-')}", f"--{option}"))
-        parser.add_argument(*names, type=str | None, help=f"axis {axis}: {text}; A,B,...")
+        parser.add_argument(*names, type=str | None, help=text)
     parser.add_argument(
         "--axis",
         action="append",

@@ -8,7 +8,7 @@ from typing import Any
 
 from ddpg.comparison.plan import Plan, Task
 from ddpg.config.yaml_file import read_settings, settings_text
-from ddpg.errors import ConfigError
+from ddpg.errors import ConfigError, DivergenceError
 from ddpg.runs.checkpoint import Checkpoints
 from ddpg.runs.files import atomic_folder
 from ddpg.runs.folder import RunFolder
@@ -83,7 +83,7 @@ class ComparisonFolder:
         step = Checkpoints(run.checkpoints).latest_step()
         if step is not None and step >= task.config.steps:
             return TaskState.DONE
-        if self.error_file(task).exists() and _diverged(self.error_file(task)):
+        if is_divergence(self.stored_error(task)):
             return TaskState.DIVERGED
         return TaskState.NEW if step is None else TaskState.RESUMABLE
 
@@ -97,9 +97,15 @@ class ComparisonFolder:
         """Return the path of the sentence that says why the task was given up."""
         return self.path / task.name / ERROR_FILE
 
+    def stored_error(self, task: Task) -> str:
+        """Return the reason why the task was given up; empty if there is none."""
+        file = self.error_file(task)
+        return file.read_text(encoding="utf-8", errors="replace").strip() if file.exists() else ""
 
-def _diverged(file: Path) -> bool:
-    return file.read_text(encoding="utf-8", errors="replace").startswith("DivergenceError: ")
+
+def is_divergence(error: str) -> bool:
+    """Return True for the error of a run that diverged, which a retry would repeat."""
+    return error.startswith(f"{DivergenceError.__name__}: ")
 
 
 def _difference(stored: Any, new: Any, key: str = "") -> str | None:

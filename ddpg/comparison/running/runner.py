@@ -109,7 +109,7 @@ class _TaskMonitor:
             task for task in tasks if states[task.name] in (TaskState.NEW, TaskState.RESUMABLE)
         ]
         self.failures = {
-            task.name: folder.error_file(task).read_text(encoding="utf-8", errors="replace").strip()
+            task.name: folder.stored_error(task)
             for task in tasks
             if states[task.name] is TaskState.DIVERGED
         }

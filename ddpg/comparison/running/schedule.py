@@ -4,6 +4,7 @@ from collections import Counter, deque
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from ddpg.comparison.folder import is_divergence
 from ddpg.comparison.plan import Task
 from ddpg.comparison.running.attempt import Ending, Outcome
 
@@ -44,9 +45,7 @@ class Schedule:
         if outcome.ending is not Ending.FAILED:
             return TaskEnded(task, outcome)
         self._failures[task.name] += 1
-        # Divergence depends on settings and seed alone, so the task would diverge again.
-        diverged = outcome.error.startswith("DivergenceError: ")
-        if diverged or self._failures[task.name] == MAX_ATTEMPTS:
+        if is_divergence(outcome.error) or self._failures[task.name] == MAX_ATTEMPTS:
             return TaskEnded(task, outcome)
         self.waiting.append(task)
         return None
