@@ -16,14 +16,30 @@ from torch.autograd.graph import Node
 from torch.overrides import TorchFunctionMode
 
 from ..contract import Contract, UpdateRow
-from ..observe.autograd import recorded_at, root_of, users_of, walk, way, without
+from ..observe.autograd import path_to_root, reachable_around, recorded_at, root_of, users_of, walk
 from ..observe.inventory import Entry
 from ..observe.passes import entries_among
-from ..observe.records import Call, Pass, Record
+from ..observe.records import BackwardPass, ForwardCall, UpdateRecord
 from ..observe.watcher import Watcher
 from ..results import Finding, Path, PathStep
 from .cuts import Cut, cuts_graph, operation_name, rank_of, tensors_in
-from .sources import Frame, current_frames, parse_traceback, users_line
+from .sources import UserLine, current_frames, parse_traceback, users_line
+
+
+@dataclass(frozen=True)
+class ModulePath:
+    """Path from a loss to the first parameter of a module.
+
+    Attributes:
+        entry: the user's line where the path enters the module.
+        through: other modules that the loss reaches through this one.
+        around: other modules that the loss reaches without this one.
+    """
+
+    steps: tuple[PathStep, ...]
+    entry: UserLine
+    through: tuple[str, ...]
+    around: frozenset[str]
 
 
 @dataclass
@@ -34,19 +50,13 @@ class PassPaths:
         backward: the pass.
         term: name of the loss term; None: the whole pass.
         first: path to the first parameter of any module.
-        paths: module → path to its first parameter.
-        entries: module → the user's line where that path enters it.
-        through: module → modules that the loss reaches through it.
-        around: module → modules that the loss reaches without it.
+        modules: module → path to it, for the modules with findings.
     """
 
-    backward: Pass
+    backward: BackwardPass
     term: str | None = None
-    first: list[PathStep] = field(default_factory=list)
-    paths: dict[str, list[PathStep]] = field(default_factory=dict)
-    entries: dict[str, str] = field(default_factory=dict)
-    through: dict[str, list[str]] = field(default_factory=dict)
-    around: dict[str, set[str]] = field(default_factory=dict)
+    first: tuple[PathStep, ...] = ()
+    modules: dict[str, ModulePath] = field(default_factory=dict)
 
 
 class PathFinder(TorchFunctionMode):
@@ -68,7 +78,7 @@ class PathFinder(TorchFunctionMode):
         self.foreign = foreign
         self.passes: list[PassPaths] = []
         self.cuts: dict[str, list[Cut]] = {}
-        self.calls: dict[str, list[Call]] = {}
+        self.calls: dict[str, list[ForwardCall]] = {}
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
@@ -81,8 +91,8 @@ class PathFinder(TorchFunctionMode):
 
     def walked(
         self,
-        record: Record,
-        seen: Pass,
+        record: UpdateRecord,
+        seen: BackwardPass,
         outputs: Sequence[object],  # noqa: ARG002  part of the protocol
         nodes: dict[Node, Node | None],
         leaves: dict[Node, int],
@@ -95,9 +105,9 @@ class PathFinder(TorchFunctionMode):
             leaves_below = {node: key for node, key in leaves.items() if node in below}
             self._add_pass(PassPaths(seen, name), record, below, leaves_below)
 
-    def called(self, record: Record, call: Call, output: object) -> None:
+    def called(self, record: UpdateRecord, call: ForwardCall, output: object) -> None:
         """Store the call with the user's line and whether its output has a graph."""
-        call.line = users_line(current_frames(), call.depth)
+        call.line = str(users_line(current_frames(), call.depth))
         call.has_graph = any(each.grad_fn is not None for each in tensors_in((output,)))
         self.calls.setdefault(record.update, []).append(call)
 
@@ -107,34 +117,34 @@ class PathFinder(TorchFunctionMode):
             return self._starved_path(finding)
         if finding.verdict != "leaked" or finding.kind not in ("written", "moved", "order"):
             return None
-        module = finding.module
         for each in self.passes:
             rows = (each.backward.row, *each.backward.row.single_parts())
-            if each.term == finding.loss and finding.row in rows and module in each.paths:
-                steps = tuple(each.paths[module])
-                return Path(steps, each.entries[module], self._leak_stop(finding, each))
+            path = each.modules.get(finding.module)
+            if path is not None and each.term == finding.loss and finding.row in rows:
+                return Path(path.steps, str(path.entry), self._leak_stop(finding, path))
         return None
 
     def _add_pass(
         self,
-        found: PassPaths,
-        record: Record,
+        paths: PassPaths,
+        record: UpdateRecord,
         nodes: dict[Node, Node | None],
         leaves: dict[Node, int],
     ) -> None:
-        self.passes.append(found)
-        entries = record.inventory.entries
+        self.passes.append(paths)
         for node, key in leaves.items():
-            for owner in entries[key].owners:
-                if not found.first:
-                    found.first = _steps(record, node, nodes, entries[key])
-                if (record.update, owner) in self.wanted and owner not in found.paths:
-                    found.paths[owner] = _steps(record, node, nodes, entries[key])
-                    found.entries[owner] = _entry_line(record, node, nodes, owner)
-                    through, around = _reached_modules(record, nodes, leaves, owner)
-                    found.through[owner], found.around[owner] = through, around
+            entry = record.inventory.entries[key]
+            if not paths.first:
+                paths.first = _steps(record, node, nodes, entry)
+            for owner in entry.owners:
+                if (record.update, owner) in self.wanted and owner not in paths.modules:
+                    paths.modules[owner] = ModulePath(
+                        _steps(record, node, nodes, entry),
+                        _entry_line(record, node, nodes, owner),
+                        *_reached_modules(record, nodes, leaves, owner),
+                    )
 
-    def _add_cut(self, record: Record, function: Any, tensors: Sequence[Tensor]) -> None:
+    def _add_cut(self, record: UpdateRecord, function: Any, tensors: Sequence[Tensor]) -> None:
         reaches: set[str] = set()
         for tensor in tensors:
             root = root_of(tensor)
@@ -143,12 +153,12 @@ class PathFinder(TorchFunctionMode):
                 reaches |= set(record.inventory.entries[key].owners)
         if reaches:
             name = operation_name(function)
-            cut = Cut(reaches, name, users_line(current_frames()), rank_of(name))
+            cut = Cut(reaches, name, str(users_line(current_frames())), rank_of(name))
             self.cuts.setdefault(record.update, []).append(cut)
 
-    def _leak_stop(self, finding: Finding, found: PassPaths) -> str:
+    def _leak_stop(self, finding: Finding, path: ModulePath) -> str:
         """Return where a stop could be, and which."""
-        module, place = finding.module, found.entries[finding.module].partition(": ")[0]
+        module, place = finding.module, path.entry.place
         permission = self.contract.permission(finding.row)
         twins = self._undeclared_twins(module)
         if twins:
@@ -157,7 +167,7 @@ class PathFinder(TorchFunctionMode):
             return f"leave {module}'s parameters out of the optimizer that applied the gradient"
         if finding.loss:
             permission = permission.terms.get(finding.loss, permission)
-        trained = [each for each in found.through[module] if permission.may_train(each)]
+        trained = [each for each in path.through if permission.may_train(each)]
         if finding.loss and not trained:
             return (
                 f"leave the term {finding.loss!r} out of the sum, or compute it from the detached "
@@ -167,7 +177,7 @@ class PathFinder(TorchFunctionMode):
             return f"detach the output of {module} at {place}, or compute it under torch.no_grad()"
         names = " and ".join(trained)
         freeze = _freeze(module, place, names, moved=finding.kind == "moved")
-        if found.around[module].issuperset(trained) and module not in permission.through:
+        if path.around.issuperset(trained) and module not in permission.through:
             return (
                 f"if {names} should not learn through {module}, detach its output at {place}; "
                 f"if it should, {freeze}"
@@ -187,7 +197,7 @@ class PathFinder(TorchFunctionMode):
             for each in self.passes
             if each.backward.row.update == update and each.term == finding.loss and each.first
         )
-        steps = next(firsts, [PathStep("loss")])
+        steps = next(firsts, (PathStep("loss"),))
         entry, stop = self._ending(update, module)
         end = PathStep("(the path ends)", module, entry)
         return Path((*(steps[:-1] or steps), end), entry, stop)
@@ -258,44 +268,46 @@ def _freeze(module: str, place: str, trained: str, moved: bool) -> str:
 
 
 def _steps(
-    record: Record, leaf: Node, nodes: Mapping[Node, Node | None], entry: Entry
-) -> list[PathStep]:
+    record: UpdateRecord, leaf: Node, nodes: Mapping[Node, Node | None], entry: Entry
+) -> tuple[PathStep, ...]:
     """Return the steps from the loss to a leaf."""
     steps = [PathStep(f"parameter {entry.label}", entry.owners[0])]
-    for node in way(leaf, nodes)[1:]:
+    for node in path_to_root(leaf, nodes)[1:]:
         call = record.call_at(recorded_at(node))
-        line = users_line(_frames(node))
-        steps.append(PathStep(node.name(), call.label if call else "", line))
-    return [*steps, PathStep("loss")][::-1]
+        steps.append(PathStep(node.name(), call.label if call else "", str(_line(node))))
+    return (PathStep("loss"), *reversed(steps))
 
 
-def _entry_line(record: Record, leaf: Node, nodes: Mapping[Node, Node | None], owner: str) -> str:
+def _entry_line(
+    record: UpdateRecord, leaf: Node, nodes: Mapping[Node, Node | None], owner: str
+) -> UserLine:
     """Return the line that called the module; for bare tensors, of the operation that used them."""
-    path = way(leaf, nodes)
-    for node in reversed(path[1:]):
+    operations = path_to_root(leaf, nodes)[1:]
+    for node in reversed(operations):
         call = record.call_at(recorded_at(node), owner)
         if call is not None:
-            return users_line(_frames(node), call.depth)
-    return users_line(_frames(path[1])) if len(path) > 1 else ""
+            return _line(node, call.depth)
+    return _line(operations[0]) if operations else UserLine()
 
 
 def _reached_modules(
-    record: Record, nodes: Mapping[Node, Node | None], leaves: Mapping[Node, int], owner: str
-) -> tuple[list[str], set[str]]:
+    record: UpdateRecord, nodes: Mapping[Node, Node | None], leaves: Mapping[Node, int], owner: str
+) -> tuple[tuple[str, ...], frozenset[str]]:
     """Return the modules that the loss reaches through `owner`, and those reached without it."""
     entries = record.inventory.entries
     inside = [node for node in nodes if record.call_at(recorded_at(node), owner) is not None]
     inside += users_of({n for n, k in leaves.items() if owner in entries[k].owners}, nodes)
     below = walk(inside)
-    outside = without(set(inside), nodes)
+    outside = reachable_around(set(inside), nodes)
 
     def owners(among: Container[Node]) -> set[str]:
         keys = [key for node, key in leaves.items() if node in among]
         return {each for key in keys for each in entries[key].owners} - {owner}
 
-    return sorted(owners(below)), owners(outside)
+    return tuple(sorted(owners(below))), frozenset(owners(outside))
 
 
-def _frames(node: Node) -> list[Frame]:
+def _line(node: Node, depth: int | None = None) -> UserLine:
+    """Return the user's line that recorded the operation."""
     metadata: Any = node.metadata
-    return parse_traceback(metadata.get("traceback_", ()))
+    return users_line(parse_traceback(metadata.get("traceback_", ())), depth)

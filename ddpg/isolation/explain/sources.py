@@ -42,9 +42,37 @@ class Frame:
         """True for `nn.Module.__call__`: the frames after it run inside a module."""
         return self.function == "_wrapped_call_impl" and not self.is_users
 
+    @property
+    def place(self) -> str:
+        """`file:line`; the file is relative to the working directory if it is inside."""
+        path, here = Path(self.file), Path.cwd()
+        return f"{path.relative_to(here) if path.is_relative_to(here) else path}:{self.line}"
+
     def __str__(self) -> str:
         code = linecache.getline(self.file, self.line).strip()
-        return f"{_relative(self.file)}:{self.line}: {code}" if code else f"{self.file}:{self.line}"
+        return f"{self.place}: {code}" if code else self.place
+
+
+@dataclass(frozen=True)
+class UserLine:
+    """Line of the user's code, as text or as a place.
+
+    Attributes:
+        frame: The line itself; None if the stack has no frame of the user.
+        caller: Line of the user's program that led to it.
+    """
+
+    frame: Frame | None = None
+    caller: Frame | None = None
+
+    @property
+    def place(self) -> str:
+        return "" if self.frame is None else self.frame.place
+
+    def __str__(self) -> str:
+        if self.frame is None:
+            return ""
+        return f"{self.frame} (called at {self.caller})" if self.caller else str(self.frame)
 
 
 def parse_traceback(traceback: Sequence[str]) -> list[Frame]:
@@ -68,7 +96,7 @@ def current_frames() -> list[Frame]:
     return frames[::-1]
 
 
-def users_line(frames: Sequence[Frame], depth: int | None = None) -> str:
+def users_line(frames: Sequence[Frame], depth: int | None = None) -> UserLine:
     """Return the innermost line outside of torch, and the line of the user's program calling it.
 
     Args:
@@ -82,7 +110,7 @@ def users_line(frames: Sequence[Frame], depth: int | None = None) -> str:
             frames = frames[: calls[depth]]
     last = max((index for index, frame in enumerate(frames) if frame.is_users), default=-1)
     if last < 0:
-        return ""
+        return UserLine()
     # Frames before the audit's own ones are those of its caller.
     audits = [index for index in range(last) if frames[index].is_audits]
     first = audits[-1] + 1 if audits else 0
@@ -93,10 +121,4 @@ def users_line(frames: Sequence[Frame], depth: int | None = None) -> str:
         for frame in users[:-1]
         if audits and not frame.is_installed and (frame.file, frame.line) != place
     ]
-    return f"{users[-1]} (called at {callers[-1]})" if callers else str(users[-1])
-
-
-def _relative(file: str) -> str:
-    """Return the path relative to the current folder, if it is inside."""
-    path = Path(file)
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else file
+    return UserLine(users[-1], callers[-1] if callers else None)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from ..contract import Contract
 from ..observe.passes import FREED, IN_PLACE
-from ..observe.records import Record
+from ..observe.records import UpdateRecord
 from ..results import Kind, Verdict
 from .problems import Problem, names_in, some
 
@@ -22,7 +22,7 @@ def is_finding(error: Exception) -> bool:
     return isinstance(error, RuntimeError) and any(words in str(error) for words, *_ in _MEANT)
 
 
-def raised(record: Record, contract: Contract, named: bool) -> Iterator[Problem]:
+def raised(record: UpdateRecord, contract: Contract, named: bool) -> Iterator[Problem]:
     """What PyTorch raised for. `named`: a stored tensor was already found by its name."""
     if record.error is None:
         return
@@ -44,7 +44,7 @@ def raised(record: Record, contract: Contract, named: bool) -> Iterator[Problem]
         yield Problem(row, module, verdict, kind, f"{row} raised: {first_line}")
 
 
-def outdated(record: Record) -> Iterator[Problem]:
+def outdated(record: UpdateRecord) -> Iterator[Problem]:
     """Parameters that changed between the forward pass and the backward pass that needs them."""
     for seen in record.passes():
         for key, operation in seen.outdated.items():

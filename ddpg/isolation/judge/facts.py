@@ -10,7 +10,7 @@ from ..contract import UpdateRow
 from ..observe.autograd import norms
 from ..observe.inventory import Entry
 from ..observe.ledger import Change, same_bits
-from ..observe.records import Record
+from ..observe.records import UpdateRecord
 from ..results import Grade, Written
 
 
@@ -30,7 +30,7 @@ class Facts:
 
     def __init__(
         self,
-        record: Record,
+        record: UpdateRecord,
         row: UpdateRow,
         module: str,
         trained: bool,

@@ -4,14 +4,14 @@ from collections.abc import Iterator
 
 from ..contract import Contract, Permission
 from ..observe.ledger import Change
-from ..observe.records import Pass, Record, Step
+from ..observe.records import BackwardPass, OptimizerStep, UpdateRecord
 from ..results import Grade
 from .facts import Facts, is_nonzero
 from .movers import GRADIENT, POLYAK, TRAIN_MODE, by_step, by_write
 from .problems import Problem, names_in, some
 
 
-def applied(record: Record, contract: Contract) -> Iterator[Problem]:
+def applied(record: UpdateRecord, contract: Contract) -> Iterator[Problem]:
     """Gradients that a step of this record applied, of losses that were not to train the module."""
     for step in record.steps():
         for change in step.changes:
@@ -22,7 +22,7 @@ def applied(record: Record, contract: Contract) -> Iterator[Problem]:
 
 
 def _applied(
-    step: Step, change: Change, owner: str, source: Pass, contract: Contract
+    step: OptimizerStep, change: Change, owner: str, source: BackwardPass, contract: Contract
 ) -> Iterator[Problem]:
     key = id(change.entry.tensor)
     delivered = source.delivered.get(key)

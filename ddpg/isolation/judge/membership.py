@@ -5,12 +5,12 @@ from collections.abc import Iterator, Sequence
 
 from ..contract import Contract, UpdateRow
 from ..observe.inventory import Entry
-from ..observe.records import Record
+from ..observe.records import UpdateRecord
 from ..results import SETUP
 from .problems import Problem, names_in, some
 
 
-def misheld(records: Sequence[Record], contract: Contract) -> Iterator[Problem]:
+def misheld(records: Sequence[UpdateRecord], contract: Contract) -> Iterator[Problem]:
     """Foreign parameters, and those held twice."""
     held: dict[str, list[int]] = {}
     entries: dict[int, Entry] = {}
@@ -94,7 +94,7 @@ def _twice(entry: Entry, what: str, where: UpdateRow) -> Iterator[Problem]:
         yield Problem(where, owner, "leaked", "membership", f"{owner}.{names[0]}: {what}", names)
 
 
-def orphaned(record: Record, contract: Contract) -> Iterator[Problem]:
+def orphaned(record: UpdateRecord, contract: Contract) -> Iterator[Problem]:
     """Parameters that an optimizer held before the update, and none holds after it."""
     if record.after is None:
         return

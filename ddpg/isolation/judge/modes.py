@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 
 from ..contract import Permission, UpdateRow
-from ..observe.records import Call, Record
+from ..observe.records import ForwardCall, UpdateRecord
 from .problems import Problem, names_in, some
 
 
-def misset(record: Record, row: UpdateRow, permission: Permission) -> Iterator[Problem]:
+def misset(record: UpdateRecord, row: UpdateRow, permission: Permission) -> Iterator[Problem]:
     """Modes other than the declared ones, in the forward calls of the row."""
 
-    def problem(module: str, what: str, calls: list[Call]) -> Problem:
+    def problem(module: str, what: str, calls: list[ForwardCall]) -> Problem:
         return Problem(row, module, "leaked", "modes", f"{row}: {what}", tuple(_labels(calls)))
 
     for module in permission.frozen:
@@ -33,7 +33,7 @@ def misset(record: Record, row: UpdateRow, permission: Permission) -> Iterator[P
             )
 
 
-def left_changed(record: Record) -> Iterator[Problem]:
+def left_changed(record: UpdateRecord) -> Iterator[Problem]:
     """Parameters whose `requires_grad` is not what it was before the update."""
     for module, entries in record.inventory.by_owner.items():
         changed = [
@@ -54,9 +54,9 @@ def left_changed(record: Record) -> Iterator[Problem]:
             )
 
 
-def _calls(record: Record, row: UpdateRow, module: str) -> list[Call]:
+def _calls(record: UpdateRecord, row: UpdateRow, module: str) -> list[ForwardCall]:
     return [call for call in record.calls if call.module == module and row in call.rows]
 
 
-def _labels(calls: list[Call]) -> list[str]:
+def _labels(calls: list[ForwardCall]) -> list[str]:
     return list(dict.fromkeys(call.label for call in calls))

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from ..observe.inventory import Entry
 from ..observe.ledger import Change
-from ..observe.records import Record, Step, Write
+from ..observe.records import OptimizerStep, UpdateRecord, Write
 from .facts import is_nonzero
 
 GRADIENT = "gradient"
@@ -15,7 +15,7 @@ WRITE = "in-place write"
 POLYAK = "Polyak from"
 
 
-def by_step(step: Step, change: Change) -> str:
+def by_step(step: OptimizerStep, change: Change) -> str:
     """`optimizer: gradient`, `optimizer: momentum`, ...
 
     With a gradient that is exactly zero, only what the optimizer remembers, or its decay, can
@@ -34,7 +34,7 @@ def by_step(step: Step, change: Change) -> str:
     return f"{step.optimizer}: {' and '.join(causes) or WRITE}"
 
 
-def by_write(record: Record, write: Write, follows: Mapping[str, str]) -> str:
+def by_write(record: UpdateRecord, write: Write, follows: Mapping[str, str]) -> str:
     """What a change outside every step was; sources that are declared are tried first."""
     change = write.change
     if change.entry.is_buffer and write.call is not None and write.call.training:
@@ -53,7 +53,7 @@ def by_write(record: Record, write: Write, follows: Mapping[str, str]) -> str:
     return f"{POLYAK} {own} (tau {own_fraction:.2g})"
 
 
-def _largest_beside(record: Record, write: Write) -> Change:
+def _largest_beside(record: UpdateRecord, write: Write) -> Change:
     """The largest tensor of the same module that was written too."""
     beside = [
         each.change
@@ -65,7 +65,9 @@ def _largest_beside(record: Record, write: Write) -> Change:
     return max([write.change, *beside], key=lambda each: each.before.numel())
 
 
-def _source_of(record: Record, change: Change, follows: Mapping[str, str]) -> tuple[str, float]:
+def _source_of(
+    record: UpdateRecord, change: Change, follows: Mapping[str, str]
+) -> tuple[str, float]:
     """The module that the value moved towards on a straight line, and how far (1: a copy)."""
     entry = change.entry
     if not change.before.is_floating_point() or change.before.shape != change.after.shape:
@@ -85,7 +87,7 @@ def _source_of(record: Record, change: Change, follows: Mapping[str, str]) -> tu
     return "", 0.0
 
 
-def _values(record: Record, key: int, seen: Change) -> list[Tensor]:
+def _values(record: UpdateRecord, key: int, seen: Change) -> list[Tensor]:
     """Every value of an entry while the update ran; first what it was when `seen` was seen."""
     values = [record.start.get(key)]
     current: Tensor | None = None

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from ..contract import Contract
-from ..observe.records import Record
+from ..observe.records import UpdateRecord
 from ..observe.residue import BEFORE
 
 
-def notes_on(records: Sequence[Record], contract: Contract) -> list[str]:
+def notes_on(records: Sequence[UpdateRecord], contract: Contract) -> list[str]:
     """Optimizers that nobody named, tensors of no module, gradients from before the audit."""
     notes: list[str] = []
     for record in records:

@@ -9,7 +9,7 @@ from torch import Tensor
 from ..contract import Contract, ContractError, Permission
 from ..observe.inventory import Entry
 from ..observe.ledger import same_bits
-from ..observe.records import Record
+from ..observe.records import UpdateRecord
 from ..observe.residue import is_multiple
 from ..results import SETUP, Grade, Kind, Verdict
 from .facts import Facts
@@ -116,7 +116,7 @@ def untrained_by_term(facts: Facts, permission: Permission) -> Iterator[Problem]
         )
 
 
-def _stale(record: Record) -> str:
+def _stale(record: UpdateRecord) -> str:
     """Optimizers that hold tensors of the same shapes, which no module has any more."""
     known = record.inventory.entries.keys()
     orphans = {
@@ -167,7 +167,7 @@ def idle(facts: Facts, source: str) -> bool:
     return not any(_differs(facts.record, entry, facts.module, source) for entry, _ in tensors)
 
 
-def _differs(record: Record, entry: Entry, follower: str, source: str) -> bool:
+def _differs(record: UpdateRecord, entry: Entry, follower: str, source: str) -> bool:
     """Whether it differed from its source at both ends of the update, by what a sync would see."""
     other = record.inventory.within(source)[entry.names[follower]]
     key = id(entry.tensor)
@@ -178,7 +178,7 @@ def _differs(record: Record, entry: Entry, follower: str, source: str) -> bool:
     return True
 
 
-def unequal(record: Record, target: str, source: str) -> Iterator[Problem]:
+def unequal(record: UpdateRecord, target: str, source: str) -> Iterator[Problem]:
     """Tensors of `target` whose values differ from those of `source` when the record begins."""
     entries = [
         entry
@@ -198,7 +198,7 @@ def unequal(record: Record, target: str, source: str) -> Iterator[Problem]:
 
 
 def pairs(
-    record: Record, follower: str, source: str, at_start: bool = False
+    record: UpdateRecord, follower: str, source: str, at_start: bool = False
 ) -> Iterator[tuple[Entry, Tensor]]:
     """Entries of the follower with the value of the same name in the source, at the end.
 

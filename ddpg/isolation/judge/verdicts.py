@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from ..contract import Contract, Permission, UpdateRow
 from ..observe.inventory import Inventory
-from ..observe.records import Record
+from ..observe.records import UpdateRecord
 from ..results import SETUP, Cell, Finding, Grade, Results, Verdict
 from . import aliasing, errors, leaks, membership, modes, starving
 from .facts import Facts, norm, norm_by_member
@@ -20,7 +20,7 @@ _WORST: tuple[Verdict, ...] = ("leaked", "moved_by_other", "starved")
 def judge(
     contract: Contract,
     setup: Inventory,
-    records: Sequence[Record],
+    records: Sequence[UpdateRecord],
     stored_at_setup: dict[str, str],
     stacked: bool = False,
 ) -> Results:
@@ -63,14 +63,14 @@ def judge(
     return _results(contract, facts, _merge(problems), notes, stacked)
 
 
-def _rows(record: Record, contract: Contract) -> list[UpdateRow]:
+def _rows(record: UpdateRecord, contract: Contract) -> list[UpdateRow]:
     """The rows of one record: those declared, then steps of optimizers that no part names."""
     rows = contract.rows_of(record.update)
     return list(dict.fromkeys(rows + [event.row for event in record.events]))
 
 
 def _of_record(
-    record: Record, contract: Contract, facts: dict[tuple[UpdateRow, str], Facts]
+    record: UpdateRecord, contract: Contract, facts: dict[tuple[UpdateRow, str], Facts]
 ) -> Iterator[Problem]:
     yield from leaks.applied(record, contract)
     yield from errors.outdated(record)
@@ -93,7 +93,7 @@ def _of_record(
                 yield from starving.lagging(facts[row, follower], source)
 
 
-def _stored(records: Sequence[Record], at_setup: dict[str, str]) -> Iterator[Problem]:
+def _stored(records: Sequence[UpdateRecord], at_setup: dict[str, str]) -> Iterator[Problem]:
     found = {name: (SETUP, fault) for name, fault in at_setup.items()}
     for record in records:
         for name, fault in record.stored.items():
@@ -103,7 +103,7 @@ def _stored(records: Sequence[Record], at_setup: dict[str, str]) -> Iterator[Pro
 
 
 def _ties_changed(
-    setup: Inventory, records: Sequence[Record], contract: Contract
+    setup: Inventory, records: Sequence[UpdateRecord], contract: Contract
 ) -> Iterator[Problem]:
     """Aliasing that an update made or broke."""
     before = {each.message: each for each in aliasing.aliased(setup, contract, SETUP)}

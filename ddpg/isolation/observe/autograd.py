@@ -77,23 +77,24 @@ def users_of(leaves: set[Node], nodes: Mapping[Node, object]) -> list[Node]:
     return users
 
 
-def without(barred: set[Node], nodes: Mapping[Node, Node | None]) -> set[Node]:
-    """What the roots still lead to if nothing goes through the barred nodes."""
+def reachable_around(barred: set[Node], nodes: Mapping[Node, Node | None]) -> set[Node]:
+    """Return the nodes that the roots lead to by paths with none of the barred nodes."""
     queue = [node for node, above in nodes.items() if above is None and node not in barred]
-    left = set(queue)
+    reached = set(queue)
     for node in queue:
         for following, _ in node.next_functions:
-            if following is not None and following not in left and following not in barred:
-                left.add(following)
+            if following is not None and following not in reached and following not in barred:
+                reached.add(following)
                 queue.append(following)
-    return left
+    return reached
 
 
-def way(node: Node, nodes: Mapping[Node, Node | None]) -> list[Node]:
-    way = [node]
-    while (above := nodes[way[-1]]) is not None:
-        way.append(above)
-    return way
+def path_to_root(node: Node, nodes: Mapping[Node, Node | None]) -> list[Node]:
+    """Return the path by which `walk` met the node, from the node to a root."""
+    path = [node]
+    while (above := nodes[path[-1]]) is not None:
+        path.append(above)
+    return path
 
 
 def sequence_number() -> int:

@@ -13,7 +13,7 @@ from torch.autograd.graph import GradientEdge, Node
 from .autograd import Engine, leaf_of, recorded_at, root_of, saved_tensors, unwrapped, walk
 from .inventory import Inventory
 from .ledger import Ledger, copy_of
-from .records import Call, Pass, Record
+from .records import BackwardPass, ForwardCall, UpdateRecord
 from .residue import Residue
 
 # What PyTorch says of a saved tensor that was changed, or given up by an earlier backward pass.
@@ -27,15 +27,15 @@ class Explainer(Protocol):
 
     def walked(
         self,
-        record: Record,
-        seen: Pass,
+        record: UpdateRecord,
+        seen: BackwardPass,
         outputs: Sequence[object],
         nodes: dict[Node, Node | None],
         leaves: dict[Node, int],
     ) -> None:
         """Take the graph of a backward pass (node → the node it was met from), before it runs."""
 
-    def called(self, record: Record, call: Call, output: object) -> None:
+    def called(self, record: UpdateRecord, call: ForwardCall, output: object) -> None:
         """Take a forward call of a named module, with its output."""
 
 
@@ -50,7 +50,7 @@ class PassRecorder:
         explainer: gets every graph.
     """
 
-    record: Record
+    record: UpdateRecord
     ledger: Ledger
     terms: Mapping[str, Tensor]
     residue: Residue
@@ -58,7 +58,7 @@ class PassRecorder:
 
     def run(
         self,
-        seen: Pass,
+        seen: BackwardPass,
         engine: Engine,
         outputs: Sequence[Tensor | GradientEdge],
         arguments: tuple[Any, ...],
@@ -92,7 +92,9 @@ class PassRecorder:
 
 
 @contextmanager
-def _caught(seen: Pass, nodes: Iterable[Node], leaves: Mapping[Node, int]) -> Iterator[None]:
+def _caught(
+    seen: BackwardPass, nodes: Iterable[Node], leaves: Mapping[Node, int]
+) -> Iterator[None]:
     """Record the gradient that each leaf is delivered inside the block."""
     handles = [node.register_prehook(_catcher(seen.delivered, key)) for node, key in leaves.items()]
     for node in nodes:
@@ -134,7 +136,7 @@ def _catcher(delivered: dict[int, Tensor], key: int) -> Callable[[Any], None]:
     return catch
 
 
-def _other_catcher(seen: Pass, leaf: Tensor) -> Callable[[Any], None]:
+def _other_catcher(seen: BackwardPass, leaf: Tensor) -> Callable[[Any], None]:
     def catch(gradients: tuple[Tensor | None, ...]) -> None:
         if gradients[0] is not None:
             seen.elsewhere.append((copy_of(leaf), copy_of(gradients[0])))
@@ -149,7 +151,10 @@ def add(delivered: dict[int, Tensor], key: int, gradient: Tensor) -> None:
 
 
 def _returned(
-    seen: Pass, inventory: Inventory, inputs: Sequence[Any], gradients: Sequence[Tensor | None]
+    seen: BackwardPass,
+    inventory: Inventory,
+    inputs: Sequence[Any],
+    gradients: Sequence[Tensor | None],
 ) -> None:
     """`autograd.grad` hands the gradients back; those asked of our entries count as delivered."""
     for each, gradient in zip(inputs, gradients, strict=True):
@@ -180,7 +185,7 @@ def _term(loss: Tensor, inventory: Inventory) -> tuple[set[int], dict[int, Tenso
     return set(leaves.values()), delivered
 
 
-def _calls(calls: Iterable[Call], numbers: Mapping[Node, int]) -> list[Call]:
+def _calls(calls: Iterable[ForwardCall], numbers: Mapping[Node, int]) -> list[ForwardCall]:
     """The forward calls that recorded operations of this graph."""
     recorded = sorted(numbers.values())
     return [

@@ -11,7 +11,7 @@ from .ledger import Change
 
 
 @dataclass(eq=False)
-class Pass:
+class BackwardPass:
     """One backward pass (or `autograd.grad`). Keys are identities of entries.
 
     Attributes:
@@ -31,7 +31,7 @@ class Pass:
     delivered: dict[int, Tensor] = field(default_factory=dict)
     terms: dict[str, tuple[set[int], dict[int, Tensor]]] = field(default_factory=dict)
     outdated: dict[int, str] = field(default_factory=dict)
-    calls: "list[Call]" = field(default_factory=list)
+    calls: "list[ForwardCall]" = field(default_factory=list)
     elsewhere: list[tuple[Tensor, Tensor]] = field(default_factory=list)
     accumulates: bool = True
     loose: bool = False
@@ -39,7 +39,7 @@ class Pass:
 
 
 @dataclass(eq=False)
-class Step:
+class OptimizerStep:
     """One optimizer step.
 
     Attributes:
@@ -54,7 +54,7 @@ class Step:
     optimizer: str
     held: set[int] = field(default_factory=set)
     gradients: dict[int, Tensor] = field(default_factory=dict)
-    sources: dict[int, list[Pass]] = field(default_factory=dict)
+    sources: dict[int, list[BackwardPass]] = field(default_factory=dict)
     momentum: set[int] = field(default_factory=set)
     decay: set[int] = field(default_factory=set)
     changes: list[Change] = field(default_factory=list)
@@ -66,11 +66,11 @@ class Write:
 
     row: UpdateRow
     change: Change
-    call: "Call | None" = None
+    call: "ForwardCall | None" = None
 
 
 @dataclass(eq=False)
-class Call:
+class ForwardCall:
     """One forward call of a submodule, with its modes as they were inside.
 
     Attributes:
@@ -104,14 +104,14 @@ class Call:
 
 
 @dataclass(eq=False)
-class Record:
+class UpdateRecord:
     """One run of one update."""
 
     update: str
     inventory: Inventory
     optimizers: dict[str, list[int]]
-    events: list[Pass | Step | Write] = field(default_factory=list)
-    calls: list[Call] = field(default_factory=list)
+    events: list[BackwardPass | OptimizerStep | Write] = field(default_factory=list)
+    calls: list[ForwardCall] = field(default_factory=list)
     start: dict[int, Tensor] = field(default_factory=dict)
     end: dict[int, Tensor] = field(default_factory=dict)
     gradients_before: dict[int, Tensor] = field(default_factory=dict)
@@ -131,7 +131,7 @@ class Record:
     def part(self, name: str) -> UpdateRow:
         return UpdateRow(self.update, (name,))
 
-    def call_at(self, number: int, module: str | None = None) -> Call | None:
+    def call_at(self, number: int, module: str | None = None) -> ForwardCall | None:
         """The innermost call that recorded operation `number`; the outermost one of `module`."""
         within = [
             call
@@ -145,16 +145,16 @@ class Record:
     def changes(self) -> Iterator[Change]:
         """Everything that changed, in the order in which it was seen."""
         for event in self.events:
-            if isinstance(event, Step):
+            if isinstance(event, OptimizerStep):
                 yield from event.changes
             elif isinstance(event, Write):
                 yield event.change
 
-    def passes(self, row: UpdateRow | None = None) -> Iterator[Pass]:
-        return (e for e in self.events if isinstance(e, Pass) and row in (None, e.row))
+    def passes(self, row: UpdateRow | None = None) -> Iterator[BackwardPass]:
+        return (e for e in self.events if isinstance(e, BackwardPass) and row in (None, e.row))
 
-    def steps(self, row: UpdateRow | None = None) -> Iterator[Step]:
-        return (e for e in self.events if isinstance(e, Step) and row in (None, e.row))
+    def steps(self, row: UpdateRow | None = None) -> Iterator[OptimizerStep]:
+        return (e for e in self.events if isinstance(e, OptimizerStep) and row in (None, e.row))
 
     def writes(self, row: UpdateRow | None = None) -> Iterator[Write]:
         return (e for e in self.events if isinstance(e, Write) and row in (None, e.row))

@@ -6,7 +6,7 @@ from torch import Tensor
 from ..contract import UpdateRow
 from .inventory import Inventory
 from .ledger import copy_of, same_bits
-from .records import Pass
+from .records import BackwardPass
 
 BEFORE = UpdateRow("before the audit")
 """Row of the passes that ran before the audit."""
@@ -16,10 +16,10 @@ class Residue:
     """For each parameter, the passes whose gradients piled up in `.grad` since it was clear."""
 
     def __init__(self, inventory: Inventory) -> None:
-        before = Pass(BEFORE)
-        self._piled: dict[int, list[Pass]] = {}
-        self._left: dict[int, list[tuple[Tensor, list[Pass]]]] = {}
-        self._delivered: dict[int, list[Pass]] = {}
+        before = BackwardPass(BEFORE)
+        self._piled: dict[int, list[BackwardPass]] = {}
+        self._left: dict[int, list[tuple[Tensor, list[BackwardPass]]]] = {}
+        self._delivered: dict[int, list[BackwardPass]] = {}
         for key, entry in inventory.entries.items():
             gradient = _gradient(entry.tensor)
             if gradient is not None and bool(gradient.any()):
@@ -34,7 +34,7 @@ class Residue:
                 del self._piled[key]
                 self._left.pop(key, None)
 
-    def after(self, seen: Pass, inventory: Inventory) -> None:
+    def after(self, seen: BackwardPass, inventory: Inventory) -> None:
         """Call after a pass; what `autograd.grad` returned may be put into `.grad` by hand."""
         for key in seen.delivered:
             self._delivered.setdefault(key, []).append(seen)
@@ -46,7 +46,7 @@ class Residue:
                 left = (copy_of(gradient), list(self._piled[key]))
                 self._left.setdefault(key, []).append(left)
 
-    def sources(self, parameter: Tensor) -> list[Pass]:
+    def sources(self, parameter: Tensor) -> list[BackwardPass]:
         """The passes that `.grad` came from, as a step finds it.
 
         It may not be what the passes left there: clipped, or put back from a copy that was taken

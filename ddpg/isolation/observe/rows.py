@@ -3,29 +3,29 @@
 from itertools import permutations
 
 from ..contract import REST, Contract, UpdateRow
-from .records import Call, Pass, Record, Step
+from .records import BackwardPass, ForwardCall, OptimizerStep, UpdateRecord
 
 
-def assign_rows(record: Record, contract: Contract) -> None:
+def assign_rows(record: UpdateRecord, contract: Contract) -> None:
     """Fill in `row` of every event of the record."""
     if not contract.updates[record.update].split:
         for event in (*record.events, *record.calls):
-            if isinstance(event, Call):
+            if isinstance(event, ForwardCall):
                 event.rows = [record.row]
             else:
                 event.row = record.row
         return
     for event in record.events:
         event.row = record.part(REST)
-    passes: list[Pass] = []
-    steps: list[Step] = []
+    passes: list[BackwardPass] = []
+    steps: list[OptimizerStep] = []
     for event in record.events:
-        if isinstance(event, Pass):
+        if isinstance(event, BackwardPass):
             if steps:
                 _match(passes, steps)
                 passes, steps = [], []
             passes.append(event)
-        elif isinstance(event, Step):
+        elif isinstance(event, OptimizerStep):
             event.row = record.part(event.optimizer)
             steps.append(event)
     if steps:
@@ -35,7 +35,7 @@ def assign_rows(record: Record, contract: Contract) -> None:
     _assign_calls(record)
 
 
-def _row_of_raised(seen: Pass, record: Record, contract: Contract) -> UpdateRow:
+def _row_of_raised(seen: BackwardPass, record: UpdateRecord, contract: Contract) -> UpdateRow:
     """No step came after it: the part that trains what it reached, and made the fewest steps."""
     entries = record.inventory.entries
     reached = {owner for key in seen.reached for owner in entries[key].owners}
@@ -48,7 +48,7 @@ def _row_of_raised(seen: Pass, record: Record, contract: Contract) -> UpdateRow:
     return record.part(min(parts, key=made.count, default=REST))
 
 
-def _assign_calls(record: Record) -> None:
+def _assign_calls(record: UpdateRecord) -> None:
     """A forward call belongs to the passes whose graphs it is in, else to the next step's part."""
     for seen in record.passes():
         for call in seen.calls:
@@ -56,14 +56,14 @@ def _assign_calls(record: Record) -> None:
                 call.rows.append(seen.row)
     for call in record.calls:
         if not call.rows:
-            later = (e.row for e in record.events[call.before :] if isinstance(e, Step))
+            later = (e.row for e in record.events[call.before :] if isinstance(e, OptimizerStep))
             call.rows.append(next(later, record.part(REST)))
     for write in record.writes():
         if write.call is not None:
             write.row = write.call.rows[0]
 
 
-def _match(passes: list[Pass], steps: list[Step]) -> None:
+def _match(passes: list[BackwardPass], steps: list[OptimizerStep]) -> None:
     """Backward passes, then steps: each step ends the update whose pass it applies.
 
     As many of one as of the other are matched so that every step finds gradients of its pass;

@@ -7,10 +7,10 @@ from torch import Tensor, nn
 from .autograd import sequence_number
 from .inventory import Entry, Inventory
 from .ledger import Change, copy_of, same_bits
-from .records import Record
+from .records import UpdateRecord
 
 
-def replaced(record: Record) -> list[Change]:
+def replaced(record: UpdateRecord) -> list[Change]:
     """What an update changed by putting another tensor in a module's place."""
     assert record.after is not None
     now = record.after.signature()

@@ -22,7 +22,7 @@ from .autograd import Engine, engine_replaced, sequence_number
 from .inventory import Entry, Inventory, held_by, optimizers_of
 from .ledger import Change, Ledger, copy_of
 from .passes import Explainer, PassRecorder
-from .records import Call, Pass, Record, Step, Write
+from .records import BackwardPass, ForwardCall, OptimizerStep, UpdateRecord, Write
 from .residue import Residue
 from .restoring import Restorer
 from .rows import assign_rows
@@ -59,7 +59,7 @@ class Watcher:
         self.contract = contract
         self.closely = closely
         self.explainer = explainer
-        self.records: list[Record] = []
+        self.records: list[UpdateRecord] = []
         self.terms: dict[str, Tensor] = {}
         self.inventory = Inventory(contract)
         self.setup_inventory = self.inventory
@@ -71,10 +71,10 @@ class Watcher:
                 self.restorer.remember_optimizer(optimizer)
         self.ledger = Ledger(looking.primary(self.inventory))
         self._residue = Residue(self.inventory)
-        self.record: Record | None = None
-        self._step: Step | None = None
+        self.record: UpdateRecord | None = None
+        self._step: OptimizerStep | None = None
         self._labels: dict[int, str] = {}
-        self._calls: list[Call | None] = []
+        self._calls: list[ForwardCall | None] = []
         self._stack = ExitStack()
         self._inside_pass = False
 
@@ -122,14 +122,14 @@ class Watcher:
         finally:
             self._end(record)
 
-    def _begin(self, name: str) -> Record:
+    def _begin(self, name: str) -> UpdateRecord:
         self.inventory = Inventory(self.contract)
         self.optimizers |= optimizers_of(self.contract)
         self._adopt()
         self.ledger.look()
         self._labels = looking.labels(self.inventory)
         self.terms.clear()
-        record = Record(name, self.inventory, self._held())
+        record = UpdateRecord(name, self.inventory, self._held())
         record.start = dict(self.ledger.values)
         record.gradients_before = looking.gradients(self.inventory)
         record.required = looking.required(self.inventory)
@@ -137,7 +137,7 @@ class Watcher:
         self._calls = []
         return record
 
-    def _end(self, record: Record) -> None:
+    def _end(self, record: UpdateRecord) -> None:
         self._note(self.ledger.look())
         record.end = dict(self.ledger.values)
         record.gradients_after = looking.gradients(self.inventory)
@@ -163,7 +163,7 @@ class Watcher:
         if self.restorer:
             self.restorer.remember(entry.tensor for entry in self.inventory.entries.values())
 
-    def _note(self, changes: list[Change], call: Call | None = None) -> None:
+    def _note(self, changes: list[Change], call: ForwardCall | None = None) -> None:
         """Changes belong to the step that is running, or are writes (of a forward call)."""
         if self.record is None:
             return
@@ -180,7 +180,7 @@ class Watcher:
         if self.record is None or self._inside_pass:
             return self._engine(outputs, *arguments, **keywords)
         self._note(self.ledger.look())
-        seen = Pass(self.record.row)
+        seen = BackwardPass(self.record.row)
         self.record.events.append(seen)
         self._inside_pass = True
         try:
@@ -199,7 +199,7 @@ class Watcher:
         self._note(self.ledger.look())
         name = self._name_of(optimizer)
         self.record.optimizers[name] = [id(tensor) for tensor in held_by(optimizer)]
-        step = Step(self.record.row, name)
+        step = OptimizerStep(self.record.row, name)
         for group in optimizer.param_groups:
             for tensor in group["params"]:
                 entry = self.inventory.entries.get(id(tensor))
@@ -209,7 +209,7 @@ class Watcher:
         self._step = step
 
     def _describe(
-        self, step: Step, entry: Entry, optimizer: Optimizer, group: dict[str, Any]
+        self, step: OptimizerStep, entry: Entry, optimizer: Optimizer, group: dict[str, Any]
     ) -> None:
         key = id(entry.tensor)
         step.held.add(key)
@@ -254,7 +254,7 @@ class Watcher:
         if self.closely:
             self._look_at((*own, *module._buffers.values()))
         needing = sum(parameter.requires_grad for parameter in own)
-        call = Call(
+        call = ForwardCall(
             label,
             module.training,
             torch.is_grad_enabled(),
@@ -279,7 +279,7 @@ class Watcher:
                 self._look_at(module._parameters.values())
             self._look_at(module._buffers.values(), call)
 
-    def _look_at(self, tensors: Iterable[Tensor | None], call: Call | None = None) -> None:
+    def _look_at(self, tensors: Iterable[Tensor | None], call: ForwardCall | None = None) -> None:
         keys = [id(tensor) for tensor in tensors if id(tensor) in self.ledger.entries]
         if keys:
             self._note(self.ledger.look(keys), call)

@@ -10,7 +10,7 @@ from torch.autograd.graph import Node
 
 from ..contract import Contract, UpdateRow
 from ..observe.autograd import leaf_of, recorded_at
-from ..observe.records import Call, Pass, Record
+from ..observe.records import BackwardPass, ForwardCall, UpdateRecord
 from ..observe.watcher import Watcher
 
 with warnings.catch_warnings():
@@ -49,12 +49,12 @@ class Folder:
     """Explainer of a `Watcher` that folds every graph to modules."""
 
     def __init__(self) -> None:
-        self.folded: list[tuple[Pass, FoldedGraph]] = []
+        self.folded: list[tuple[BackwardPass, FoldedGraph]] = []
 
     def walked(
         self,
-        record: Record,
-        seen: Pass,
+        record: UpdateRecord,
+        seen: BackwardPass,
         outputs: Sequence[object],
         nodes: dict[Node, Node | None],
         leaves: dict[Node, int],
@@ -64,7 +64,7 @@ class Folder:
         if losses:
             self.folded.append((seen, _fold(record, losses, nodes, leaves)))
 
-    def called(self, record: Record, call: Call, output: object) -> None:
+    def called(self, record: UpdateRecord, call: ForwardCall, output: object) -> None:
         """Ignore the call: the record has it."""
 
 
@@ -89,7 +89,7 @@ def folded_graphs(contract: Contract, run: Callable[[Watcher], None]) -> list[Fo
 
 
 def _fold(
-    record: Record,
+    record: UpdateRecord,
     losses: tuple[Tensor, ...],
     nodes: Mapping[Node, Node | None],
     leaves: Mapping[Node, int],
@@ -127,7 +127,7 @@ def _fold(
     return folded
 
 
-def _module_of(record: Record, node: Node, leaves: Mapping[Node, int]) -> str | None:
+def _module_of(record: UpdateRecord, node: Node, leaves: Mapping[Node, int]) -> str | None:
     if node in leaves:
         return record.inventory.entries[leaves[node]].owners[0]
     if leaf_of(node) is not None:
