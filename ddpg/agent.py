@@ -24,7 +24,7 @@ class Metrics(NamedTuple):
     """Metrics of one update, each `[member]`, in the order they are computed."""
 
     critic_loss: Tensor
-    """Equation 5, in squared reward units."""
+    """Equation 4, in squared reward units."""
     q: Tensor
     """Mean of Q(s, a) over the batch."""
     target: Tensor
@@ -39,7 +39,7 @@ class Values(NamedTuple):
     q: Tensor
     """Q(s, a)."""
     target: Tensor
-    """y of equation 4."""
+    """y of equation 5."""
     policy_q: Tensor
     """Q(s, μ(s)), after the step of the critic."""
 

@@ -1,8 +1,7 @@
 """Actor and critic on `[member, batch, dim]`: one matrix product computes a layer of all members.
 
-Constructor arguments of both networks: `generators`, one per member, draw the initial weights;
-`hidden` are the widths of the hidden layers; `final_bound` is the half-width of the last layer's
-initial weights (None: 1/√inputs).
+Both draw initial weights from `generators`, one per member. `hidden` are the widths of the hidden
+layers, and `final_bound` is the half-width of the output layer's weights (None: 1/√inputs).
 """
 
 from collections.abc import Sequence
@@ -26,8 +25,8 @@ class Actor(nn.Module):
         final_bound: float | None = None,
     ):
         super().__init__()
-        layers = pairwise([observation_dim, *hidden])
-        self.hidden = nn.ModuleList(MemberLinear(generators, *widths) for widths in layers)
+        widths = pairwise([observation_dim, *hidden])
+        self.hidden = nn.ModuleList(MemberLinear(generators, *pair) for pair in widths)
         self.output = MemberLinear(generators, hidden[-1], action_dim, final_bound)
 
     def forward(self, observation: Tensor) -> Tensor:
@@ -38,10 +37,9 @@ class Actor(nn.Module):
 
 
 class Critic(nn.Module):
-    """Value Q(s, a): `[member, batch, observation]`, `[member, batch, action]` -> `[.., .., 1]`.
+    """Value Q(s, a): `[member, batch, observation]`, `[…, action]` -> `[member, batch, 1]`.
 
-    The action enters the layer `action_layer`, counted from 0; the paper's is 1.
-    """
+    The action enters the layer `action_layer`, counted from 0; the paper's is 1."""
 
     def __init__(
         self,
@@ -56,8 +54,8 @@ class Critic(nn.Module):
         self.action_layer = action_layer
         inputs = [observation_dim, *hidden]
         inputs[action_layer] += action_dim
-        layers = zip(inputs, hidden, strict=False)
-        self.hidden = nn.ModuleList(MemberLinear(generators, *widths) for widths in layers)
+        widths = zip(inputs, hidden, strict=False)
+        self.hidden = nn.ModuleList(MemberLinear(generators, *pair) for pair in widths)
         self.output = MemberLinear(generators, inputs[-1], 1, final_bound)
 
     def forward(self, observation: Tensor, action: Tensor) -> Tensor:

@@ -105,7 +105,7 @@ def test_critic_gradient_of_a_linear_quadratic_case_by_hand():
     after = torch.tensor([0.4, 0.0, -0.2])
     terminated = torch.tensor([0.0, 1.0, 0.0])
     batch = Batch(*(column.view(1, 3, 1) for column in (s, a, r, after, terminated)))
-    # Equation 4 and 5 on paper: y = r + γ(1 − d)Q(s', μ(s')), ∂L/∂w = mean of 2(Q − y)·h.
+    # Equations 4 and 5 on paper: y = r + γ(1 − d)Q(s', μ(s')), ∂L/∂w = mean of 2(Q − y)·h.
     best = torch.tanh(k["v"] * (after + 1) + k["d"])
     y = r + 0.5 * (1 - terminated) * (k["w"] * (after + 2 * best + 4) + k["c"])
     h = s + 2 * a + 4
