@@ -1,4 +1,4 @@
-"""Helpers of several tests: small agents, random batches, bitwise comparison."""
+"""What several tests need: small agents, random batches, bitwise comparison."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -16,7 +16,7 @@ ACTION_DIM = 2
 
 
 def make_agent(**settings: Any) -> DDPG:
-    """Return a small agent with 3 observations and 2 actions."""
+    """A small agent on 3 observations and 2 actions."""
     config = Config(**{"hidden": (16, 16), **settings})
     seeds = [config.seed + member for member in range(config.members)]
     return DDPG(
@@ -29,25 +29,25 @@ def make_agent(**settings: Any) -> DDPG:
 
 
 def random_batch(members: int, seed: int, batch: int = 8) -> Batch:
-    """Return a batch of random transitions, some of them terminal."""
+    """A batch of random transitions, some of them terminated."""
     generator = torch.Generator().manual_seed(seed)
     return Batch.random(members, batch, OBSERVATION_DIM, ACTION_DIM, generator, terminated=0.25)
 
 
 def snapshot(module: nn.Module) -> dict[str, Tensor]:
-    """Return copies of all parameters and buffers."""
+    """Copies of all parameters and buffers."""
     return {name: value.clone() for name, value in module.state_dict().items()}
 
 
 def same_bits(left: dict[str, Tensor], right: dict[str, Tensor]) -> bool:
-    """Return True if two snapshots are bit-identical."""
+    """Whether two snapshots are equal to the bit."""
     return left.keys() == right.keys() and all(
         torch.equal(left[name].view(torch.int32), right[name].view(torch.int32)) for name in left
     )
 
 
 def gradient_kind(parameters: Iterable[nn.Parameter]) -> str:
-    """Return `none`, `zero` or `nonzero` for the `.grad` of all parameters together."""
+    """`none`, `zero` or `nonzero`: what the `.grad` of all the parameters together is."""
     gradients = [p.grad for p in parameters if p.grad is not None]
     if not gradients:
         return "none"

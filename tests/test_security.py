@@ -195,7 +195,7 @@ def importing_run(folder, monkeypatch):
 def assert_refused(script: str, *arguments: str) -> None:
     outcome = call(script, arguments)
     assert outcome.status == 2
-    assert "has the env 'touching:Pendulum-v1', which imports a module" in outcome.errors
+    assert "its env 'touching:Pendulum-v1' imports a module" in outcome.errors
     assert not Path("touched").exists()
 
 

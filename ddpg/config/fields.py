@@ -62,11 +62,16 @@ class Setting:
 
     def refusal(self, value: object) -> str:
         """Return the error message for a value that is not allowed."""
-        return f"{self.name} is {shorten(value)}; allowed: {self.allowed}"
+        return refusal(self.name, value, self.allowed)
 
     def validator(self) -> tuple[Any, Any]:
         """Return type and constraints as `pydantic.create_model` takes them."""
         return VALIDATED_TYPES.get(self.type, self.type), Field(**self.limits)
+
+
+def refusal(name: str, value: object, allowed: str, context: str = "") -> str:
+    """Return the error message for a value of a setting that is not allowed in a context."""
+    return f"{name}: {shorten(value)} is not allowed{context}; allowed: {allowed}"
 
 
 def shorten(value: object) -> str:

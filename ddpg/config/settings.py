@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 
 from pydantic import ConfigDict, ValidationError, create_model
 
-from ddpg.config.fields import Setting, setting, shorten
+from ddpg.config.fields import Setting, refusal, setting, shorten
 from ddpg.config.yaml_file import read_settings, settings_text
 from ddpg.errors import ConfigError, did_you_mean
 from ddpg.stops import Crossing, StopError, check
@@ -161,43 +161,41 @@ class Config:
         if "manual" in self.actor_stop:
             protected |= {"critic"}
         if set(value) != protected:
-            raise ConfigError(
-                f"{name} names {sorted(value)}; allowed: a number, or one for each module "
-                f"that a stop 'manual' protects here, {sorted(protected)}"
+            allowed = (
+                "a number, or one for each module that a stop 'manual' protects here, "
+                f"{sorted(protected)}"
             )
+            raise ConfigError(refusal(name, value, allowed))
 
     def _check_pairs(self) -> None:
         if not self.hidden:
-            raise ConfigError("hidden is (); allowed: at least one layer")
+            raise ConfigError(refusal("hidden", self.hidden, "at least one layer"))
         if self.action_layer > len(self.hidden):
-            raise ConfigError(
-                f"action_layer is {self.action_layer}; allowed: 0 to {len(self.hidden)}, since "
-                f"hidden has {len(self.hidden)} layers"
-            )
+            layers = len(self.hidden)
+            allowed = f"0 to {layers}, since hidden has {layers} layers"
+            raise ConfigError(refusal("action_layer", self.action_layer, allowed))
         if self.compile and self.optimizer != "adam":
-            raise ConfigError(
-                f"compile is True with optimizer {self.optimizer!r}; allowed: optimizer 'adam', "
-                "since the step of torch.optim.SGD cannot be part of a compiled graph"
-            )
+            allowed = "optimizer 'adam', since torch.optim.SGD cannot be compiled with the update"
+            context = f" with optimizer {self.optimizer!r}"
+            raise ConfigError(refusal("compile", self.compile, allowed, context))
         if self.seed + self.members > 2**31:
-            raise ConfigError(
-                f"seed is {self.seed} with {self.members} members; allowed: seed + members up to "
-                f"{2**31}"
-            )
+            allowed, context = f"seed + members up to {2**31}", f" with {self.members} members"
+            raise ConfigError(refusal("seed", self.seed, allowed, context))
         if self.resume and self.name is None:
-            raise ConfigError("resume is true without a name; allowed: with the name of a run")
-        if self.name is not None and not _is_folder_name(self.name):
             raise ConfigError(
-                f"name is {shorten(self.name)}; allowed: the name of one folder, without "
-                f"separators and control characters, of up to {_LONGEST_NAME} bytes"
+                refusal("resume", self.resume, "with the name of a run", " without a name")
             )
+        if self.name is not None and not _is_folder_name(self.name):
+            allowed = (
+                "the name of one folder, without separators and control characters, of up to "
+                f"{_LONGEST_NAME} bytes"
+            )
+            raise ConfigError(refusal("name", self.name, allowed))
         for name in ("env", "runs"):
             value = getattr(self, name)
             if not (value and value.isprintable()):
-                raise ConfigError(
-                    f"{name} is {shorten(value)}; allowed: text that is not empty, without "
-                    "control characters"
-                )
+                allowed = "text that is not empty, without control characters"
+                raise ConfigError(refusal(name, value, allowed))
 
     @classmethod
     def from_dict(cls, settings: Mapping[str, Any]) -> Self:
@@ -246,8 +244,8 @@ def unknown_setting(name: str) -> str:
 def module_in_a_file(path: Path, env: str) -> str:
     """Return the error message for a file whose `env` is `module:id`."""
     return (
-        f"{path} has the env {shorten(env)}, which imports a module; allowed: module:id from "
-        f"the command line alone, as --env {shorten(env)}"
+        f"cannot read {path}: its env {shorten(env)} imports a module; allowed: module:id on the "
+        f"command line only, as --env {shorten(env)}"
     )
 
 

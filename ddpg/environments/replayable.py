@@ -1,4 +1,4 @@
-"""An environment that can be brought back in mid-episode, and whose faults are one sentence."""
+"""Environment wrappers: one names faults in one sentence, one restores a state in mid-episode."""
 
 import json
 from typing import Any
@@ -11,21 +11,21 @@ from gymnasium.spaces import Box
 from ddpg.errors import EnvironmentFaultError
 
 LARGEST = float(np.finfo(np.float32).max)
-"""Replay is float32; a comparison with it fails for NaN too."""
+"""Largest number that the float32 replay can store. A comparison with it is False for NaN."""
 _BLOCK = 256
-"""Actions that there is room for at first; an episode that is longer doubles it."""
+"""Actions in the first buffer; a longer episode doubles it."""
 
 
-class Guarded(gymnasium.Wrapper[Any, Any, Any, Any]):
-    """Says in one sentence what an environment did wrong, and whose it is.
+class CheckedEnvironment(gymnasium.Wrapper[Any, Any, Any, Any]):
+    """Wrapper that raises every fault of an environment as an EnvironmentFaultError.
 
     Args:
-        env: any environment with a Box observation space.
-        member: whose it is; None while evaluating.
+        env: environment with a Box observation space.
+        member: index of its member; None while evaluating.
 
     Raises:
-        EnvironmentFaultError: by `reset` and `step`: the environment raised, or gave an observation
-            or a reward that no transition can hold.
+        EnvironmentFaultError: by `reset` and `step`: the environment raised, or returned an
+            observation or a reward that replay cannot store.
     """
 
     def __init__(self, env: gymnasium.Env[Any, Any], member: int | None = None):
@@ -37,7 +37,7 @@ class Guarded(gymnasium.Wrapper[Any, Any, Any, Any]):
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
         try:
             observation, info = self.env.reset(seed=seed, options=options)
-        # Whatever a stranger's code raises stops the run, and is told.
+        # The user's code: any error can come out of it.
         except Exception as error:
             raise self._raised(error) from error
         return self._checked(observation), info
@@ -47,21 +47,20 @@ class Guarded(gymnasium.Wrapper[Any, Any, Any, Any]):
             observation, reward, terminated, truncated, info = self.env.step(action)
         except Exception as error:
             raise self._raised(error) from error
-        if not _is_number(reward):
-            raise EnvironmentFaultError(f"gave the reward {reward!r}", self.member)
+        if not _is_storable_number(reward):
+            raise EnvironmentFaultError(f"returned the reward {reward!r}", self.member)
         return self._checked(observation), reward, terminated, truncated, info
 
     def _checked(self, observation: Any) -> Any:
         shape = np.shape(observation)
         if shape != self._shape:
             raise EnvironmentFaultError(
-                f"gave an observation of shape {shape}, and its space has {self._shape}",
-                self.member,
+                f"returned an observation of shape {shape}; allowed: {self._shape}", self.member
             )
         storable = np.abs(observation) <= LARGEST
         if not storable.all():
-            broken = float(np.asarray(observation)[~storable][0])
-            raise EnvironmentFaultError(f"gave an observation that holds {broken}", self.member)
+            value = float(np.asarray(observation)[~storable][0])
+            raise EnvironmentFaultError(f"returned an observation with {value}", self.member)
         return observation
 
     def _raised(self, error: Exception) -> EnvironmentFaultError:
@@ -69,26 +68,26 @@ class Guarded(gymnasium.Wrapper[Any, Any, Any, Any]):
         return EnvironmentFaultError(f"raised {type(error).__name__}: {reason}", self.member)
 
 
-class EpisodeRecord(Guarded):
-    """Keeps what brings an environment back in mid-episode: a random state, and the actions since.
+class ReplayableEnvironment(CheckedEnvironment):
+    """Wrapper that records the current episode and can restore it: a random state and the actions.
 
-    Gymnasium offers no state of an environment, but every environment draws from `np_random` and
-    changes by the actions that it is given, so an episode that is begun from the same random state
-    and given the same actions comes to the same place.
+    Gymnasium has no way to read the state of an environment. But environments draw from `np_random`
+    and change by their actions, so the same random state and actions lead to the same state.
     """
 
     def __init__(self, env: gymnasium.Env[Any, Any], member: int | None = None):
         super().__init__(env, member)
-        self._begun: dict[str, Any] = {"seed": None, "random_state": None}
+        self._start: dict[str, Any] = {"seed": None, "random_state": None}
         assert isinstance(env.action_space, Box)
         self._actions = np.zeros((_BLOCK, *env.action_space.shape), env.action_space.dtype)
         self._length = 0
         self._observation: Any = None
         self.to_restore: dict[str, Any] = {}
-        """What `restore` takes up: a vector environment hands each environment its own this way."""
+        """Record that `restore` replays. A vector environment can set one attribute per
+        environment, but passes the same arguments to all."""
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
-        self._begun = {
+        self._start = {
             "seed": seed,
             "random_state": self._random_state() if seed is None else None,
         }
@@ -106,26 +105,26 @@ class EpisodeRecord(Guarded):
         return result
 
     def record(self) -> dict[str, Any]:
-        """What `restore` needs: plain values and tensors."""
+        """Return the record of the episode for `restore`: plain values and tensors."""
         return {
-            **self._begun,
+            **self._start,
             "actions": torch.from_numpy(self._actions[: self._length].copy()),
             "observation": torch.from_numpy(np.array(self._observation)),
             "random_state_now": self._random_state(),
         }
 
     def restore(self) -> tuple[Any, bool]:
-        """Replay the episode of `to_restore`.
+        """Replay the episode recorded in `to_restore`.
 
         Returns:
-            The observation to act on, and whether the environment came back equal; if not, an
-            episode began anew from `to_restore["fresh_seed"]`.
+            The observation to act on, and whether the restored state is equal. If not, a new
+            episode has started from `to_restore["fresh_seed"]`.
         """
         record = self.to_restore
-        came_back = self._replay(record)
-        if not came_back:
+        is_restored = self._replay(record)
+        if not is_restored:
             self.reset(seed=record["fresh_seed"])
-        return self._observation, came_back
+        return self._observation, is_restored
 
     def _replay(self, record: dict[str, Any]) -> bool:
         try:
@@ -137,19 +136,18 @@ class EpisodeRecord(Guarded):
                 _, _, terminated, truncated, _ = self.step(action)
                 if terminated or truncated:
                     return False
-        # An environment that does something else this time may do that too; so may a random state
-        # that is none.
+        # An environment that differs this time may fail, and so may an invalid random state.
         except (EnvironmentFaultError, LookupError, OverflowError, TypeError, ValueError):
             return False
-        same = np.array_equal(self._observation, record["observation"].numpy())
-        return same and self._random_state() == record["random_state_now"]
+        is_equal = np.array_equal(self._observation, record["observation"].numpy())
+        return is_equal and self._random_state() == record["random_state_now"]
 
     def _random_state(self) -> str:
         return json.dumps(self.unwrapped.np_random.bit_generator.state, default=np.ndarray.tolist)
 
 
-def _is_number(reward: Any) -> bool:
-    """Whether `reward` is one number that replay can hold."""
+def _is_storable_number(reward: Any) -> bool:
+    """Return whether `reward` is one number that replay can store."""
     try:
         return -LARGEST <= float(reward) <= LARGEST
     except (TypeError, ValueError):

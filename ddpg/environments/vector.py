@@ -1,4 +1,4 @@
-"""Gymnasium environments: one a member, actions in [−1, 1], a step is one transition."""
+"""Gymnasium environments: one per member, actions in [−1, 1], one transition per step."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -10,77 +10,45 @@ import gymnasium
 import numpy as np
 import torch
 from gymnasium.envs.registration import load_env_creator
-from gymnasium.spaces import Box
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorEnv
 from numpy.typing import NDArray
 
 from ddpg.environments import pendulum
-from ddpg.environments.replayable import LARGEST, EpisodeRecord, Guarded
-from ddpg.environments.workers import answer, end, ignore_interrupts
+from ddpg.environments.replayable import LARGEST, CheckedEnvironment, ReplayableEnvironment
+from ddpg.environments.spaces import action_scale, observation_dim, point_pattern
+from ddpg.environments.workers import ignore_interrupts, kill_workers, receive
 from ddpg.errors import ConfigError, EnvironmentFaultError
 from ddpg.runs.state_check import TensorPattern, require_finite, require_like
 
 pendulum.register()
 
 
-class ActionScale:
-    """The affine map from the actor's [−1, 1] to the action space's own bounds, and its inverse.
-
-    Args:
-        space: bounded on both sides; the bounds may differ by dimension and be asymmetric.
-
-    Raises:
-        ConfigError: a bound is infinite, or a dimension has no width.
-    """
-
-    def __init__(self, space: Box):
-        low, high = space.low.astype(np.float64), space.high.astype(np.float64)
-        if not (np.isfinite(low).all() and np.isfinite(high).all()):
-            raise ConfigError(
-                f"env has the action space {space}, with an infinite bound; allowed: finite "
-                "bounds, since tanh is scaled to them (gymnasium.wrappers.RescaleAction sets some)"
-            )
-        if not (low < high).all():
-            raise ConfigError(
-                f"env has the action space {space}, with low not below high; allowed: low < high"
-            )
-        self.low, self.high = low, high
-        self.center, self.half_range = (high + low) / 2, (high - low) / 2
-        self.dtype = space.dtype
-
-    def to_environment(self, action: NDArray[np.floating]) -> NDArray[Any]:
-        """`[..., action]` in [−1, 1] -> `[..., action]` in the space's bounds and dtype."""
-        scaled = self.center + self.half_range * action
-        # Rounding must not carry an action over the bounds that the space checks.
-        return np.minimum(np.maximum(scaled, self.low), self.high).astype(self.dtype)
-
-
 class Transition(NamedTuple):
     """One step of every member's environment."""
 
     next_observation: NDArray[np.float32]
-    """`[member, observation]`: the true next observation, the final one of an episode included."""
+    """`[member, observation]`: the true next observation, also at the end of an episode."""
     reward: NDArray[np.float64]
     """`[member]`."""
     terminated: NDArray[np.bool_]
-    """`[member]`: the episode ended for good."""
+    """`[member]`: the episode reached a terminal state."""
     ended: NDArray[np.bool_]
-    """`[member]`: terminated, or cut by a time limit."""
+    """`[member]`: the episode terminated or was truncated."""
 
 
 class Environments:
-    """One environment a member, stepped together.
+    """One environment per member, stepped together.
 
-    With `AutoresetMode.SAME_STEP` an episode that ends begins anew in the same step, so that each
-    step is one transition. `observation` is what the actors see next. An environment with a vector
-    entry point that has this mode is stepped by it, any other one by Gymnasium's `SyncVectorEnv`.
+    With `AutoresetMode.SAME_STEP` an episode that ends is reset in the same step, so each step is
+    one transition. `observation` is the input of the next action. An environment whose own vector
+    version supports this mode and can be restored uses it; others use Gymnasium's `SyncVectorEnv`.
 
     Args:
         name: Gymnasium id, or `module:id`.
-        members: how many.
+        members: number of environments.
         options: keyword arguments of the environment.
-        timeout: seconds that a step or reset may take, for which every environment runs in a
-            process of its own; 0: no limit, all in this process.
+        timeout: time limit of a step or reset in seconds, with one process per environment;
+            0: no limit, all in this process.
 
     Raises:
         ConfigError: the environment does not exist, or its spaces cannot be used.
@@ -88,47 +56,47 @@ class Environments:
 
     def __init__(self, name: str, members: int, options: Mapping[str, Any], timeout: float = 0.0):
         self.timeout = timeout
-        # Asked for once in this process, so that what cannot be used is told in one sentence.
-        make(name, options).close()
-        # Gymnasium declares one seed for all; its vector environments take one a member as well.
-        self.vector: Any = _made(name, lambda: _make_vector(name, members, options, timeout))
+        # Created once in this process, which gives clearer errors than a vector environment.
+        make_environment(name, options).close()
+        # Gymnasium declares one seed for all environments, but accepts one per environment.
+        self.vector: Any = _create(name, lambda: _make_vector(name, members, options, timeout))
         self.observation_dim = observation_dim(self.vector.single_observation_space)
         self.scale = action_scale(self.vector.single_action_space)
         self.action_dim = len(self.scale.low)
         self.observation = np.zeros((members, self.observation_dim), np.float32)
-        # Single environments are guarded one by one, and a vector environment of its own by none.
-        self._is_unguarded = not isinstance(self.vector, SyncVectorEnv | AsyncVectorEnv)
+        # Single environments are wrapped in CheckedEnvironment; own vector versions are not.
+        self._is_unchecked = not isinstance(self.vector, SyncVectorEnv | AsyncVectorEnv)
 
     def reset(self, seeds: list[int]) -> None:
-        """Begin an episode in every environment, member k's with `seeds[k]`.
+        """Start an episode in every environment, member k's with `seeds[k]`.
 
         Raises:
-            EnvironmentFaultError: an environment did something wrong.
+            EnvironmentFaultError: an environment failed.
         """
         if isinstance(self.vector, AsyncVectorEnv):
             self.vector.reset_async(seed=[*seeds])
-            observation, _ = answer(self.vector, self.vector.reset_wait, self.timeout)
+            observation, _ = receive(self.vector, self.vector.reset_wait, self.timeout)
         else:
             observation, _ = self.vector.reset(seed=[*seeds])
-        self.observation = _flat(observation)
+        self.observation = _flatten(observation)
 
     def step(self, action: NDArray[np.floating]) -> Transition:
         """Take `action` `[member, action]`, in [−1, 1].
 
         Raises:
-            EnvironmentFaultError: an environment did something wrong.
+            EnvironmentFaultError: an environment failed.
         """
         scaled = self.scale.to_environment(action)
         if isinstance(self.vector, AsyncVectorEnv):
             self.vector.step_async(scaled)
-            result = answer(self.vector, self.vector.step_wait, self.timeout)
+            result = receive(self.vector, self.vector.step_wait, self.timeout)
         else:
             result = self.vector.step(scaled)
         observation, reward, terminated, truncated, info = result
-        if self._is_unguarded:
-            self._check("an observation", observation)
-            self._check("a reward", reward[:, None])
-        self.observation = next_observation = _flat(observation)
+        if self._is_unchecked:
+            _require_storable("an observation", observation)
+            _require_storable("a reward", reward[:, None])
+        self.observation = next_observation = _flatten(observation)
         ended = terminated | truncated
         if np.count_nonzero(ended):
             next_observation = next_observation.copy()
@@ -137,31 +105,31 @@ class Environments:
         return Transition(next_observation, reward, terminated, ended)
 
     def state_dict(self) -> dict[str, Any]:
-        """What brings every environment back in the middle of its episode.
+        """Return the state that restores every environment in mid-episode.
 
-        A vector environment that has a `state_dict` of its own is asked for it.
+        The state is the vector environment's own `state_dict`, if it has one.
         """
         own = getattr(self.vector, "state_dict", None)
         state = {"own": own()} if own else {"episodes": [*self.vector.call("record")]}
         return {**state, "observation": torch.from_numpy(self.observation.copy())}
 
     def load_state_dict(self, state: Mapping[str, Any], fresh_seeds: list[int]) -> list[int]:
-        """Take up what `state_dict` returned.
+        """Restore the environments.
 
         Args:
-            state: what it returned.
-            fresh_seeds: one a member, for an environment that does not come back equal.
+            state: result of `state_dict`.
+            fresh_seeds: one seed per member, for an environment that cannot be restored exactly.
 
         Returns:
-            The members whose environment did not come back equal, and begins a new episode.
+            Members whose environment could not be restored exactly and starts a new episode.
 
         Raises:
-            EnvironmentFaultError: an environment did something wrong.
-            StateError: `state` is not what it returned.
+            EnvironmentFaultError: an environment failed.
+            StateError: `state` is not a result of `state_dict`.
         """
         self._require_state(state)
         if ("own" in state) != hasattr(self.vector, "load_state_dict"):
-            # With another environment_timeout, another kind of vector environment is used.
+            # Another environment_timeout can select another kind of vector environment.
             self.reset(fresh_seeds)
             return [*range(len(fresh_seeds))]
         self.observation = state["observation"].numpy().copy()
@@ -173,90 +141,58 @@ class Environments:
             for record, seed in zip(state["episodes"], fresh_seeds, strict=True)
         ]
         self.vector.set_attr("to_restore", records)
+        restarted = []
+        for member, (observation, is_restored) in enumerate(self._restore(records)):
+            if not is_restored:
+                self.observation[member] = np.ravel(observation)
+                restarted.append(member)
+        return restarted
+
+    def close(self) -> None:
+        """Close every environment."""
         if isinstance(self.vector, AsyncVectorEnv):
-            longest = max(len(record["actions"]) for record in records)
-            self.vector.call_async("restore")
-            answers = answer(self.vector, self.vector.call_wait, self.timeout * (1 + longest))
+            kill_workers(self.vector)
         else:
-            answers = self.vector.call("restore")
-        anew = [member for member, (_, came_back) in enumerate(answers) if not came_back]
-        for member in anew:
-            self.observation[member] = np.ravel(answers[member][0])
-        return anew
+            self.vector.close()
+
+    def _restore(self, records: list[dict[str, Any]]) -> Any:
+        """Call `restore` of every environment; return the results."""
+        if not isinstance(self.vector, AsyncVectorEnv):
+            return self.vector.call("restore")
+        longest = max(len(record["actions"]) for record in records)
+        self.vector.call_async("restore")
+        return receive(self.vector, self.vector.call_wait, self.timeout * (1 + longest))
 
     def _require_state(self, state: Any) -> None:
-        """Raise a StateError unless `state` is what these environments, or others, returned."""
+        """Raise a StateError unless `state` has the form of a result of `state_dict`."""
         members = len(self.observation)
+        has_own = isinstance(state, dict) and "own" in state
+        kind = {"own": {dict}} if has_own else {"episodes": [self._record_pattern()] * members}
         observation = TensorPattern((members, self.observation_dim))
-        own = isinstance(state, dict) and "own" in state
-        kind = {"own": {dict}} if own else {"episodes": [self._record_pattern()] * members}
         require_like(state, {**kind, "observation": observation}, "environments")
         require_finite(state["observation"], [True] * members, "environments.observation")
 
     def _record_pattern(self) -> dict[str, Any]:
-        """What `EpisodeRecord.record` returns."""
+        """Return the pattern of a result of `ReplayableEnvironment.record`."""
         return {
             "seed": {int, type(None)},
             "random_state": {str, type(None)},
-            "actions": _like(self.vector.single_action_space, None),
-            "observation": _like(self.vector.single_observation_space),
+            "actions": point_pattern(self.vector.single_action_space, None),
+            "observation": point_pattern(self.vector.single_observation_space),
             "random_state_now": {str},
         }
 
-    def close(self) -> None:
-        """Free what the environments hold."""
-        if isinstance(self.vector, AsyncVectorEnv):
-            end(self.vector)
-        else:
-            self.vector.close()
 
-    def _check(self, what: str, values: NDArray[Any]) -> None:
-        """Refuse what replay cannot hold in `values` `[member, ...]`."""
-        storable = np.abs(values) <= LARGEST
-        if np.count_nonzero(storable) < storable.size:
-            member = int(np.argwhere(~storable)[0, 0])
-            broken = float(values[member][~storable[member]][0])
-            raise EnvironmentFaultError(f"gave {what} that holds {broken}", member)
-
-
-def make(name: str, options: Mapping[str, Any]) -> gymnasium.Env[Any, Any]:
-    """One environment, its spaces checked; what it does wrong is an `EnvironmentFaultError`.
+def make_environment(name: str, options: Mapping[str, Any]) -> gymnasium.Env[Any, Any]:
+    """Create one environment, with checked spaces, that raises faults as EnvironmentFaultError.
 
     Raises:
-        ConfigError: it does not exist, or its spaces cannot be used.
+        ConfigError: the environment does not exist, or its spaces cannot be used.
     """
-    environment = _made(name, lambda: gymnasium.make(name, **options))
+    environment = _create(name, lambda: gymnasium.make(name, **options))
     observation_dim(environment.observation_space)
     action_scale(environment.action_space)
-    return Guarded(environment)
-
-
-def observation_dim(space: gymnasium.Space[Any]) -> int:
-    """Width of a flattened observation.
-
-    Raises:
-        ConfigError: the space is not a Box.
-    """
-    if not isinstance(space, Box):
-        raise ConfigError(
-            f"env has the observation space {space}; allowed: Box "
-            "(gymnasium.wrappers.FlattenObservation makes one of Dict and Tuple)"
-        )
-    return int(np.prod(space.shape))
-
-
-def action_scale(space: gymnasium.Space[Any]) -> ActionScale:
-    """The scale of an action space.
-
-    Raises:
-        ConfigError: the space is not a one-dimensional Box of floats with finite bounds.
-    """
-    if not (isinstance(space, Box) and len(space.shape) == 1 and space.dtype.kind == "f"):
-        raise ConfigError(
-            f"env has the action space {space}; allowed: a one-dimensional Box of floats, since "
-            "DDPG is for continuous actions"
-        )
-    return ActionScale(space)
+    return CheckedEnvironment(environment)
 
 
 def _make_vector(
@@ -264,50 +200,53 @@ def _make_vector(
 ) -> VectorEnv[Any, Any, Any]:
     mode = AutoresetMode.SAME_STEP
     if not timeout:
-        creator = _vector_entry_point(name)
-        # Options of the wrappers of single environments, such as render_mode, stay with those.
+        creator = _restorable_vector_creator(name)
+        # Options of the wrappers of single environments, such as render_mode, need SyncVectorEnv.
         if creator and {*options} <= signature(creator).parameters.keys():
             return gymnasium.make_vec(
                 name, members, "vector_entry_point", autoreset_mode=mode, **options
             )
-    makers = [partial(_recorded, name, options, member) for member in range(members)]
+    makers = [partial(_make_replayable, name, options, member) for member in range(members)]
     return (AsyncVectorEnv if timeout else SyncVectorEnv)(makers, autoreset_mode=mode)
 
 
-def _vector_entry_point(name: str) -> Callable[..., Any] | None:
-    """The environment's own vector version, if it can be brought back in mid-episode."""
+def _restorable_vector_creator(name: str) -> Callable[..., Any] | None:
+    """Return the creator of the environment's own vector version, if that can be restored."""
     module, _, identifier = name.rpartition(":")
     if module:
         import_module(module)
-    # What is not registered under this very name, Gymnasium completes or refuses.
+    # Gymnasium completes or refuses a name that is not registered exactly so.
     spec = gymnasium.registry.get(identifier)
     if spec is None or spec.vector_entry_point is None:
         return None
     entry_point = spec.vector_entry_point
     creator = load_env_creator(entry_point) if isinstance(entry_point, str) else entry_point
-    able = hasattr(creator, "load_state_dict") and "autoreset_mode" in signature(creator).parameters
-    return creator if able else None
+    has_mode = "autoreset_mode" in signature(creator).parameters
+    return creator if has_mode and hasattr(creator, "load_state_dict") else None
 
 
-def _like(space: Any, *sizes: int | None) -> TensorPattern:
-    """TensorPattern of points of a Box, of `sizes` before the point's own."""
-    dtype = torch.from_numpy(np.empty(0, space.dtype)).dtype
-    return TensorPattern((*sizes, *space.shape), dtype)
-
-
-def _recorded(name: str, options: Mapping[str, Any], member: int) -> EpisodeRecord:
+def _make_replayable(name: str, options: Mapping[str, Any], member: int) -> ReplayableEnvironment:
     ignore_interrupts()
-    return EpisodeRecord(gymnasium.make(name, **options), member)
+    return ReplayableEnvironment(gymnasium.make(name, **options), member)
 
 
-def _made(name: str, maker: Callable[[], Any]) -> Any:
+def _create(name: str, creator: Callable[[], Any]) -> Any:
     try:
-        return maker()
-    # The constructor is the environment's own code: any error can come out of it.
+        return creator()
+    # The constructor is the user's code: any error can come out of it.
     except Exception as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())
-        raise ConfigError(f"env is {name!r}, which Gymnasium cannot make: {reason}") from error
+        raise ConfigError(f"cannot create the environment {name!r}: {reason}") from error
 
 
-def _flat(observation: NDArray[Any]) -> NDArray[np.float32]:
+def _require_storable(what: str, values: NDArray[Any]) -> None:
+    """Raise an EnvironmentFaultError if replay cannot store `values` `[member, ...]`."""
+    storable = np.abs(values) <= LARGEST
+    if np.count_nonzero(storable) < storable.size:
+        member = int(np.argwhere(~storable)[0, 0])
+        value = float(values[member][~storable[member]][0])
+        raise EnvironmentFaultError(f"returned {what} with {value}", member)
+
+
+def _flatten(observation: NDArray[Any]) -> NDArray[np.float32]:
     return observation.reshape(len(observation), -1).astype(np.float32)

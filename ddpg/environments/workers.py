@@ -1,4 +1,4 @@
-"""Environments in processes of their own, so that one that hangs or dies takes nobody along."""
+"""Environments in worker processes, which may hang or die without blocking the run."""
 
 import multiprocessing
 import signal
@@ -18,44 +18,44 @@ Step = tuple[NDArray[Any], SupportsFloat, bool, bool]
 
 
 def ignore_interrupts() -> None:
-    """In a subprocess: Ctrl-C goes to every process of a terminal; the parent's finishes first."""
+    """Ignore Ctrl-C in a worker: a terminal sends it to all processes; the parent handles it."""
     if multiprocessing.parent_process() is not None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def answer(vector: AsyncVectorEnv, wait: Callable[[float], Any], timeout: float) -> Any:
-    """What the subprocesses of `vector` answer to a call that they were sent.
+def receive(vector: AsyncVectorEnv, wait: Callable[[float], Any], timeout: float) -> Any:
+    """Return the workers' answers to a call.
 
     Args:
-        vector: the subprocesses.
-        wait: takes the answers, given the seconds that they may take.
-        timeout: these seconds.
+        vector: vector environment with one worker per environment.
+        wait: method of `vector` that waits for the answers, given a time limit.
+        timeout: time limit in seconds.
 
     Raises:
-        EnvironmentFaultError: an environment did something wrong; its member is the number of its
-            process.
+        EnvironmentFaultError: an environment raised, died or did not answer in time. Its member
+            is the index of its worker.
     """
     try:
         with warnings.catch_warnings():
-            # What went wrong is in the exception; Gymnasium prints its traceback beside.
+            # Gymnasium also warns with the traceback of the exception that it raises.
             warnings.filterwarnings("ignore", ".*ERROR: ", UserWarning)
             return wait(timeout)
     except multiprocessing.TimeoutError as error:
         silent = [k for k, pipe in enumerate(vector.parent_pipes) if not pipe.poll(0)]
         raise EnvironmentFaultError(
-            f"gave no answer within {timeout:g} s (environment_timeout)", silent[0]
+            f"did not answer within {timeout:g} s (environment_timeout)", silent[0]
         ) from error
     except (EOFError, ConnectionError) as error:
-        ends = [process.sentinel for process in vector.processes]
-        # A pipe breaks a moment before its process has ended.
-        ended = wait_for(ends, timeout=1.0)
-        member = next((k for k, end in enumerate(ends) if end in ended), None)
+        sentinels = [process.sentinel for process in vector.processes]
+        # A pipe breaks a moment before its process has exited.
+        exited = wait_for(sentinels, timeout=1.0)
+        member = next((k for k, sentinel in enumerate(sentinels) if sentinel in exited), None)
         raise EnvironmentFaultError("ended its process", member) from error
 
 
-def end(vector: AsyncVectorEnv) -> None:
-    """End the subprocesses of `vector`, whatever they are doing."""
-    # Gymnasium's own way waits for an answer that was asked for, of a process that may be dead.
+def kill_workers(vector: AsyncVectorEnv) -> None:
+    """Kill the worker processes of `vector`, even while they run."""
+    # Gymnasium's `close` waits for pending answers, which a dead process never sends.
     for process in vector.processes:
         process.kill()
         process.join()
@@ -65,92 +65,92 @@ def end(vector: AsyncVectorEnv) -> None:
     vector.closed = True
 
 
-class EnvironmentsHere:
+class LocalEnvironments:
     """Any number of environments in this process.
 
     Args:
-        make: makes one environment; the first is made at once, the others as they are asked for.
+        make: creates one environment. The first is created at once, others when first used.
     """
 
     def __init__(self, make: Callable[[], Environment]):
         self._make = make
-        self._made = [make()]
+        self._environments = [make()]
 
     @property
     def first(self) -> Environment:
-        """It has the spaces of all."""
-        return self._made[0]
+        """Environment 0, whose spaces are the ones of all."""
+        return self._environments[0]
 
     def reset(self, number: int, seed: int) -> NDArray[Any]:
-        """Begin an episode in environment `number`; returns the observation.
+        """Start an episode in environment `number`; return the observation.
 
         Raises:
-            EnvironmentFaultError: the environment did something wrong.
+            EnvironmentFaultError: the environment failed.
         """
-        while len(self._made) <= number:
-            self._made.append(self._make())
-        return self._made[number].reset(seed=seed)[0]
+        while len(self._environments) <= number:
+            self._environments.append(self._make())
+        return self._environments[number].reset(seed=seed)[0]
 
     def step(self, number: int, action: NDArray[Any]) -> Step:
-        """Step environment `number`; returns observation, reward, terminated and truncated.
+        """Step environment `number`; return observation, reward, terminated and truncated.
 
         Raises:
-            EnvironmentFaultError: the environment did something wrong.
+            EnvironmentFaultError: the environment failed.
         """
-        return self._made[number].step(action)[:4]
+        return self._environments[number].step(action)[:4]
 
     def close(self) -> None:
-        """Free what the environments hold."""
-        for environment in self._made:
+        """Close every environment."""
+        for environment in self._environments:
             environment.close()
 
 
-class TimedEnvironments:
-    """Any number of environments in one process, each of whose answers has a time limit.
+class WorkerEnvironments:
+    """Any number of environments in one worker process, with a time limit per answer.
 
     Args:
-        make: makes one environment.
-        timeout: seconds that a step or reset may take.
+        make: creates one environment.
+        timeout: time limit of a step or reset, in seconds.
     """
 
     def __init__(self, make: Callable[[], Environment], timeout: float):
-        self._vector = AsyncVectorEnv([lambda: _Several(make)])
+        self._vector = AsyncVectorEnv([lambda: _EnvironmentGroup(make)])
         self._timeout = timeout
 
     def reset(self, number: int, seed: int) -> NDArray[Any]:
-        """As `EnvironmentsHere.reset`."""
+        """Do the same as `LocalEnvironments.reset`."""
         return self._call("reset_one", number, seed)
 
     def step(self, number: int, action: NDArray[Any]) -> Step:
-        """As `EnvironmentsHere.step`."""
+        """Do the same as `LocalEnvironments.step`."""
         return self._call("step_one", number, action)
 
     def close(self) -> None:
-        """End the process."""
-        end(self._vector)
+        """Kill the worker."""
+        kill_workers(self._vector)
 
     def _call(self, name: str, *arguments: Any) -> Any:
-        def ask(timeout: float) -> Any:
+        def call_and_wait(timeout: float) -> Any:
             self._vector.call_async(name, *arguments)
             return self._vector.call_wait(timeout)[0]
 
         try:
-            return answer(self._vector, ask, self._timeout)
+            return receive(self._vector, call_and_wait, self._timeout)
         except EnvironmentFaultError as error:
-            # These are nobody's.
+            # Evaluation environments belong to no member.
             raise EnvironmentFaultError(error.what) from error
 
 
-class _Several(gymnasium.Wrapper[Any, Any, Any, Any]):
-    """What a vector environment takes for one environment, and is several."""
+class _EnvironmentGroup(gymnasium.Wrapper[Any, Any, Any, Any]):
+    """Several environments behind the interface of one, for one worker of a vector environment."""
 
     def __init__(self, make: Callable[[], Environment]):
         ignore_interrupts()
-        self._each = EnvironmentsHere(make)
-        super().__init__(self._each.first)
+        self._group = LocalEnvironments(make)
+        super().__init__(self._group.first)
 
     def reset_one(self, number: int, seed: int) -> Any:
-        return self._each.reset(number, seed)
+        return self._group.reset(number, seed)
 
     def step_one(self, number: int, action: Any) -> Any:
-        return self._each.step(number, action)
+        return self._group.step(number, action)

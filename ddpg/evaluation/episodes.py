@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ddpg.environments.vector import action_scale, make
-from ddpg.environments.workers import EnvironmentsHere, TimedEnvironments
+from ddpg.environments.spaces import action_scale
+from ddpg.environments.vector import make_environment
+from ddpg.environments.workers import LocalEnvironments, WorkerEnvironments
 
 TRAINING_FIRST_SEED = 20_000
 """First seed of evaluations in training; the scores of a finished run have other episodes."""
@@ -53,12 +54,12 @@ class Evaluator:
     ):
         self.episodes = episodes
         self.first_seed = first_seed
-        here = EnvironmentsHere(lambda: make(env, options))
+        here = LocalEnvironments(lambda: make_environment(env, options))
         self._scale = action_scale(here.first.action_space)
         self._environments = here
         if timeout:
             here.close()
-            self._environments = TimedEnvironments(lambda: make(env, options), timeout)
+            self._environments = WorkerEnvironments(lambda: make_environment(env, options), timeout)
 
     def run(self, policies: Policies, members: int, gamma: float = 1.0) -> Episodes:
         """Run all episodes; `gamma` discounts `Episodes.discounted`.

@@ -9,7 +9,8 @@ import torch
 from numpy.typing import NDArray
 
 from ddpg.config.settings import Config
-from ddpg.environments.vector import ActionScale, action_scale, make, observation_dim
+from ddpg.environments.spaces import ActionScale, action_scale, observation_dim
+from ddpg.environments.vector import make_environment
 from ddpg.errors import ConfigError
 from ddpg.networks import Actor
 from ddpg.runs.checkpoint import Checkpoints
@@ -101,7 +102,7 @@ def load_actor(folder: RunFolder, env: str | None) -> StoredActor:
         raise ConfigError(f"env: {env!r} is not allowed; allowed: {config.env!r}, the run's own")
     checkpoints = Checkpoints(folder.checkpoints)
     state = checkpoints.load_state()
-    environment = make(config.env, config.env_options)
+    environment = make_environment(config.env, config.env_options)
     width, scale = (
         observation_dim(environment.observation_space),
         action_scale(environment.action_space),

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from ddpg.environments.vector import make
+from ddpg.environments.vector import make_environment
 from ddpg.errors import ConfigError
 from ddpg.evaluation.policy import load_policy
 from ddpg.runs.files import atomic_write
@@ -41,7 +41,9 @@ def record(run: str | Path, file: Path, member: int, seed: int, env: str | None 
         ) from error
     policy = load_policy(run, member, env)
     config = RunFolder(Path(run)).load_config(env)
-    environment: Any = make(config.env, {**config.env_options, "render_mode": "rgb_array"})
+    environment: Any = make_environment(
+        config.env, {**config.env_options, "render_mode": "rgb_array"}
+    )
     frames, total, ended = [], 0.0, False
     observation, _ = environment.reset(seed=seed)
     while not ended:

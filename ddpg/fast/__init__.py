@@ -1,1 +1,0 @@
-"""Code that makes an update faster and changes no result."""

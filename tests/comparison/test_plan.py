@@ -127,7 +127,7 @@ def test_values_become_valid_folder_names():
         ({"axes": {"stop": ["detatch"]}}, "did you mean 'detach'?"),
         ({"axes": {"stop": ["chain_rule"]}}, "'chain_rule' is not allowed upstream"),
         ({"axes": {"actor_stop": ["no_grad"]}}, "leaves the backward pass nothing"),
-        ({"settings": {"members": 0}}, "members is 0; allowed: a whole number ≥ 1"),
+        ({"settings": {"members": 0}}, "members: 0 is not allowed; allowed: a whole number ≥ 1"),
         ({"settings": {"member": 1}}, "there is no setting 'member', did you mean 'members'?"),
         ({"settings": {"name": "x"}}, "settings: 'name' is not allowed; allowed: any"),
         ({"settings_for": {"env": {"A": 1}}}, "settings_for.env: {'A': 1} is not allowed"),
@@ -135,7 +135,7 @@ def test_values_become_valid_folder_names():
         ({"variants": [{"stop": "none"}]}, "variants: {'stop': 'none'} is not allowed"),
         ({"variants": [{"label": "a", "gama": 1}]}, "there is no setting 'gama'"),
         ({"variants": [{"label": "a"}, {"label": "a"}]}, "run name: 'a' appears twice"),
-        ({"name": "a/b"}, "name is 'a/b'; allowed: the name of one folder"),
+        ({"name": "a/b"}, "name: 'a/b' is not allowed; allowed: the name of one folder"),
     ],
     ids=str,
 )
@@ -148,7 +148,7 @@ def test_a_plan_that_is_not_allowed_raises_one_sentence(content, sentence):
 
 @pytest.mark.parametrize(
     ("content", "sentence"),
-    [("- 1", "holds no settings"), ("a: [", "cannot be read as YAML"), ("", "no settings")],
+    [("- 1", "holds no settings"), ("a: [", "as YAML: "), ("", "no settings")],
 )
 def test_a_file_without_a_comparison_is_refused(tmp_path, content, sentence):
     file = tmp_path / "plan.yaml"

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ddpg import TrainingResult, evaluate, train
 from ddpg.config.settings import Config
-from ddpg.environments.vector import Environments, make
+from ddpg.environments.vector import Environments, make_environment
 from ddpg.errors import ConfigError
 from ddpg.replay import Batch
 from ddpg.training.loop import Trainer
@@ -77,7 +77,7 @@ def test_replay_holds_what_the_environment_gave(tmp_path, name):
 def test_what_cannot_be_trained_on_is_refused(name):
     for maker in (
         lambda: Environments(identifier(name), 1, {}),
-        lambda: make(identifier(name), {}),
+        lambda: make_environment(identifier(name), {}),
     ):
         with pytest.raises(ConfigError, match="allowed: "):
             maker()

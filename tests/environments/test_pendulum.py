@@ -103,5 +103,5 @@ def test_another_vector_entry_point_is_left_alone():
 
 
 def test_a_mode_that_it_does_not_have_is_refused():
-    with pytest.raises(ValueError, match="DISABLED; allowed: NEXT_STEP, SAME"):
+    with pytest.raises(ValueError, match="DISABLED is not allowed; allowed: NEXT_STEP, SAME"):
         PendulumVectorEnv(1, autoreset_mode=AutoresetMode.DISABLED)

@@ -10,7 +10,8 @@ from gymnasium.vector import SyncVectorEnv
 from ddpg.agent import DDPG
 from ddpg.config.settings import Config
 from ddpg.environments.pendulum import PendulumVectorEnv
-from ddpg.environments.vector import ActionScale, Environments, make
+from ddpg.environments.spaces import ActionScale
+from ddpg.environments.vector import Environments, make_environment
 from ddpg.errors import ConfigError, EnvironmentFaultError
 from ddpg.random_streams import RandomStreams
 from ddpg.replay import Batch, ReplayBuffer
@@ -93,7 +94,7 @@ def test_members_have_their_own_seeds():
 @pytest.mark.parametrize(
     ("name", "options", "sentence"),
     [
-        ("ddpg-tests/Unbounded-v0", {}, "infinite bound; allowed: finite bounds"),
+        ("ddpg-tests/Unbounded-v0", {}, "infinite bound is not allowed; allowed: finite bounds"),
         ("ddpg-tests/Flat-v0", {}, "low not below high"),
         ("CartPole-v1", {}, "allowed: a one-dimensional Box of floats"),
         ("Blackjack-v1", {}, "FlattenObservation"),
@@ -103,7 +104,7 @@ def test_members_have_their_own_seeds():
     ],
 )
 def test_environments_that_cannot_be_used(name, options, sentence):
-    for maker in (lambda: Environments(name, 2, options), lambda: make(name, options)):
+    for maker in (lambda: Environments(name, 2, options), lambda: make_environment(name, options)):
         with pytest.raises(ConfigError, match=sentence):
             maker()
 
@@ -142,7 +143,7 @@ def test_a_vector_entry_point_without_the_mode_is_passed_over():
 
 
 def test_options_reach_the_environment():
-    assert make("LunarLander-v3", {"continuous": True}).action_space.shape == (2,)
+    assert make_environment("LunarLander-v3", {"continuous": True}).action_space.shape == (2,)
 
 
 NAMES = ["Pendulum-v1", "MountainCarContinuous-v0", "ddpg-tests/Faulty-v0", "LunarLander-v3"]
@@ -201,5 +202,5 @@ def test_a_vector_environment_that_gives_nan_is_found_out(monkeypatch: pytest.Mo
         return observation, *rest
 
     monkeypatch.setattr(environments.vector, "step", spoiled)
-    with pytest.raises(EnvironmentFaultError, match="member 1 gave an observation that holds nan"):
+    with pytest.raises(EnvironmentFaultError, match="member 1 returned an observation with nan"):
         environments.step(np.zeros((3, 1)))

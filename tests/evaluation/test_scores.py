@@ -5,7 +5,7 @@ import pytest
 
 from ddpg import ConfigError, evaluate, load_policy, train
 from ddpg.config.settings import Config
-from ddpg.environments.vector import make
+from ddpg.environments.vector import make_environment
 from ddpg.errors import CheckpointError
 from ddpg.evaluation.episodes import Evaluator
 from ddpg.evaluation.scores import interquartile_mean, score
@@ -47,7 +47,7 @@ def test_an_evaluation_is_repeatable_and_complete(run):
 @pytest.mark.parametrize("member", [0, 1])
 def test_the_policy_earns_the_returns_of_the_evaluation(run, member):
     policy = load_policy(run, member)
-    environment = make("Pendulum-v1", {})
+    environment = make_environment("Pendulum-v1", {})
     for episode, expected in enumerate(evaluate(run, 3, 77).members[member].returns):
         observation, _ = environment.reset(seed=77 + episode)
         total, ended = 0.0, False

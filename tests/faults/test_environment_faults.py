@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from ddpg.config.settings import Config
-from ddpg.environments.replayable import Guarded
+from ddpg.environments.replayable import CheckedEnvironment
 from ddpg.errors import EnvironmentFaultError
 from ddpg.evaluation.episodes import TRAINING_FIRST_SEED, Evaluator
 from ddpg.runs.checkpoint import Checkpoints
@@ -45,13 +45,13 @@ def fault(tmp_path: Path, kind: str, **settings: Any) -> str:
     ("kind", "sentence"),
     [
         ("raises", "raised ValueError: the motor is broken at"),
-        ("observation is NaN", "gave an observation that holds nan at"),
+        ("observation is NaN", "returned an observation with nan at"),
         (
             "observation is too long",
-            r"gave an observation of shape \(3,\), and its space has",
+            r"returned an observation of shape \(3,\); allowed: \(2,\) at",
         ),
-        ("reward is infinite", "gave the reward inf at"),
-        ("reward is no number", "gave the reward None at"),
+        ("reward is infinite", "returned the reward inf at"),
+        ("reward is no number", "returned the reward None at"),
     ],
 )
 def test_what_no_transition_can_hold_is_named(
@@ -63,7 +63,7 @@ def test_what_no_transition_can_hold_is_named(
 @pytest.mark.parametrize(
     ("kind", "sentence"),
     [
-        ("hangs", "gave no answer within 1.5 s (environment_timeout) at"),
+        ("hangs", "did not answer within 1.5 s (environment_timeout) at"),
         ("dies", "ended its process at"),
     ],
 )
@@ -87,7 +87,7 @@ def test_environments_in_processes_train_the_same_and_come_back(tmp_path: Path) 
     [
         ("raises", 0.0, "raised ValueError: the motor is broken"),
         ("raises", 20.0, "raised ValueError: the motor is broken"),
-        ("hangs", 1.5, "gave no answer within 1.5 s (environment_timeout)"),
+        ("hangs", 1.5, "did not answer within 1.5 s (environment_timeout)"),
         ("dies", 20.0, "ended its process"),
     ],
 )
@@ -132,13 +132,13 @@ def test_a_fault_while_a_run_is_scored_is_one_line(
     assert (outcome.status, outcome.output) == (1, "")
     assert outcome.errors in (
         "evaluate.py: stopped: the environment raised ValueError: the motor is broken\n",
-        "evaluate.py: stopped: the environment gave no answer within 1.5 s (environment_timeout)\n",
+        "evaluate.py: stopped: the environment did not answer within 1.5 s (environment_timeout)\n",
     )
     assert contents(tmp_path) == before
 
 
 def test_a_fault_while_evaluating_is_named_too() -> None:
-    environment = Guarded(Faulty("raises", at=1))
+    environment = CheckedEnvironment(Faulty("raises", at=1))
     environment.reset(seed=0)
     with pytest.raises(EnvironmentFaultError, match=r"^the environment raised ValueError: the mo"):
         environment.step(np.zeros(1))

@@ -18,7 +18,8 @@ from ddpg.comparison.report.reading import read_folder
 from ddpg.comparison.report.variants import UpdateName
 from ddpg.comparison.stop_warnings import ignore_stop_warnings
 from ddpg.config.settings import Config
-from ddpg.environments.vector import action_scale, make, observation_dim
+from ddpg.environments.spaces import action_scale, observation_dim
+from ddpg.environments.vector import make_environment
 from ddpg.errors import ConfigError
 from ddpg.isolation.contracts import ours
 from ddpg.isolation.observe.saved_tensors import Amount, SavedTensors
@@ -174,7 +175,7 @@ def _measure(configs: list[Config], seconds: float) -> list[CostSample]:
 
 def _updates(config: Config) -> list[tuple[UpdateName, Callable[[], object]]]:
     """Return the two updates of an agent with random weights, on a random batch."""
-    environment = make(config.env, config.env_options)
+    environment = make_environment(config.env, config.env_options)
     observation = observation_dim(environment.observation_space)
     action = len(action_scale(environment.action_space).low)
     environment.close()

@@ -34,7 +34,7 @@ BROKEN = {
     "there is no setting 'gama', did you mean 'gamma'": edit(
         "config.yaml", lambda text: text.replace("gamma", "gama")
     ),
-    "config.yaml cannot be read as YAML": edit("config.yaml", lambda text: text + "a: ["),
+    "cannot read config.yaml as YAML": edit("config.yaml", lambda text: text + "a: ["),
     "it has no metrics.csv": lambda run: (run / "metrics.csv").unlink(),
     "cannot read metrics.csv: it is empty": lambda run: (run / "metrics.csv").write_text(""),
     "cannot read metrics.csv: it has no column return/evaluation": edit(
