@@ -114,9 +114,7 @@ def test_a_follower_of_another_shape_is_refused() -> None:
         modules={"target": nn.Linear(2, 1), "online": nn.Linear(3, 1)},
         updates={"sync": follows(target="online")},
     )
-    sentence = (
-        r"'target' is said to follow or equal 'online', which has no tensor 'weight' of shape"
-    )
+    sentence = r"'target' cannot follow or equal 'online': 'online' has no tensor 'weight' of shape"
     with pytest.raises(ContractError, match=sentence):
         audit(contract, lambda: None)
 

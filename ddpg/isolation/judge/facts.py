@@ -1,4 +1,4 @@
-"""What one run of one update did to one module, in numbers."""
+"""Effects of one run of an update on one module, as numbers."""
 
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
@@ -15,17 +15,21 @@ from ..results import Grade, Written
 
 
 class Facts:
-    """One row × one module of one record. Dictionaries are keyed by the identity of entries.
+    """Effects of one row on one module in one record. Keys are identities of entries.
+
+    Args:
+        trained: the row may train the module.
+        required_first: `requires_grad` of parameters when the audit began.
 
     Attributes:
-        own: the module's entries.
-        trainable: those to be trained: parameters that require grad, or did when the audit began
-            (all of them, if none does).
-        reached: those that the graphs of the row's losses have a path to.
-        delivered: the gradients that the row's backward passes delivered, summed.
+        own: entries of the module.
+        trainable: parameters that require grad, or did when the audit began; all parameters if
+            none does.
+        reached: entries that the graphs of the row's losses have a path to.
+        delivered: sums of the gradients that the row's backward passes delivered.
+        returned: sums of the gradients that `autograd.grad` returned.
         written: `.grad` as the row's step found it, or as the update left it.
-        returned: gradients that `autograd.grad` handed back and nobody wrote.
-        changes: what changed, in order: entry → changes.
+        changes: entry → changes, in order of time.
     """
 
     def __init__(
@@ -34,7 +38,7 @@ class Facts:
         row: UpdateRow,
         module: str,
         trained: bool,
-        at_first: Mapping[int, bool],
+        required_first: Mapping[int, bool],
     ) -> None:
         self.record, self.row, self.module = record, row, module
         self.own = {id(e.tensor): e for e in record.inventory.by_owner[module]}
@@ -44,13 +48,13 @@ class Facts:
         self.trainable = {
             key
             for key in self.parameters
-            if record.required[key] or record.required_after.get(key) or at_first.get(key)
+            if record.required[key] or record.required_after.get(key) or required_first.get(key)
         } or set(self.parameters)
         self.reached: set[int] = set()
         self.delivered: dict[int, Tensor] = {}
         self.returned: dict[int, Tensor] = {}
         accumulated: set[int] = set()
-        # What a pass that several steps share delivers to a module is the row's that trains it.
+        # A pass that several steps share counts for every row of these that trains the module.
         shared = [p for p in record.passes() if trained and row in p.row.single_parts()]
         for each in dict.fromkeys([*record.passes(row), *shared]):
             self.reached |= each.reached & self.own.keys()
@@ -73,19 +77,19 @@ class Facts:
         for key in self.own:
             before, after = record.gradients_before.get(key), record.gradients_after.get(key)
             new = after is not None and (before is None or not same_bits(before, after))
-            # A gradient put there by hand, outside every pass, is the whole update's.
+            # A gradient that was written by hand belongs to the whole update, not to a part.
             by_hand = new and key not in stepped and self.row == record.row
             if after is not None and (key in accumulated or by_hand):
-                # What lies there from another's passes is not this row's.
-                mine = by_hand or is_nonzero(self.delivered[key])
-                written[key] = after if mine else self.delivered[key]
+                # The rest of `.grad` can come from the passes of another row.
+                from_row = by_hand or is_nonzero(self.delivered[key])
+                written[key] = after if from_row else self.delivered[key]
         for step in record.steps(self.row):
             for key in step.held & self.own.keys():
                 written.pop(key, None)
-                sources = step.sources.get(key, [])
-                # A gradient of nobody's passes was put there by hand.
-                mine = not sources or key in accumulated or self.row in {s.row for s in sources}
-                if key in step.gradients and mine:
+                rows = {source.row for source in step.sources.get(key, [])}
+                # A gradient of no pass was written by hand.
+                from_row = not rows or key in accumulated or self.row in rows
+                if key in step.gradients and from_row:
                     written[key] = step.gradients[key]
         return written
 
@@ -107,13 +111,13 @@ class Facts:
         return [changes[0].entry for changes in self.changes.values()]
 
     def entries(self, keys: AbstractSet[int]) -> list[Entry]:
-        """The module's entries among `keys`, in the module's order."""
+        """Return the module's entries among `keys`, in the order of the module."""
         return [entry for key, entry in self.own.items() if key in keys]
 
     def nonzero(self, gradients: Mapping[int, Tensor]) -> set[int]:
         return {key for key, gradient in gradients.items() if is_nonzero(gradient)}
 
-    def written_word(self) -> Written:
+    def written_state(self) -> Written:
         if not self.written:
             return "none"
         return "nonzero" if self.nonzero(self.written) else "zero"
@@ -127,21 +131,24 @@ class Facts:
         return Grade.NONZERO if self.nonzero(gradients) else Grade.ZERO
 
     def gradients(self) -> dict[int, Tensor]:
-        """In the module's order; in that of addresses, a norm would differ in its last bit."""
+        """Return `written`, else `returned`, in the order of the module.
+
+        A norm depends on the order in its last bit.
+        """
         gradients = self.written or self.returned
         return {key: gradients[key] for key in self.own if key in gradients}
 
     def differences(self) -> list[Tensor]:
-        """What was moved, per floating-point entry, in the module's order."""
+        """Return the movement of each floating-point entry, in the order of the module."""
         ordered = [self.changes[key] for key in self.own if key in self.changes]
         return [
-            sum_of(each.after - each.before for each in changes)
+            _sum(each.after - each.before for each in changes)
             for changes in ordered
             if changes[0].before.is_floating_point() and _same_shapes(changes)
         ]
 
     def grades_by_member(self) -> Tensor:
-        """Grades, `[member]`, of a module whose every parameter is `[member, ...]`."""
+        """Return the grades `[member]` of a module whose parameters are all `[member, ...]`."""
         members = next(iter(self.own.values())).tensor.shape[0]
         grades = torch.zeros(members, dtype=torch.long)
         for gradient in self.gradients().values():
@@ -155,28 +162,27 @@ class Facts:
 
 
 def is_nonzero(gradient: Tensor) -> bool:
-    """A NaN is not zero; a value too small to square is not either."""
+    """Return True for NaN too, and for values whose squares underflow."""
     return bool(gradient.any())
 
 
 def norm(tensors: Iterable[Tensor]) -> float:
-    """The L2 norm over all of them."""
-    listed = list(tensors)
+    """Return the L2 norm over all tensors together."""
+    listed = [each.float() for each in tensors]
     if not listed:
         return 0.0
-    each_norm = [each.double() for each in norms([each.float() for each in listed])]
-    return float(torch.linalg.vector_norm(torch.stack(each_norm)))
+    return float(torch.linalg.vector_norm(torch.stack([n.double() for n in norms(listed)])))
 
 
 def norm_by_member(tensors: Iterable[Tensor], members: int) -> Tensor:
-    """The L2 norm of each member, `[member]`."""
+    """Return the L2 norm of each member, `[member]`, over tensors `[member, ...]`."""
     total = torch.zeros(members, dtype=torch.float64)
     for each in tensors:
         total += torch.linalg.vector_norm(each.reshape(members, -1), dim=1).double().square().cpu()
     return total.sqrt()
 
 
-def sum_of(tensors: Iterable[Tensor]) -> Tensor:
+def _sum(tensors: Iterable[Tensor]) -> Tensor:
     first, *others = tensors
     for each in others:
         first = first + each
@@ -188,7 +194,7 @@ def _by_member(flags: Tensor, members: int) -> Tensor:
 
 
 def _same_shapes(changes: Iterable[Change]) -> bool:
-    """False where a tensor was replaced by one of another shape."""
+    """Return False if the tensor was replaced by one of another shape."""
     return all(change.before.shape == change.after.shape for change in changes)
 
 

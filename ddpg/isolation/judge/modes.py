@@ -1,40 +1,35 @@
-"""Train and eval flags and `requires_grad`, as they were inside the forward pass."""
+"""Train and eval mode and `requires_grad` in the forward pass, against the declared ones."""
 
 from collections.abc import Iterator
 
 from ..contract import Permission, UpdateRow
 from ..observe.records import ForwardCall, UpdateRecord
-from .problems import Problem, names_in, some
+from .problems import Problem, names_in, shortened
 
 
-def misset(record: UpdateRecord, row: UpdateRow, permission: Permission) -> Iterator[Problem]:
-    """Modes other than the declared ones, in the forward calls of the row."""
-
-    def problem(module: str, what: str, calls: list[ForwardCall]) -> Problem:
-        return Problem(row, module, "leaked", "modes", f"{row}: {what}", tuple(_labels(calls)))
-
+def wrong_modes(record: UpdateRecord, row: UpdateRow, permission: Permission) -> Iterator[Problem]:
+    """Yield modules that the row ran in other modes than the declared ones."""
     for module in permission.frozen:
         live = [call for call in _calls(record, row, module) if call.needing_grad]
         if live:
             needing, own = sum(c.needing_grad for c in live), sum(c.own for c in live)
-            what = (
-                f"{module} was to be frozen, and inside the forward pass {needing} of {own} "
-                f"parameters of {some(_labels(live))} required grad"
+            sentence = (
+                f"{module} should be frozen, but in the forward pass {needing} of {own} "
+                f"parameters of {shortened(_labels(live))} required grad"
             )
-            yield problem(module, what, live)
-    for module, expected in [(m, False) for m in permission.eval_mode] + [
-        (m, True) for m in permission.train_mode
-    ]:
-        wrong = [call for call in _calls(record, row, module) if call.training != expected]
+            yield _problem(row, module, sentence, live)
+    expected = dict.fromkeys(permission.eval_mode, "eval")
+    trained = dict.fromkeys(permission.train_mode, "train")
+    for module, mode in (*expected.items(), *trained.items()):
+        wrong = [c for c in _calls(record, row, module) if c.training != (mode == "train")]
         if wrong:
-            words = ("train", "eval") if not expected else ("eval", "train")
-            yield problem(
-                module, f"{module} ran in {words[0]} mode, and was to be in {words[1]} mode", wrong
-            )
+            other = "eval" if mode == "train" else "train"
+            sentence = f"{module} ran in {other} mode, but should run in {mode} mode"
+            yield _problem(row, module, sentence, wrong)
 
 
-def left_changed(record: UpdateRecord) -> Iterator[Problem]:
-    """Parameters whose `requires_grad` is not what it was before the update."""
+def changed_requires_grad(record: UpdateRecord) -> Iterator[Problem]:
+    """Yield parameters whose `requires_grad` is not the same after the update as before."""
     for module, entries in record.inventory.by_owner.items():
         changed = [
             entry
@@ -49,9 +44,13 @@ def left_changed(record: UpdateRecord) -> Iterator[Problem]:
                 module,
                 "leaked",
                 "modes",
-                f"{record.update} left requires_grad {now} behind in {module} ({some(names)})",
+                f"{record.update} left requires_grad={now} in {module} ({shortened(names)})",
                 names,
             )
+
+
+def _problem(row: UpdateRow, module: str, sentence: str, calls: list[ForwardCall]) -> Problem:
+    return Problem(row, module, "leaked", "modes", f"{row}: {sentence}", tuple(_labels(calls)))
 
 
 def _calls(record: UpdateRecord, row: UpdateRow, module: str) -> list[ForwardCall]:

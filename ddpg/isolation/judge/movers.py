@@ -1,60 +1,101 @@
-"""Who changed a value: which optimizer by what, a Polyak average, a forward pass, or some write."""
+"""Attribution of value changes to optimizer steps, Polyak averages, forward passes and writes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from torch import Tensor
 
 from ..observe.inventory import Entry
 from ..observe.ledger import Change
 from ..observe.records import OptimizerStep, UpdateRecord, Write
-from .facts import is_nonzero
+from .facts import Facts, is_nonzero
 
 GRADIENT = "gradient"
 TRAIN_MODE = "forward in train mode"
 WRITE = "in-place write"
-POLYAK = "Polyak from"
 
 
-def by_step(step: OptimizerStep, change: Change) -> str:
-    """`optimizer: gradient`, `optimizer: momentum`, ...
+@dataclass(frozen=True)
+class Mover:
+    """The cause of a change.
 
-    With a gradient that is exactly zero, only what the optimizer remembers, or its decay, can
-    have moved the parameter.
+    Attributes:
+        cause: `gradient`, `momentum`, `weight decay`, `in-place write`, ...; empty for a Polyak
+            average.
+        optimizer: the optimizer whose step made the change; empty outside of steps.
+        source: the module that a Polyak average moved towards.
+        tau: the fraction of the way that it moved, to two digits.
+    """
+
+    cause: str = ""
+    optimizer: str = ""
+    source: str = ""
+    tau: float = 0.0
+
+    def __str__(self) -> str:
+        if self.source:
+            return f"Polyak from {self.source} (tau {self.tau:.2g})"
+        return f"{self.optimizer}: {self.cause}" if self.optimizer else self.cause
+
+
+def movements(
+    facts: Facts, follows: Mapping[str, str]
+) -> Iterator[tuple[Mover, Change, OptimizerStep | None]]:
+    """Yield each change of a module in a row, with its mover and its optimizer step, if any.
+
+    Args:
+        facts: of the row and the module.
+        follows: follower → source, the declared pairs.
+    """
+    for step in facts.record.steps(facts.row):
+        for change in step.changes:
+            if id(change.entry.tensor) in facts.changes:
+                yield mover_of_step(step, change), change, step
+    for write in facts.record.writes(facts.row):
+        entry = write.change.entry
+        if id(entry.tensor) in facts.changes and facts.module in entry.owners:
+            yield mover_of_write(facts.record, write, follows), write.change, None
+
+
+def mover_of_step(step: OptimizerStep, change: Change) -> Mover:
+    """Return the cause of a change within an optimizer step.
+
+    If the gradient is exactly zero, only momentum or weight decay can move the parameter.
     """
     key = id(change.entry.tensor)
     gradient = step.gradients.get(key)
     if gradient is not None and is_nonzero(gradient):
-        return f"{step.optimizer}: {GRADIENT}"
+        return Mover(GRADIENT, step.optimizer)
     causes: list[str] = []
     if gradient is not None:
         if key in step.momentum:
             causes.append("momentum")
         if key in step.decay:
             causes.append("weight decay")
-    return f"{step.optimizer}: {' and '.join(causes) or WRITE}"
+    return Mover(" and ".join(causes) or WRITE, step.optimizer)
 
 
-def by_write(record: UpdateRecord, write: Write, follows: Mapping[str, str]) -> str:
-    """What a change outside every step was; sources that are declared are tried first."""
+def mover_of_write(record: UpdateRecord, write: Write, follows: Mapping[str, str]) -> Mover:
+    """Return the cause of a change outside of every step; declared sources are tried first."""
     change = write.change
     if change.entry.is_buffer and write.call is not None and write.call.training:
-        return TRAIN_MODE
-    # The largest tensor that was written with it tells tau best, and a single number, which lies
-    # on every straight line, tells nothing.
+        return Mover(TRAIN_MODE)
+    # The largest tensor gives the best estimate of tau. A single number is no evidence of a Polyak
+    # average: it is on a straight line between any two others.
     largest = _largest_beside(record, write)
     source, fraction = _source_of(record, largest, follows)
-    own, own_fraction = (source, fraction)
+    own_source, own_fraction = source, fraction
     if largest is not change and change.before.numel() > 1:
-        own, own_fraction = _source_of(record, change, follows)
-    if not own:
-        return WRITE
-    if own == source and abs(own_fraction - fraction) < 0.5 * fraction:
+        own_source, own_fraction = _source_of(record, change, follows)
+    if not own_source:
+        return Mover(WRITE)
+    if own_source == source and abs(own_fraction - fraction) < 0.5 * fraction:
         own_fraction = fraction
-    return f"{POLYAK} {own} (tau {own_fraction:.2g})"
+    return Mover(source=own_source, tau=float(f"{own_fraction:.2g}"))
 
 
 def _largest_beside(record: UpdateRecord, write: Write) -> Change:
-    """The largest tensor of the same module that was written too."""
+    """Return the change of the largest tensor of the module that was written in the same row."""
     beside = [
         each.change
         for each in record.writes(write.row)
@@ -68,7 +109,7 @@ def _largest_beside(record: UpdateRecord, write: Write) -> Change:
 def _source_of(
     record: UpdateRecord, change: Change, follows: Mapping[str, str]
 ) -> tuple[str, float]:
-    """The module that the value moved towards on a straight line, and how far (1: a copy)."""
+    """Return the module that the value moved straight towards, and the fraction (1: a copy)."""
     entry = change.entry
     if not change.before.is_floating_point() or change.before.shape != change.after.shape:
         return "", 0.0
@@ -78,7 +119,7 @@ def _source_of(
     for other in sorted(others, key=lambda each: not set(each.owners) & declared):
         if other is entry or set(other.owners) & set(entry.owners):
             continue
-        if other.tensor.shape != entry.tensor.shape or not _same_name(other, entry):
+        if other.tensor.shape != entry.tensor.shape or not _share_a_name(other, entry):
             continue
         for target in _values(record, id(other.tensor), change):
             fraction = _fraction(step, target, change.before)
@@ -88,7 +129,7 @@ def _source_of(
 
 
 def _values(record: UpdateRecord, key: int, seen: Change) -> list[Tensor]:
-    """Every value of an entry while the update ran; first what it was when `seen` was seen."""
+    """Return all values of an entry during the update; first the value at the change `seen`."""
     values = [record.start.get(key)]
     current: Tensor | None = None
     for change in record.changes():
@@ -100,15 +141,16 @@ def _values(record: UpdateRecord, key: int, seen: Change) -> list[Tensor]:
     return [value for value in (current, *values) if value is not None]
 
 
-def _same_name(one: Entry, two: Entry) -> bool:
-    return bool(set(one.names.values()) & set(two.names.values()))
+def _share_a_name(one: Entry, other: Entry) -> bool:
+    return bool(set(one.names.values()) & set(other.names.values()))
 
 
 def _fraction(step: Tensor, target: Tensor, before: Tensor) -> float:
-    way = (target - before).flatten().double()
-    length = float(way @ way)
+    """Return the fraction of the way to `target` that `step` is; 0.0 if it is not on the way."""
+    distance = (target - before).flatten().double()
+    length = float(distance @ distance)
     if length == 0.0:
         return 0.0
-    fraction = float(step @ way) / length
-    off = float((step - fraction * way).norm())
-    return fraction if 0 < fraction < 1.001 and off <= 1e-2 * float(step.norm()) else 0.0
+    fraction = float(step @ distance) / length
+    error = float((step - fraction * distance).norm())
+    return fraction if 0 < fraction < 1.001 and error <= 1e-2 * float(step.norm()) else 0.0

@@ -1,14 +1,14 @@
-"""A problem: a finding before the paths are known, and one or more rounds have been seen."""
+"""Problem: a finding before its path is known and before all rounds are judged together."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..contract import UpdateRow
 from ..observe.inventory import Entry
 from ..results import Grade, Kind, Verdict
 
-When = Literal["any", "every", "last"]
+Rounds = Literal["any", "every", "last"]
 
 
 @dataclass(frozen=True)
@@ -16,9 +16,9 @@ class Problem:
     """See `Finding`.
 
     Attributes:
-        grade: the cell's where it is None.
-        rounds: it counts if any round of the update shows it, only if every one does (or could),
-            or also if the last one does.
+        grade: None: that of the cell.
+        rounds: the problem counts if it is in any round of the update; only if it is in every
+            round (that could show it); or also if it is in the last round.
     """
 
     row: UpdateRow
@@ -29,20 +29,46 @@ class Problem:
     tensors: tuple[str, ...] = ()
     loss: str | None = None
     grade: Grade | None = None
-    rounds: When = "any"
+    rounds: Rounds = "any"
 
     @property
     def key(self) -> tuple[UpdateRow, str, Verdict, Kind, str | None]:
         return (self.row, self.module, self.verdict, self.kind, self.loss)
 
 
+def merge(problems: Sequence[Problem]) -> list[Problem]:
+    """Return one problem per key, with the tensors of all.
+
+    A gradient that moved a module was also written; only the movement is returned.
+    """
+    merged: dict[tuple[object, ...], Problem] = {}
+    for each in problems:
+        known = merged.get(each.key)
+        if known is None:
+            merged[each.key] = each
+        else:
+            tensors = tuple(dict.fromkeys(known.tensors + each.tensors))
+            merged[each.key] = replace(known, tensors=tensors)
+    applied = {
+        (each.row, each.module, each.loss)
+        for each in merged.values()
+        if (each.verdict, each.kind) == ("leaked", "moved")
+    }
+    return [
+        each
+        for each in merged.values()
+        if (each.verdict, each.kind) != ("leaked", "written")
+        or (each.row, each.module, each.loss) not in applied
+    ]
+
+
 def names_in(module: str, entries: Iterable[Entry]) -> tuple[str, ...]:
-    """Their names within the module, in order, each once."""
+    """Return the names of the entries within the module, in order, each once."""
     return tuple(dict.fromkeys(entry.names.get(module, entry.label) for entry in entries))
 
 
-def some(names: Iterable[str], most: int = 4) -> str:
-    """`a, b, c and 9 more`."""
+def shortened(names: Iterable[str], most: int = 4) -> str:
+    """Return `a, b, c, d and 9 more`."""
     listed = list(names)
     if len(listed) <= most:
         return ", ".join(listed)

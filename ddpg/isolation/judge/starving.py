@@ -1,4 +1,4 @@
-"""Modules that an update was to train or to move, and that got nothing."""
+"""Modules that an update should train or move, and that were not trained or moved."""
 
 import math
 from collections.abc import Iterator
@@ -13,102 +13,127 @@ from ..observe.records import UpdateRecord
 from ..observe.residue import is_multiple
 from ..results import SETUP, Grade, Kind, Verdict
 from .facts import Facts
-from .problems import Problem, When, names_in, some
+from .problems import Problem, Rounds, names_in, shortened
 
 
 def untrained(facts: Facts, contract: Contract) -> Iterator[Problem]:
-    """Where, on the way from the loss to the value, the training of a module ended."""
-    record, module, row = facts.record, facts.module, facts.row
-    keys = facts.trainable
-    stepped = {key: step for step in record.steps() for key in step.held}
-    held = {key for identities in record.optimizers.values() for key in identities}
-    delivered, moved = facts.nonzero(facts.delivered), facts.changes.keys()
-    by_hand = facts.nonzero(facts.written) - facts.delivered.keys()
-    live = delivered | (by_hand - _taken_elsewhere(facts))
+    """Yield trainable parameters that were not trained, by the step that failed.
 
-    def problem(kind: Kind, which: set[int], what: str, rounds: When = "every") -> Problem:
-        names = names_in(module, facts.entries(which))
-        whole = "" if which == keys else f" (of {module}: {some(names)})"
-        return Problem(
-            row,
-            module,
-            "starved",
-            kind,
-            f"{row} was to train {module}: {what}{whole}",
-            names,
-            rounds=rounds,
-        )
-
-    if not keys:
-        yield problem("reached", set(), "it has no parameter of its own to train")
+    The steps: a path from the loss, a gradient, an optimizer that holds the parameter, a movement.
+    """
+    if not facts.trainable:
+        yield _untrained(facts, "reached", set(), f"{facts.module} has no parameters of its own")
         return
+    delivered = facts.nonzero(facts.delivered)
+    by_hand = facts.nonzero(facts.written) - facts.delivered.keys()
+    live = delivered | (by_hand - _gradients_of_others(facts))
+    yield from _without_gradient(facts, live)
+    used = facts.nonzero(facts.written) | facts.nonzero(facts.returned)
+    moved = facts.changes.keys()
+    lost = (facts.trainable & live) - used - moved
+    if lost:
+        reason = "its gradient was zeroed or cleared before any step used it"
+        yield _untrained(facts, "written", lost, reason)
+    yield from _unmoved(facts, (facts.trainable & live & used) - moved, contract)
+
+
+def _without_gradient(facts: Facts, live: set[int]) -> Iterator[Problem]:
+    """Yield parameters that got no gradient, or only zeros.
+
+    Args:
+        live: parameters with a non-zero gradient.
+    """
+    record, keys = facts.record, facts.trainable
     cut = keys - facts.reached - live
     frozen = {key for key in cut if not record.required[key]}
     if frozen:
-        # Left frozen by an earlier round, it stays so; a delayed update makes no pass at all.
-        lasting = any(record.passes(row))
-        why = "its parameters do not require grad"
-        yield problem("reached", frozen, why, "last" if lasting else "every")
+        # Parameters that an earlier round froze stay frozen; a delayed update has no pass at all.
+        rounds = "last" if any(record.passes(facts.row)) else "every"
+        reason = "its parameters do not require grad"
+        yield _untrained(facts, "reached", frozen, reason, rounds)
     if cut - frozen:
-        yield problem("reached", cut - frozen, "no loss has a path to it")
+        yield _untrained(facts, "reached", cut - frozen, "no loss has a path to it")
     unasked = (keys & facts.reached) - facts.delivered.keys() - live
     if unasked:
-        yield problem("reached", unasked, "a loss has a path to it, but delivered no gradient")
+        reason = "a loss has a path to it, but delivered no gradient"
+        yield _untrained(facts, "reached", unasked, reason)
     zero = (keys & facts.delivered.keys()) - live
     if zero and not keys & live:
-        yield problem("written", zero, "its gradient is exactly zero")
-    used = facts.nonzero(facts.written) | facts.nonzero(facts.returned)
-    lost = (keys & live) - used - moved
-    if lost:
-        yield problem("written", lost, "its gradient was zero, or gone, before any step used it")
-    unmoved = (keys & live & used) - moved
+        yield _untrained(facts, "written", zero, "its gradient is exactly zero")
+
+
+def _unmoved(facts: Facts, unmoved: set[int], contract: Contract) -> Iterator[Problem]:
+    """Yield parameters that got a gradient and did not move."""
+    record = facts.record
     if contract.optimizers or record.optimizers:
-        outside = unmoved - held
+        outside = unmoved - {key for keys in record.optimizers.values() for key in keys}
         if outside:
-            # Starved from here on, whatever an earlier round did.
-            yield problem("membership", outside, f"no optimizer holds it{_stale(record)}", "any")
-        unmoved -= outside
+            # The parameters of all later rounds are in no optimizer either.
+            reason = f"no optimizer holds it{_stale(record)}"
+            yield _untrained(facts, "membership", outside, reason, "any")
+        unmoved = unmoved - outside
     if unmoved:
-        idle = not unmoved & stepped.keys()
-        why = "no optimizer that holds it made a step" if idle else "the step did not move it"
-        yield problem("moved", unmoved, f"it got a gradient, but {why}")
+        stepped = {key for step in record.steps() for key in step.held}
+        reason = "the step did not move it"
+        if not unmoved & stepped:
+            reason = "no optimizer that holds it made a step"
+        yield _untrained(facts, "moved", unmoved, f"it got a gradient, but {reason}")
 
 
-def _taken_elsewhere(facts: Facts) -> set[int]:
-    """Parameters whose `.grad` is the gradient of a tensor that is no copy of theirs."""
-    taken = [pair for each in facts.record.passes() for pair in each.elsewhere]
-    found: set[int] = set()
+def _untrained(
+    facts: Facts, kind: Kind, keys: set[int], reason: str, rounds: Rounds = "every"
+) -> Problem:
+    names = names_in(facts.module, facts.entries(keys))
+    part = "" if keys == facts.trainable else f" (of {facts.module}: {shortened(names)})"
+    message = f"{facts.row} should train {facts.module}: {reason}{part}"
+    return Problem(facts.row, facts.module, "starved", kind, message, names, rounds=rounds)
+
+
+def _gradients_of_others(facts: Facts) -> set[int]:
+    """Return the parameters whose `.grad` is the gradient of a tensor with other values."""
+    elsewhere = [pair for each in facts.record.passes() for pair in each.elsewhere]
+    keys: set[int] = set()
     for key, gradient in facts.written.items():
-        matching = [value for value, other in taken if is_multiple(gradient, other)]
+        matching = [value for value, other in elsewhere if is_multiple(gradient, other)]
         start = facts.record.start.get(key)
         if matching and not any(start is not None and same_bits(start, v) for v in matching):
-            found.add(key)
-    return found
+            keys.add(key)
+    return keys
+
+
+def _stale(record: UpdateRecord) -> str:
+    """Return the end of a sentence: optimizers that hold tensors of no named module."""
+    stale = {
+        name: sum(key not in record.inventory.entries for key in keys)
+        for name, keys in record.optimizers.items()
+    }
+    parts = [f"{name!r} holds {count} stale parameters" for name, count in stale.items() if count]
+    return f"; {', '.join(parts)} of no named module" if parts else ""
 
 
 def untrained_by_term(facts: Facts, permission: Permission) -> Iterator[Problem]:
-    """Loss terms that were to train the module, and gave it nothing."""
+    """Yield loss terms that should train the module, and gave it no gradient."""
     module, row = facts.module, facts.row
     for name, term in permission.terms.items():
         if module not in term.trains:
             continue
-        seen = [p.terms[name] for p in facts.record.passes(row) if name in p.terms]
+        seen = [each.terms[name] for each in facts.record.passes(row) if name in each.terms]
         reached = {key for keys, _ in seen for key in keys} & facts.trainable
-        given = {key for _, gradients in seen for key in facts.nonzero(gradients)}
-        if given & facts.trainable:
+        nonzero = {key for _, gradients in seen for key in facts.nonzero(gradients)}
+        if nonzero & facts.trainable:
             continue
         if not seen:
-            what, grade = "the term is in no loss that was differentiated", Grade.NOTHING
+            reason, grade = "no differentiated loss contains the term", Grade.NOTHING
         elif not reached:
-            what, grade = "the term has no path to it", Grade.NOTHING
+            reason, grade = "the term has no path to it", Grade.NOTHING
         else:
-            what, grade = "the term's gradient is exactly zero", Grade.ZERO
+            reason, grade = "the gradient of the term is exactly zero", Grade.ZERO
         yield Problem(
             row,
             module,
             "starved",
             "written" if reached else "reached",
-            f"the term {name!r} of {row} was to train {module}: {what}",
+            f"the term {name!r} of {row} should train {module}: {reason}",
             names_in(module, facts.entries(facts.trainable)),
             loss=name,
             grade=grade,
@@ -116,24 +141,14 @@ def untrained_by_term(facts: Facts, permission: Permission) -> Iterator[Problem]
         )
 
 
-def _stale(record: UpdateRecord) -> str:
-    """Optimizers that hold tensors of the same shapes, which no module has any more."""
-    known = record.inventory.entries.keys()
-    orphans = {
-        name: sum(key not in known for key in keys) for name, keys in record.optimizers.items()
-    }
-    found = [f"{name!r} holds {count} stale ones" for name, count in orphans.items() if count]
-    return f"; {', '.join(found)}, which no named module has" if found else ""
-
-
 def lagging(facts: Facts, source: str) -> Iterator[Problem]:
-    """Tensors of a follower that did not come closer to their source by what the row wrote."""
+    """Yield tensors of a follower that the row did not move closer to their source."""
     record, row, follower = facts.record, facts.row, facts.module
     stayed: list[Entry] = []
     strayed: list[Entry] = []
-    by_name = {each[-1].entry.names.get(follower): each for each in facts.changes.values()}
-    for entry, target in pairs(record, follower, source):
-        changes = by_name.get(entry.names[follower])
+    changes_of = {each[-1].entry.names.get(follower): each for each in facts.changes.values()}
+    for entry, target in _pairs(record, follower, source):
+        changes = changes_of.get(entry.names[follower])
         before = changes[0].before if changes else record.end[id(entry.tensor)]
         after = changes[-1].after if changes else before
         if not before.is_floating_point():
@@ -147,7 +162,7 @@ def lagging(facts: Facts, source: str) -> Iterator[Problem]:
         (stayed, "starved", "did not come closer"),
         (strayed, "moved_by_other", "moved away"),
     )
-    for entries, verdict, what in outcomes:
+    for entries, verdict, outcome in outcomes:
         if entries:
             names = names_in(follower, entries)
             yield Problem(
@@ -155,34 +170,23 @@ def lagging(facts: Facts, source: str) -> Iterator[Problem]:
                 follower,
                 verdict,
                 "moved",
-                f"{row}: {follower} was to follow {source}, and {what} ({some(names)})",
+                f"{row}: {follower} should follow {source}, but {outcome} ({shortened(names)})",
                 names,
                 rounds="every" if verdict == "starved" else "any",
             )
 
 
-def idle(facts: Facts, source: str) -> bool:
-    """The follower was equal to its source when the update began, so that it could not lag."""
-    tensors = pairs(facts.record, facts.module, source)
-    return not any(_differs(facts.record, entry, facts.module, source) for entry, _ in tensors)
-
-
-def _differs(record: UpdateRecord, entry: Entry, follower: str, source: str) -> bool:
-    """Whether it differed from its source at both ends of the update, by what a sync would see."""
-    other = record.inventory.within(source)[entry.names[follower]]
-    key = id(entry.tensor)
-    for values in (record.start, record.end):
-        target = values.get(id(other), other).double()
-        if _distance(values[key], target) <= 1e-4 * float(target.norm()):
-            return False
-    return True
+def is_idle(facts: Facts, source: str) -> bool:
+    """Return True if the follower equalled its source, so that it could not come closer."""
+    pairs = _pairs(facts.record, facts.module, source)
+    return not any(_differs(facts.record, entry, facts.module, source) for entry, _ in pairs)
 
 
 def unequal(record: UpdateRecord, target: str, source: str) -> Iterator[Problem]:
-    """Tensors of `target` whose values differ from those of `source` when the record begins."""
+    """Yield tensors of `target` that do not equal those of `source` when the record begins."""
     entries = [
         entry
-        for entry, value in pairs(record, target, source, at_start=True)
+        for entry, value in _pairs(record, target, source, at_start=True)
         if not bool((record.start[id(entry.tensor)] == value).all())
     ]
     if entries:
@@ -192,15 +196,29 @@ def unequal(record: UpdateRecord, target: str, source: str) -> Iterator[Problem]
             target,
             "starved",
             "moved",
-            f"{target} was to equal {source} at the start, and differs ({some(names)})",
+            f"{target} should equal {source} at the start, but differs ({shortened(names)})",
             names,
         )
 
 
-def pairs(
+def _differs(record: UpdateRecord, entry: Entry, follower: str, source: str) -> bool:
+    """Return True if the entry differs from its source at both ends of the update.
+
+    Differences up to a relative 1e-4 count as equal.
+    """
+    other = record.inventory.within(source)[entry.names[follower]]
+    key = id(entry.tensor)
+    for values in (record.start, record.end):
+        target = values.get(id(other), other).double()
+        if _distance(values[key], target) <= 1e-4 * float(target.norm()):
+            return False
+    return True
+
+
+def _pairs(
     record: UpdateRecord, follower: str, source: str, at_start: bool = False
 ) -> Iterator[tuple[Entry, Tensor]]:
-    """Entries of the follower with the value of the same name in the source, at the end.
+    """Yield the follower's entries with the value of the same name in the source, at the end.
 
     Raises:
         ContractError: the source has no tensor of that name, or one of another shape.
@@ -213,8 +231,8 @@ def pairs(
             continue
         if name not in sources or sources[name].shape != tensor.shape:
             raise ContractError(
-                f"{follower!r} is said to follow or equal {source!r}, which has no tensor {name!r} "
-                f"of shape {list(tensor.shape)}"
+                f"{follower!r} cannot follow or equal {source!r}: {source!r} has no tensor "
+                f"{name!r} of shape {list(tensor.shape)}"
             )
         other = sources[name]
         if other is not tensor:
@@ -222,7 +240,7 @@ def pairs(
 
 
 def _rounding(target: Tensor) -> float:
-    """How far (1 − tau)·x + tau·x may be from x, in its own precision."""
+    """Return the largest rounding error of (1 − tau)·x + tau·x in the dtype of x."""
     return 4 * torch.finfo(target.dtype).eps * float(target.double().norm())
 
 
