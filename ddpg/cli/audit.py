@@ -16,7 +16,7 @@ from rich.console import Console
 from ddpg.cli.command import command
 from ddpg.cli.parser import OneSentenceParser
 from ddpg.errors import CheckpointError, ConfigError, UsageError
-from ddpg.evaluation.audit import contract_and_updates
+from ddpg.evaluation.audit import contract_and_updates, rounds_of
 from ddpg.isolation import Contract, ContractError, Report, audit
 from ddpg.runs.files import write_file
 
@@ -54,9 +54,12 @@ def load(subject: str) -> tuple[Contract, Updates]:
         raise UsageError(f"{error}; allowed: {_ALLOWED}") from error
 
 
-def _report(subject: str, rounds: int) -> Report:
+def _report(subject: str, rounds: int | None) -> Report:
     try:
-        return audit(*load(subject), rounds=rounds)
+        contract, updates = load(subject)
+        if rounds is None:
+            rounds = rounds_of(Path(subject)) if Path(subject).is_dir() else 2
+        return audit(contract, updates, rounds=rounds)
     except ContractError as error:
         raise UsageError(str(error)) from error
     except UsageError:
@@ -79,7 +82,11 @@ def _parser() -> OneSentenceParser:
     parser.add_argument(
         "--html", type=Path | None, metavar="FILE", help="write the report as a page"
     )
-    parser.add_argument("--rounds", type=int, default=2, help="how often the updates run, ≥ 1")
+    parser.add_argument(
+        "--rounds",
+        type=int | None,
+        help="how often the updates run, ≥ 1; default: 2, or the period of a run's stop manual",
+    )
     return parser
 
 

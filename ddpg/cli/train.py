@@ -12,6 +12,7 @@ from ddpg.config.settings import Config
 from ddpg.errors import CheckpointError, DamagedCheckpointError
 from ddpg.training.loop import train
 from ddpg.training.progress import TrainingResult
+from ddpg.training.separation import outcome_in_words
 
 
 @command("train.py", interrupted="interrupted: the steps since the last checkpoint are lost")
@@ -38,16 +39,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _summary(config: Config, result: TrainingResult) -> str:
-    """Return the last line of a finished run, with the commands that show and score it."""
+    """Return the last lines of a finished run: return, separation, commands that show it."""
     folder = shlex.quote(str(result.folder))
     score = shlex.quote(str(Path(sys.argv[0]).with_name("evaluate.py")))
     evaluated = result.returns is not None
-    outcome = f"return {returns_text(result.returns)}" if evaluated else "never evaluated"
-    curves = f"Curves: tensorboard --logdir {folder}. " if config.tensorboard else ""
-    return (
-        f"{result.folder}: {outcome} after {result.step:,} steps. {curves}"
-        f"Score: python {score} {folder}"
-    )
+    score_text = f"return {returns_text(result.returns)}" if evaluated else "never evaluated"
+    separation = outcome_in_words(result.folder / "metrics.csv", config.members)
+    lines = [
+        f"{result.folder}: {score_text} after {result.step:,} steps.",
+        *([f"Separation: {separation}."] if separation else []),
+        *([f"Curves: tensorboard --logdir {folder}"] if config.tensorboard else []),
+        f"Score: python {score} {folder}",
+    ]
+    return "\n".join(lines)
 
 
 def _resume_command(config: Config, folder: Path) -> str:

@@ -39,6 +39,21 @@ def contract_and_updates(run: Path) -> tuple[Contract, dict[str, Callable[[], An
     return ours.contract(agent), ours.updates(agent, batch)
 
 
+def rounds_of(run: Path) -> int:
+    """Return the rounds in which every update of a run's stops happens: at least 2.
+
+    The stop `manual` lets gradients through in every `manual_every`-th update.
+
+    Raises:
+        ConfigError: the folder is not a run.
+    """
+    config = RunFolder(run).stored_config()
+    every = config.manual_every
+    periods = every.values() if isinstance(every, dict) else [every]
+    is_manual = "manual" in f"{config.stop}+{config.actor_stop}".split("+")
+    return max(2, *periods) if is_manual else 2
+
+
 def _agent_and_batch(folder: RunFolder) -> tuple[DDPG, Batch]:
     config = folder.stored_config()
     checkpoints = Checkpoints(folder.checkpoints)

@@ -1,4 +1,4 @@
-"""Watch a training while it runs, every n-th update, and write what is seen as charts."""
+"""Watch a sample of the updates of a running training, and write charts of what they did."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +9,7 @@ from .judge.verdicts import judge
 from .observe.watcher import Watcher
 from .report import Report
 from .results import Cell
+from .sampling import WindowSampler
 
 
 class ScalarWriter(Protocol):
@@ -18,28 +19,34 @@ class ScalarWriter(Protocol):
 
 
 class LiveWatch:
-    """Watches every n-th run of each update of a training, which goes on as it would without.
+    """Watches one run per `every` runs of each update; the training is the same as without.
 
     Args:
         contract: what each update may do.
         writer: gets `separation/<update>/<module>/grade`, `.../gradient_norm` (no point where the
             gradient is None) and `.../movement`.
-        every: 1 watches all runs; 100 the first, the 101st, ...
+        every: 1 watches all runs; 100 watches the first, and one at a random place in each 100.
+        seed: seed of the places.
     """
 
-    def __init__(self, contract: Contract, writer: ScalarWriter, every: int = 100) -> None:
+    def __init__(
+        self, contract: Contract, writer: ScalarWriter, every: int = 100, seed: int = 0
+    ) -> None:
         if every < 1:
             raise ContractError(f"every is {every!r}: it takes 1 or more")
-        self.contract, self.writer, self.every = contract, writer, every
+        self.contract, self.writer, self.every, self.seed = contract, writer, every, seed
         self.report: Report | None = None
         self._runs: dict[str, int] = {}
+        self._samplers: dict[str, WindowSampler] = {}
 
     @contextmanager
     def update(self, name: str, step: int | None = None) -> Iterator[None]:
         """Run the block as update `name`; charts are drawn over `step`, else over its runs."""
         run = self._runs.get(name, 0)
         self._runs[name] = run + 1
-        if run % self.every:
+        if name not in self._samplers:
+            self._samplers[name] = WindowSampler(self.every, f"{self.seed}/{name}")
+        if not self._samplers[name].selects(run):
             yield
             return
         with Watcher(self.contract, dry_run=False, closely=False) as watcher:

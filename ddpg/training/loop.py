@@ -11,6 +11,7 @@ from ddpg.config.settings import Config
 from ddpg.errors import ConfigError, EnvironmentFaultError, StorageError
 from ddpg.evaluation.episodes import TRAINING_FIRST_SEED, Evaluator
 from ddpg.fast.compiled import CompiledUpdate
+from ddpg.isolation.sampling import WindowSampler
 from ddpg.noise import scheduled_sigma
 from ddpg.random_streams import Uniform
 from ddpg.replay import ReplayBuffer
@@ -90,6 +91,8 @@ class Trainer:
                 self.folder.store_config(config)
         self.recorder = Recorder(self.state, tracker, report)
         self.divergence = DivergenceWatch(self.state, self._last_checkpoint, self.recorder.warn)
+        every = config.separation_every
+        self.audits = WindowSampler(every, str(config.seed)) if every else None
         self.update = self.agent.update
         if compiled_update is not None:
             self.update = reported_update(compiled_update, self.interrupt, self.recorder.report)
@@ -224,8 +227,7 @@ class Trainer:
         """Sample a batch and update on it, after an audit of that update when one is due."""
         state = self.state
         batch = self.replay.sample(self.config.batch_size)
-        every = self.config.separation_every
-        if every and state.updates % every == 0:
+        if self.audits is not None and self.audits.selects(state.updates):
             self.recorder.add_separation(batch)
         state.window.append(self.update(batch))
         state.updates += 1
