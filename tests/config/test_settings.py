@@ -1,4 +1,4 @@
-"""Round trips, and one sentence for every setting that is not allowed."""
+"""Round trips of configs, and one sentence for every value that is not allowed."""
 
 import dataclasses
 from pathlib import Path
@@ -18,7 +18,7 @@ CONFIGS = {
 }
 
 
-# A busy machine is no failure of the code.
+# No deadline: the tests may share a busy machine.
 @hypothesis_settings(deadline=None)
 @given(
     gamma=st.floats(0, 1),
@@ -28,7 +28,7 @@ CONFIGS = {
     name=st.none() | st.from_regex(r"[A-Za-z0-9_.+ -]*[A-Za-z0-9]", fullmatch=True),
     env_options=st.dictionaries(st.text(min_size=1), st.booleans() | st.integers() | st.text()),
 )
-def test_a_config_survives_yaml(tmp_path_factory, **settings):
+def test_a_config_is_equal_after_yaml(tmp_path_factory, **settings):
     config = Config(**settings)
     file = tmp_path_factory.mktemp("config") / "config.yaml"
     file.write_text(config.to_yaml(), encoding="utf-8")
@@ -40,7 +40,7 @@ def test_every_shipped_config_loads(name):
     assert isinstance(Config.load(CONFIGS[name]), Config)
 
 
-def test_the_shipped_configs_are_the_ones_that_the_readme_names():
+def test_every_shipped_config_is_listed():
     assert set(CONFIGS) == {
         "half-cheetah",
         "inverted-pendulum",
@@ -52,7 +52,7 @@ def test_the_shipped_configs_are_the_ones_that_the_readme_names():
     }
 
 
-def test_pendulum_is_the_default():
+def test_the_pendulum_config_is_the_default():
     assert Config.load(CONFIGS["pendulum"]) == Config()
 
 
@@ -120,21 +120,21 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("settings", "sentence"), WRONG, ids=lambda value: str(value)[:40])
-def test_wrong_settings_get_one_sentence(settings, sentence):
+def test_a_setting_that_is_not_allowed_gets_one_sentence(settings, sentence):
     with pytest.raises(ConfigError) as error:
         Config(**settings)
     assert sentence in str(error.value)
     assert "\n" not in str(error.value)
 
 
-def test_a_scale_for_each_protected_module_is_taken():
+def test_one_scale_per_protected_module_is_accepted():
     live = {"actor": 0.1, "critic_target": 0.0}
     assert Config(stop="manual", bootstrap_actor="live", manual_scale=live).manual_scale == live
     both = {"actor_target": 0.1, "critic_target": 0.0, "critic": 1.0}
     assert Config(stop="manual", actor_stop="manual", manual_scale=both).manual_scale == both
 
 
-def test_a_period_for_each_protected_module_is_taken():
+def test_one_period_per_protected_module_is_accepted():
     live = {"actor": 10, "critic_target": 1}
     assert Config(stop="manual", bootstrap_actor="live", manual_every=live).manual_every == live
 
@@ -150,7 +150,7 @@ def test_a_period_for_each_protected_module_is_taken():
         (b"gamma: !!python/object/apply:os.system ['true']", "as YAML: "),
     ],
 )
-def test_files_that_are_no_config(tmp_path, content, sentence):
+def test_files_that_are_not_a_config(tmp_path, content, sentence):
     file = tmp_path / "config.yaml"
     file.write_bytes(content)
     with pytest.raises(ConfigError) as error:
@@ -159,6 +159,6 @@ def test_files_that_are_no_config(tmp_path, content, sentence):
     assert "\n" not in str(error.value)
 
 
-def test_a_file_that_is_not_there(tmp_path):
+def test_a_missing_file(tmp_path):
     with pytest.raises(ConfigError, match=r"cannot read .*none\.yaml: No such file"):
         Config.load(tmp_path / "none.yaml")

@@ -1,7 +1,6 @@
-"""Environments of every shape that a user's own may have, each with an outcome told by hand.
+"""Environments with unusual spaces, rewards and episodes, whose transitions are known exactly.
 
-All of them observe the number of their step, take any action, and reward as they are told; so what
-a replay must hold can be written down.
+All of them observe the step number, accept any action, and have a configured reward.
 """
 
 from typing import Any
@@ -14,12 +13,12 @@ LONG_EPISODE = 10_000
 
 
 class Odd(gymnasium.Env[Any, Any]):
-    """An episode of `length` steps.
+    """Environment with episodes of `length` steps.
 
     Args:
-        observation_space: of its observations; each entry is the step number, within the bounds.
-        action_space: of its actions.
-        reward: of each step, to which `slope` times the first entry of the action is added.
+        observation_space: space of the observations; each entry is the step number, clipped.
+        action_space: space of the actions.
+        reward: reward of each step, plus `slope` times the first entry of the action.
         slope: see `reward`.
         length: the step that ends the episode, or None.
         terminates: whether that step terminates.
@@ -63,7 +62,7 @@ class Odd(gymnasium.Env[Any, Any]):
 
 
 def box(low: Any, high: Any, shape: tuple[int, ...], dtype: Any = np.float32) -> Box:
-    """A Box of `shape`."""
+    """Return a Box of `shape`."""
     return Box(low, high, shape, dtype)
 
 
@@ -89,7 +88,7 @@ SHAPES: dict[str, dict[str, Any]] = {
     "OneStep": {"length": 1},
     "TerminatedAndTruncated": {"truncates": True},
 }
-"""Name -> what differs from an episode of four steps that terminates, rewarded with 1 each."""
+"""Name -> difference to an environment that terminates after four steps with rewards of 1."""
 
 REFUSED: dict[str, dict[str, Any]] = {
     "DiscreteActions": {"action_space": Discrete(3)},
@@ -101,20 +100,20 @@ REFUSED: dict[str, dict[str, Any]] = {
     "DictObservations": {"observation_space": Dict({"a": _OBSERVED, "b": _ACTED})},
     "DiscreteObservations": {"observation_space": Discrete(3)},
 }
-"""Name -> an environment that DDPG cannot be trained on, and says so."""
+"""Name -> difference that DDPG cannot be trained with, so that it refuses the environment."""
 
 
 def identifier(name: str) -> str:
-    """The Gymnasium id of one of `SHAPES` or `REFUSED`, or of `Long`."""
+    """Return the Gymnasium id of a name in `SHAPES` or `REFUSED`, or of `Long`."""
     return f"ddpg-tests/{name}-v0"
 
 
 def register() -> None:
-    """Make the environments known by `identifier`."""
+    """Register the environments under their `identifier`."""
     spaces = {"observation_space": _OBSERVED, "action_space": _ACTED}
-    for name, differs in {**SHAPES, **REFUSED}.items():
-        gymnasium.register(identifier(name), f"{__name__}:Odd", kwargs={**spaces, **differs})
-    # An episode that nothing but the time limit ends.
+    for name, difference in {**SHAPES, **REFUSED}.items():
+        gymnasium.register(identifier(name), f"{__name__}:Odd", kwargs={**spaces, **difference})
+    # Only the time limit ends this episode.
     gymnasium.register(
         identifier("Long"),
         f"{__name__}:Odd",

@@ -1,4 +1,4 @@
-"""Small environments with an outcome that can be told by hand."""
+"""Small environments with known transitions, and one that fails on purpose."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ from gymnasium.spaces import Box
 
 
 class Counting(gymnasium.Env[np.ndarray, np.ndarray]):
-    """Observes its step number; ends as it is told; the reward is the action it was given.
+    """Environment that observes its step number; the reward is the action.
 
     Args:
         terminates_at: the step that terminates, or None.
@@ -51,7 +51,7 @@ class Counting(gymnasium.Env[np.ndarray, np.ndarray]):
 
 
 def register() -> None:
-    """Make the environments known as `ddpg-tests/...`."""
+    """Register the environments as `ddpg-tests/...`."""
     cases: dict[str, dict[str, Any]] = {
         "Terminates": {"terminates_at": 4},
         "Truncates": {"truncates_at": 4},
@@ -69,12 +69,12 @@ def register() -> None:
 
 
 class Faulty(gymnasium.Env[np.ndarray, np.ndarray]):
-    """A point that moves at random, in episodes of 4 steps, which does one thing wrong.
+    """Environment of a randomly moving point, in episodes of 4 steps, with one fault.
 
     Args:
-        fault: what it does: raises, hangs, dies, or gives one of the wrong things below.
-        at: the step that does it, counted over all episodes from 1.
-        seed: the environment that was first reset with this seed does it; -1: every one.
+        fault: raises, hangs, dies, or one of the wrong results in `_apply_fault`.
+        at: step of the fault, counted over all episodes from 1.
+        seed: first seed of the environment that has the fault; -1: all have it.
     """
 
     def __init__(self, fault: str = "", at: int = 30, seed: int = -1):
@@ -96,10 +96,10 @@ class Faulty(gymnasium.Env[np.ndarray, np.ndarray]):
         self.place += np.float32(0.1) * action
         observation, reward = self.place.copy(), float(-np.abs(self.place).sum())
         if self.steps == self.at and self.seed in (-1, self.first_seed):
-            observation, reward = self._wrong(observation, reward)
+            observation, reward = self._apply_fault(observation, reward)
         return observation, reward, False, self.steps % 4 == 0, {}
 
-    def _wrong(self, observation: np.ndarray, reward: float) -> Any:
+    def _apply_fault(self, observation: np.ndarray, reward: float) -> Any:
         match self.fault:
             case "raises":
                 raise ValueError("the motor\nis broken")

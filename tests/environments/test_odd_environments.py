@@ -1,4 +1,4 @@
-"""Environments of every shape: what replay holds is what they gave, and values come out right."""
+"""Unusual environments: replay holds their transitions, and values become right."""
 
 from pathlib import Path
 
@@ -24,12 +24,12 @@ STEPS = 20
 
 @pytest.mark.filterwarnings("ignore:.*:UserWarning")
 @pytest.mark.parametrize("name", [*SHAPES, "Long"])
-def test_gymnasiums_checker_finds_no_error(name):
-    # It warns of what is unusual, which these are on purpose, and raises at what is wrong.
+def test_gymnasiums_checker_passes(name):
+    # It warns about unusual environments and raises for invalid ones.
     check_env(gymnasium.make(identifier(name)).unwrapped, skip_render_check=True)
 
 
-def trained(tmp_path: Path, name: str, **settings) -> Trainer:
+def train_on(tmp_path: Path, name: str, **settings) -> Trainer:
     options = {**SMALL, "steps": STEPS, "evaluation_every": STEPS, "members": 2, **settings}
     options.setdefault("replay_capacity", 100)
     config = Config(env=identifier(name), runs=str(tmp_path), **options)
@@ -39,8 +39,8 @@ def trained(tmp_path: Path, name: str, **settings) -> Trainer:
     return trainer
 
 
-def given(name: str, step: int) -> NDArray[np.float32]:
-    """What the environment observes at `step`, flat, as float32 rounds it."""
+def observation_at(name: str, step: int) -> NDArray[np.float32]:
+    """Return the observation at `step`, flat and rounded to float32."""
     space = gymnasium.make(identifier(name)).observation_space
     assert isinstance(space, Box)
     value = np.clip(np.full(space.shape, step), space.low, space.high)
@@ -49,14 +49,14 @@ def given(name: str, step: int) -> NDArray[np.float32]:
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("name", SHAPES)
-def test_replay_holds_what_the_environment_gave(tmp_path, name):
-    trainer = trained(tmp_path, name)
+def test_replay_holds_the_transitions_of_the_environment(tmp_path, name):
+    trainer = train_on(tmp_path, name)
     shape = {"length": 4, "reward": 1.0, **SHAPES[name]}
     length = shape["length"]
     rows = trainer.replay.rows[:, :STEPS]
     batch = Batch(*rows.split(trainer.replay.widths, dim=-1))
-    observed = np.stack([given(name, t % length) for t in range(STEPS)])
-    followed = np.stack([given(name, t % length + 1) for t in range(STEPS)])
+    observed = np.stack([observation_at(name, t % length) for t in range(STEPS)])
+    followed = np.stack([observation_at(name, t % length + 1) for t in range(STEPS)])
     ends = np.array([float(t % length == length - 1) for t in range(STEPS)])
     for member in range(2):
         assert np.array_equal(batch.observation[member], observed)
@@ -68,23 +68,23 @@ def test_replay_holds_what_the_environment_gave(tmp_path, name):
         assert all(bool(value.isfinite().all()) for value in module.state_dict().values())
     assert trainer.state.returns is not None
     assert trainer.state.returns == pytest.approx(shape["reward"] * length)
-    # The evaluation of a finished run makes the environment anew.
+    # The evaluation of a finished run creates the environment again.
     assert evaluate(trainer.folder.path, episodes=2).mean == pytest.approx(shape["reward"] * length)
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_cannot_be_trained_on_is_refused(name):
-    for maker in (
+def test_an_environment_that_cannot_be_trained_on_is_refused(name):
+    for create in (
         lambda: Environments(identifier(name), 1, {}),
         lambda: make_environment(identifier(name), {}),
     ):
         with pytest.raises(ConfigError, match="allowed: "):
-            maker()
+            create()
 
 
-def test_an_episode_of_ten_thousand_steps_ends_by_its_time_limit_alone(tmp_path):
-    trainer = trained(
+def test_only_the_time_limit_ends_an_episode_of_ten_thousand_steps(tmp_path):
+    trainer = train_on(
         tmp_path,
         "Long",
         members=1,
@@ -103,7 +103,7 @@ def test_an_episode_of_ten_thousand_steps_ends_by_its_time_limit_alone(tmp_path)
     columns = metrics[0].split(",")
     (row,) = [dict(zip(columns, line.split(","), strict=True)) for line in metrics[1:]]
     assert (row["step"], row["episode/length"]) == (str(LONG_EPISODE), f"{LONG_EPISODE}.0")
-    # The time limit cuts, so the last step's value is that of what would have come.
+    # Cut by the time limit, the last step bootstraps.
     agent = trainer.agent
     cut = Batch(*(field[None, last : last + 1] for field in batch))
     target = agent.critic_loss(cut)[2].item()
@@ -113,7 +113,7 @@ def test_an_episode_of_ten_thousand_steps_ends_by_its_time_limit_alone(tmp_path)
 
 
 def q_of(result: TrainingResult, observation: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Q(s, 0) of each member."""
+    """Return Q(s, 0) per member."""
     agent = result.agent
     members = agent.config.members
     state = torch.from_numpy(np.tile(observation, (members, 1, 1)))
@@ -123,7 +123,7 @@ def q_of(result: TrainingResult, observation: NDArray[np.float32]) -> NDArray[np
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["OneStep", "TerminatedAndTruncated"])
-def test_values_converge_to_the_returns_told_by_hand(tmp_path, name):
+def test_values_converge_to_the_known_returns(tmp_path, name):
     result = train(
         Config(
             env=identifier(name),
@@ -137,23 +137,23 @@ def test_values_converge_to_the_returns_told_by_hand(tmp_path, name):
             members=2,
         )
     )
-    # A reward of 1 at each step, and nothing after the last: 1, or 1 + 0.5 + 0.25 + 0.125.
+    # A reward of 1 per step: 1, or 1 + 0.5 + 0.25 + 0.125.
     length = SHAPES[name].get("length", 4)
     for step in range(length):
         expected = sum(0.5**k for k in range(length - step))
-        assert q_of(result, given(name, step)) == pytest.approx(expected, abs=0.05), step
+        assert q_of(result, observation_at(name, step)) == pytest.approx(expected, abs=0.05), step
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "reward"), [("RewardsTimesMillion", 1e6), ("RewardsByMillion", 1e-6)]
 )
-def test_values_of_any_scale_stay_finite_and_do_not_outgrow_the_return(tmp_path, name, reward):
+def test_values_of_any_scale_stay_finite_and_below_the_return(tmp_path, name, reward):
     result = train(
         Config(env=identifier(name), runs=str(tmp_path), steps=2_000, hidden=(16,), gamma=0.9)
     )
-    values = np.concatenate([q_of(result, given(name, step)) for step in range(4)])
+    values = np.concatenate([q_of(result, observation_at(name, step)) for step in range(4)])
     assert np.isfinite(values).all()
-    # Four steps of it; the networks begin near 0, and below 1 they need not have got there yet.
+    # The return is four rewards. Networks start near 0, so small values may not be learned yet.
     assert np.abs(values).max() < max(4 * reward, 1)
     assert result.returns == pytest.approx(4 * reward)

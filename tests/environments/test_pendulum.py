@@ -1,4 +1,4 @@
-"""The vector Pendulum against Gymnasium's own environments, to the bit."""
+"""The vector Pendulum is bit-identical to Gymnasium's own environments."""
 
 import json
 from typing import Any
@@ -12,7 +12,7 @@ from ddpg.environments.pendulum import PendulumVectorEnv, register
 
 
 def pair(members: int, mode: AutoresetMode, **options: Any) -> tuple[PendulumVectorEnv, Any]:
-    """Ours, and Gymnasium's own environments."""
+    """Return our vector environment and Gymnasium's."""
     theirs = gymnasium.make_vec(
         "Pendulum-v1",
         members,
@@ -24,7 +24,7 @@ def pair(members: int, mode: AutoresetMode, **options: Any) -> tuple[PendulumVec
 
 
 def assert_same(ours: Any, theirs: Any) -> None:
-    """Arrays of the same type, shape and bits; dicts and tuples of them."""
+    """Assert equal dtypes, shapes and bits of arrays in dicts and tuples."""
     if isinstance(theirs, dict):
         assert ours.keys() == theirs.keys()
         for key, value in theirs.items():
@@ -47,43 +47,43 @@ def assert_same(ours: Any, theirs: Any) -> None:
     ("members", "steps", "options"),
     [(3, 2_000, {}), (1, 500, {"g": 9.81}), (2, 500, {"g": 3, "max_episode_steps": 7})],
 )
-def test_every_step_is_gymnasiums(mode, members, steps, options):
+def test_every_step_equals_gymnasiums(mode, members, steps, options):
     ours, theirs = pair(members, mode, **options)
     actions = np.random.default_rng(members)
     for seed in (0, [5 + 3 * member for member in range(members)]):
         assert_same(ours.reset(seed=seed), theirs.reset(seed=seed))
         for _ in range(steps):
-            # Beyond the bounds too, which the environment clips.
+            # Also beyond the bounds, where the environment clips.
             action = actions.uniform(-2.5, 2.5, (members, 1)).astype(np.float32)
             assert_same(ours.step(action), theirs.step(action))
 
 
 @pytest.mark.parametrize("options", [{"x_init": 0.1}, {"x_init": 0.2, "y_init": 0.3}])
-def test_the_options_of_a_reset_are_gymnasiums(options):
+def test_the_options_of_a_reset_work_as_gymnasiums(options):
     ours, theirs = pair(2, AutoresetMode.SAME_STEP)
     assert_same(ours.reset(seed=4), theirs.reset(seed=4))
-    # Without a seed the generators go on; one that is given begins anew.
+    # Without a seed the generators continue; a seed restarts them.
     for seed in (None, [1, None]):
         assert_same(
             ours.reset(seed=seed, options=options), theirs.reset(seed=seed, options=options)
         )
 
 
-def test_a_state_goes_through_json_and_brings_every_coming_step_back():
+def test_a_state_through_json_restores_every_later_step():
     ours, other = (PendulumVectorEnv(2, autoreset_mode=AutoresetMode.SAME_STEP) for _ in range(2))
     ours.reset(seed=3)
     action = np.full((2, 1), 0.5, np.float32)
     for _ in range(150):
         ours.step(action)
     other.load_state_dict(json.loads(json.dumps(ours.state_dict())))
-    # Over the end of the episode, so that the generators count.
+    # Beyond the end of the episode, so that the generators matter.
     steps = [(ours.step(action), other.step(action)) for _ in range(100)]
     for left, right in steps:
         assert_same(left, right)
     assert any(left[3].any() for left, _ in steps)
 
 
-def test_it_is_what_gymnasium_calls():
+def test_gymnasium_creates_it():
     register()
     made = gymnasium.make_vec("Pendulum-v1", 2, g=9.81, max_episode_steps=5)
     assert isinstance(made, PendulumVectorEnv)
@@ -92,7 +92,7 @@ def test_it_is_what_gymnasium_calls():
     assert made.gravity_pull == pytest.approx(1.5 * 9.81)
 
 
-def test_another_vector_entry_point_is_left_alone():
+def test_another_vector_entry_point_is_not_replaced():
     spec = gymnasium.spec("Pendulum-v1")
     before, spec.vector_entry_point = spec.vector_entry_point, "elsewhere:Pendulum"
     try:
@@ -102,6 +102,6 @@ def test_another_vector_entry_point_is_left_alone():
         spec.vector_entry_point = before
 
 
-def test_a_mode_that_it_does_not_have_is_refused():
+def test_an_unsupported_mode_is_refused():
     with pytest.raises(ValueError, match="DISABLED is not allowed; allowed: NEXT_STEP, SAME"):
         PendulumVectorEnv(1, autoreset_mode=AutoresetMode.DISABLED)

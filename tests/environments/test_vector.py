@@ -1,4 +1,4 @@
-"""A step is one transition, its last observation is real, and actions keep their bounds."""
+"""Steps are transitions with true last observations; actions keep their bounds."""
 
 import gymnasium
 import numpy as np
@@ -33,7 +33,7 @@ def test_the_last_step_of_an_episode(name, terminated, ended):
         assert transition.terminated.tolist() == [terminated and last] * 2
         assert transition.ended.tolist() == [ended and last] * 2
         assert transition.reward.tolist() == [0.5, 0.5]
-    # Every transition goes from step t to t + 1 of one episode; none crosses into the next.
+    # Every transition is from step t to t + 1 of one episode.
     expected = [([e, t], [e, t + 1]) for e in range(3) for t in range(4)]
     assert steps == [tuple(map(list, pair)) for pair in expected[:9]]
 
@@ -71,7 +71,7 @@ def test_actions_reach_asymmetric_bounds_and_never_leave_them():
         environments.step(action)
 
 
-def test_rounding_does_not_carry_an_action_over_its_bounds():
+def test_rounding_does_not_move_an_action_out_of_its_bounds():
     space = Box(np.float32(0.1), np.float32(0.7), (2,), np.float32)
     scale = ActionScale(space)
     for action in (-1.0, 1.0):
@@ -104,9 +104,9 @@ def test_members_have_their_own_seeds():
     ],
 )
 def test_environments_that_cannot_be_used(name, options, sentence):
-    for maker in (lambda: Environments(name, 2, options), lambda: make_environment(name, options)):
+    for create in (lambda: Environments(name, 2, options), lambda: make_environment(name, options)):
         with pytest.raises(ConfigError, match=sentence):
-            maker()
+            create()
 
 
 @pytest.mark.parametrize(
@@ -115,12 +115,12 @@ def test_environments_that_cannot_be_used(name, options, sentence):
         ("Pendulum-v1", {}, PendulumVectorEnv),
         ("Pendulum-v1", {"g": 9.81, "max_episode_steps": 5}, PendulumVectorEnv),
         ("gymnasium:Pendulum-v1", {}, PendulumVectorEnv),
-        # An option that its vector entry point does not have.
+        # The vector entry point does not have this option.
         ("Pendulum-v1", {"disable_env_checker": True}, SyncVectorEnv),
         ("ddpg-tests/Truncates-v0", {}, SyncVectorEnv),
     ],
 )
-def test_a_vector_entry_point_is_used_where_it_can_do_what_is_asked(name, options, kind):
+def test_a_vector_entry_point_is_used_if_it_supports_the_options(name, options, kind):
     environments = Environments(name, 2, options)
     assert type(environments.vector) is kind
     environments.reset([0, 1])
@@ -128,7 +128,7 @@ def test_a_vector_entry_point_is_used_where_it_can_do_what_is_asked(name, option
     assert ends[-1] == (options.get("max_episode_steps") == 5)
 
 
-def test_a_vector_entry_point_without_the_mode_is_passed_over():
+def test_a_vector_entry_point_without_the_mode_is_not_used():
     entry_point = gymnasium.spec("CartPole-v1").vector_entry_point
     assert entry_point is not None
     gymnasium.register(
@@ -151,47 +151,50 @@ NAMES = ["Pendulum-v1", "MountainCarContinuous-v0", "ddpg-tests/Faulty-v0", "Lun
 
 @pytest.mark.parametrize("timeout", [0.0, 60.0])
 @pytest.mark.parametrize("name", NAMES)
-def test_environments_come_back_in_mid_episode_and_go_on_equal(name: str, timeout: float) -> None:
+def test_environments_restored_in_mid_episode_continue_equal(name: str, timeout: float) -> None:
     options = {"continuous": True} if name == "LunarLander-v3" else {}
-    lost, back = (Environments(name, 2, options, timeout) for _ in range(2))
+    original, restored = (Environments(name, 2, options, timeout) for _ in range(2))
     generator = np.random.default_rng(0)
-    lost.reset([3, 4])
+    original.reset([3, 4])
     for _ in range(230):
-        lost.step(generator.uniform(-1, 1, (2, lost.action_dim)))
-    assert back.load_state_dict(lost.state_dict(), [0, 1]) == []
-    assert np.array_equal(lost.observation, back.observation)
+        original.step(generator.uniform(-1, 1, (2, original.action_dim)))
+    assert restored.load_state_dict(original.state_dict(), [0, 1]) == []
+    assert np.array_equal(original.observation, restored.observation)
     for _ in range(230):
-        action = generator.uniform(-1, 1, (2, lost.action_dim))
-        for one, other in zip(lost.step(action), back.step(action), strict=True):
+        action = generator.uniform(-1, 1, (2, original.action_dim))
+        for one, other in zip(original.step(action), restored.step(action), strict=True):
             assert np.array_equal(one, other)
-        assert np.array_equal(lost.observation, back.observation)
-    lost.close()
-    back.close()
+        assert np.array_equal(original.observation, restored.observation)
+    original.close()
+    restored.close()
 
 
-def test_an_environment_that_does_not_come_back_equal_begins_anew() -> None:
-    """It counts its episodes, which no random state and no action tells."""
-    lost, back = (Environments("ddpg-tests/Truncates-v0", 2, {}) for _ in range(2))
-    lost.reset([0, 1])
+def test_an_environment_that_cannot_be_restored_starts_a_new_episode() -> None:
+    """Its count of episodes does not follow from random state and actions."""
+    original, restored = (Environments("ddpg-tests/Truncates-v0", 2, {}) for _ in range(2))
+    original.reset([0, 1])
     for _ in range(6):
-        lost.step(np.zeros((2, 1)))
-    assert back.load_state_dict(lost.state_dict(), [5, 6]) == [0, 1]
-    assert back.observation.tolist() == [[1.0, 0.0], [1.0, 0.0]]
-    back.step(np.zeros((2, 1)))
-    # From where it begins anew, it can be brought back as any other.
-    assert back.state_dict()["episodes"][0]["seed"] == 5
-    assert len(back.state_dict()["episodes"][0]["actions"]) == 1
+        original.step(np.zeros((2, 1)))
+    assert restored.load_state_dict(original.state_dict(), [5, 6]) == [0, 1]
+    assert restored.observation.tolist() == [[1.0, 0.0], [1.0, 0.0]]
+    restored.step(np.zeros((2, 1)))
+    # The new episode is recorded like any other.
+    assert restored.state_dict()["episodes"][0]["seed"] == 5
+    assert len(restored.state_dict()["episodes"][0]["actions"]) == 1
 
 
-def test_another_kind_of_vector_environment_begins_anew() -> None:
-    lost, back = Environments("Pendulum-v1", 2, {}), Environments("Pendulum-v1", 2, {}, 60.0)
-    lost.reset([0, 1])
-    assert back.load_state_dict(lost.state_dict(), [5, 6]) == [0, 1]
-    back.step(np.zeros((2, 1)))
-    back.close()
+def test_another_kind_of_vector_environment_starts_new_episodes() -> None:
+    original, restored = (
+        Environments("Pendulum-v1", 2, {}),
+        Environments("Pendulum-v1", 2, {}, 60.0),
+    )
+    original.reset([0, 1])
+    assert restored.load_state_dict(original.state_dict(), [5, 6]) == [0, 1]
+    restored.step(np.zeros((2, 1)))
+    restored.close()
 
 
-def test_a_vector_environment_that_gives_nan_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nan_from_a_vector_environment_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     environments = Environments("Pendulum-v1", 3, {})
     environments.reset([0, 1, 2])
     step = environments.vector.step

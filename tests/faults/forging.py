@@ -1,4 +1,4 @@
-"""Checkpoints that somebody made up: their checksums are right, and what they hold is not."""
+"""Forged checkpoints: valid checksums, invalid content."""
 
 import hashlib
 import io
@@ -11,20 +11,20 @@ import torch
 
 
 def forge(run: Path, change: Callable[[Any], Any]) -> None:
-    """Give the newest checkpoint of `run` the state that `change` makes of its own."""
+    """Replace the state of the newest checkpoint of `run` by `change(state)`."""
     file = sorted((run / "checkpoints").glob("state-*.pt"))[-1]
     state = change(torch.load(file, weights_only=True))
     rewrite(run, file.name, state)
 
 
 def forge_replay(run: Path, change: Callable[[Any], Any]) -> None:
-    """Give the last piece of the newest checkpoint's replay what `change` makes of it."""
+    """Replace the last piece of replay of the newest checkpoint by `change(rows)`."""
     file = sorted((run / "checkpoints").glob("replay-*.pt"))[-1]
     rewrite(run, file.name, change(torch.load(file, weights_only=True)))
 
 
 def rewrite(run: Path, name: str, value: Any) -> None:
-    """Write the file `name` of the newest checkpoint anew, its checksums too."""
+    """Replace the file `name` of the newest checkpoint and its checksums."""
     buffer = io.BytesIO()
     torch.save(value, buffer)
     (run / "checkpoints" / name).write_bytes(buffer.getvalue())
@@ -40,7 +40,7 @@ def rewrite(run: Path, name: str, value: Any) -> None:
 
 
 def forge_manifest(run: Path, change: Callable[[dict[str, Any]], object]) -> None:
-    """Change the newest manifest in place, its checksum too."""
+    """Change the newest manifest in place, and its checksum."""
     manifest = sorted((run / "checkpoints").glob("manifest-*.json"))[-1]
     content = json.loads(manifest.read_text())
     del content["sha256"]

@@ -1,4 +1,4 @@
-"""Trainings in processes of their own, that can be killed, and whole runs compared."""
+"""Trainings in child processes that can be killed, and comparisons of whole runs."""
 
 import multiprocessing
 import os
@@ -21,14 +21,14 @@ from ddpg.runs.tracking import SPEED
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "train.py"
 _START = multiprocessing.get_context("forkserver")
-# A process then begins with all of it loaded, and a kill falls into the training.
+# Preloaded, so that a kill hits the training instead of an import.
 _START.set_forkserver_preload(
     ["ddpg.training.loop", "torch.utils.tensorboard.writer", "ddpg.cli.display"]
 )
 
 
 def start(config: Config, die_at: int | None = None) -> BaseProcess:
-    """Begin to train; the process kills itself at the `die_at`-th file that it gives its name."""
+    """Start a training that kills itself before or after a rename; see `_kill_in_call`."""
     process = _START.Process(target=_train, args=(config, die_at))
     process.start()
     return process
@@ -40,12 +40,12 @@ def _train(config: Config, die_at: int | None) -> None:
 
     register()
     if die_at is not None:
-        Path.replace = _deadly(Path.replace, die_at)
+        Path.replace = _kill_in_call(Path.replace, die_at)
     sys.exit(0 if train(config).finished else 1)
 
 
-def _deadly(function: Callable[..., Any], calls: int) -> Callable[..., Any]:
-    """`function`, at whose `calls`-th call the process dies: before it if odd, else behind it."""
+def _kill_in_call(function: Callable[..., Any], calls: int) -> Callable[..., Any]:
+    """Wrap `function`; kill the process in call `calls // 2 + 1`, before it if odd, else after."""
     left = calls // 2 + 1
 
     def call(*arguments: Any) -> Any:
@@ -62,42 +62,42 @@ def _deadly(function: Callable[..., Any], calls: int) -> Callable[..., Any]:
 
 
 def differences(one: Path, other: Path) -> list[str]:
-    """What differs between two runs that should be equal to the bit; speed aside."""
-    found = [
+    """Return the parts of two runs that are not bit-identical, except for the speed."""
+    different = [
         file
         for file in ("metrics.csv", "weights.csv")
         if (one / file).read_bytes() != (other / file).read_bytes()
     ]
     states = [Checkpoints(each / "checkpoints").load_state() for each in (one, other)]
-    found += [key for key in states[0] if not same(states[0][key], states[1][key])]
+    different += [key for key in states[0] if not same(states[0][key], states[1][key])]
     if not torch.equal(replay(one), replay(other)):
-        found.append("replay")
+        different.append("replay")
     for member in one.glob("seed-*"):
         if curves(member) != curves(other / member.name):
-            found.append(f"TensorBoard of {member.name}")
-    return found
+            different.append(f"TensorBoard of {member.name}")
+    return different
 
 
 def replay(run: Path) -> torch.Tensor:
-    """Every transition that the newest checkpoint holds, `[member, transition, width]`."""
+    """Return every transition of the newest checkpoint, `[member, transition, width]`."""
     files = sorted((run / "checkpoints").glob("replay-*.pt"))
     return torch.cat([torch.load(file, weights_only=True) for file in files], dim=1)
 
 
 def curves(member: Path) -> dict[str, list[tuple[int, float]]]:
-    """Every point that TensorBoard shows, tag by tag."""
+    """Return tag -> every point that TensorBoard shows."""
     shown = EventAccumulator(str(member), size_guidance={"scalars": 0})
     shown.Reload()
     return {
         tag: [(point.step, point.value) for point in shown.Scalars(tag)]
         for tag in shown.Tags()["scalars"]
-        # A tag all of whose points were purged stays in the list.
+        # A tag without points is listed if all its points were purged.
         if tag != SPEED and shown.Scalars(tag)
     }
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether two states are equal to the bit."""
+    """Return whether two states are bit-identical."""
     if isinstance(one, dict):
         return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
     if isinstance(one, list | tuple):
@@ -108,12 +108,12 @@ def same(one: Any, other: Any) -> bool:
 
 
 def start_script(arguments: list[str], output: Path, file_limit: int | None = None) -> BaseProcess:
-    """Begin `scripts/train.py` with `arguments`; what it prints goes to `output`.
+    """Start `scripts/train.py`, with its output in a file.
 
     Args:
-        arguments: of the command line.
+        arguments: arguments of the command line.
         output: file for standard output and standard error together.
-        file_limit: bytes that no file may outgrow (RLIMIT_FSIZE): to the process, a full disk.
+        file_limit: largest size of a file in bytes (RLIMIT_FSIZE), which acts like a full disk.
     """
     process = _START.Process(target=_script, args=(arguments, output, file_limit))
     process.start()
@@ -130,17 +130,17 @@ def _script(arguments: list[str], output: Path, file_limit: int | None) -> None:
         os.dup2(file.fileno(), 2)
     if file_limit is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (file_limit, file_limit))
-    # So that the progress bar takes one line.
+    # Wide enough for the progress bar to take one line.
     os.environ["COLUMNS"] = "200"
     sys.argv = [str(SCRIPT), *arguments]
     runpy.run_path(str(SCRIPT), run_name="__main__")
 
 
 def wait_until(condition: Callable[[], bool], process: BaseProcess) -> None:
-    """Wait for a process to come so far.
+    """Wait until a condition of a running process is true.
 
     Raises:
-        TimeoutError: it ended, or a minute passed.
+        TimeoutError: the process ended, or a minute passed.
     """
     deadline = time.monotonic() + 60
     while not condition():

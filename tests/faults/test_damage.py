@@ -1,4 +1,4 @@
-"""A checkpoint that is not what was written is named as such, and the one before is offered."""
+"""A damaged checkpoint is named, and the command that loads the previous one is printed."""
 
 import dataclasses
 import json
@@ -25,7 +25,7 @@ SMALL: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of 70 steps, with checkpoints of its steps 60 and 70."""
+    """Return a run of 70 steps with checkpoints at steps 60 and 70."""
     config = Config(
         **{"runs": str(tmp_path_factory.mktemp("runs")), "name": "mine", "steps": 70, **SMALL},
         members=2,
@@ -64,7 +64,7 @@ def flip_a_bit(file: Path) -> None:
         "replay-000000000060-000000000070.pt",
     ],
 )
-def test_the_checkpoint_before_a_damaged_one_is_offered_and_leads_to_the_same_end(
+def test_the_checkpoint_before_a_damaged_one_leads_to_the_same_end(
     whole: Path, copy: Path, damage: Callable[[Path], None], file: str
 ) -> None:
     damage(copy / "checkpoints" / file)
@@ -72,7 +72,7 @@ def test_the_checkpoint_before_a_damaged_one_is_offered_and_leads_to_the_same_en
         with pytest.raises(DamagedCheckpointError, match=file) as error:
             train(resumed(copy))
         assert error.value.before == 60
-    # A manifest that is gone is a checkpoint that never was; the newest is then the one before.
+    # Without its manifest a checkpoint does not exist, and the one before is the newest.
     which = (
         "previous" if (copy / "checkpoints" / "manifest-000000000070.json").exists() else "newest"
     )
@@ -81,24 +81,24 @@ def test_the_checkpoint_before_a_damaged_one_is_offered_and_leads_to_the_same_en
 
 
 @pytest.mark.slow
-def test_the_sentence_has_the_command_that_goes_on(whole: Path, copy: Path) -> None:
+def test_the_sentence_has_the_command_that_continues(whole: Path, copy: Path) -> None:
     flip_a_bit(copy / "checkpoints" / "state-000000000070.pt")
     arguments = ["--resume", "--runs", str(copy.parent), "--name", "mine"]
-    output = copy.parent / "said.txt"
+    output = copy.parent / "output.txt"
     process = start_script(arguments, output)
     process.join(120)
-    said = output.read_text()
+    text = output.read_text()
     assert process.exitcode == 2
-    assert len(said.splitlines()) == 1
-    assert "it is damaged (its SHA-256 differs from the manifest's)" in said
-    command = said.partition("of step 60, with: python ")[2]
+    assert len(text.splitlines()) == 1
+    assert "it is damaged (its SHA-256 differs from the manifest's)" in text
+    command = text.partition("of step 60. Continue from it with: python ")[2]
     process = start_script(shlex.split(command)[1:], output)
     process.join(120)
     assert process.exitcode == 0, output.read_text()
     assert differences(whole, copy) == []
 
 
-def test_two_damaged_checkpoints_are_no_loop(copy: Path) -> None:
+def test_two_damaged_checkpoints_end_in_an_error(copy: Path) -> None:
     for file in (copy / "checkpoints").glob("state-*.pt"):
         flip_a_bit(file)
     with pytest.raises(DamagedCheckpointError, match="000060") as error:
@@ -115,7 +115,7 @@ def test_two_damaged_checkpoints_are_no_loop(copy: Path) -> None:
         ("pieces", "none", "not a complete manifest"),
     ],
 )
-def test_a_manifest_of_another_version_or_changed_by_hand(
+def test_a_manifest_of_another_version_or_edited_by_hand(
     copy: Path, key: str, value: object, sentence: str
 ) -> None:
     manifest = copy / "checkpoints" / "manifest-000000000070.json"
@@ -144,7 +144,7 @@ def test_a_checkpoint_of_another_environment_or_architecture(
         train(dataclasses.replace(other, resume=True))
 
 
-def test_checkpoints_that_are_gone_do_not_make_the_run_begin_again(copy: Path) -> None:
+def test_a_run_without_its_checkpoints_does_not_start_again(copy: Path) -> None:
     shutil.rmtree(copy / "checkpoints")
     before = (copy / "metrics.csv").read_bytes()
     with pytest.raises(CheckpointError, match="holds no checkpoint"):

@@ -1,4 +1,4 @@
-"""A `metrics.csv` or `weights.csv` that no run has written is named by whatever reads it."""
+"""Every reader names a damaged `metrics.csv` or `weights.csv`."""
 
 import re
 import shutil
@@ -33,8 +33,8 @@ def run(whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return Path(shutil.copytree(whole, "mine"))
 
 
-def second_line(change: Callable[[list[bytes]], list[bytes]]) -> Callable[[bytes], bytes]:
-    """A change of the fields of the first row."""
+def edit_row(change: Callable[[list[bytes]], list[bytes]]) -> Callable[[bytes], bytes]:
+    """Return a function that changes the fields of the first row."""
 
     def damage(content: bytes) -> bytes:
         header, row, *others = content.splitlines(keepends=True)
@@ -49,16 +49,16 @@ DAMAGES = {
     "empty": (lambda _: b"", "it is empty"),
     "another file": (lambda _: b"a,b\n1,2\n", "it has no column step, member"),
     "cut short": (lambda content: content[:-3], " is incomplete"),
-    "a field short": (second_line(lambda row: row[:-1]), " fields; allowed: "),
-    "a field too many": (second_line(lambda row: [*row, b"3"]), " fields; allowed: "),
-    "no step": (second_line(lambda row: [b"x", *row[1:]]), "line 2 has an invalid number: "),
-    "an empty step": (second_line(lambda row: [b"", *row[1:]]), "line 2 has an invalid number: "),
+    "a field short": (edit_row(lambda row: row[:-1]), " fields; allowed: "),
+    "a field too many": (edit_row(lambda row: [*row, b"3"]), " fields; allowed: "),
+    "no step": (edit_row(lambda row: [b"x", *row[1:]]), "line 2 has an invalid number: "),
+    "an empty step": (edit_row(lambda row: [b"", *row[1:]]), "line 2 has an invalid number: "),
     "a step below 0": (
-        second_line(lambda row: [b"-5", *row[1:]]),
+        edit_row(lambda row: [b"-5", *row[1:]]),
         "line 2 has step -5; allowed: 0 to ",
     ),
     "no member": (
-        second_line(lambda row: [row[0], b"7", *row[2:]]),
+        edit_row(lambda row: [row[0], b"7", *row[2:]]),
         "line 2 has member 7; allowed: 0 to 1",
     ),
 }
@@ -66,7 +66,7 @@ DAMAGES = {
 
 @pytest.mark.parametrize(("damage", "sentence"), DAMAGES.values(), ids=DAMAGES.keys())
 @pytest.mark.parametrize("file", ["metrics.csv", "weights.csv"])
-def test_what_reads_a_damaged_file_names_it_and_its_line(
+def test_a_damaged_file_is_named_with_its_line(
     run: Path, file: str, damage: Callable[[bytes], bytes], sentence: str
 ) -> None:
     shutil.copytree(run, "other")
@@ -81,7 +81,7 @@ def test_what_reads_a_damaged_file_names_it_and_its_line(
     assert contents(Path()) == before
 
 
-def test_a_value_that_is_no_number_is_named(run: Path) -> None:
+def test_a_value_that_is_not_a_number_is_named(run: Path) -> None:
     text = (run / "metrics.csv").read_text()
     value = text.splitlines()[-1].split(",")[2]
     (run / "metrics.csv").write_text(text.replace(value, "high"))
@@ -93,7 +93,7 @@ def test_a_value_that_is_no_number_is_named(run: Path) -> None:
     assert "'high'" in outcome.errors
 
 
-def test_metrics_that_are_gone_are_named(run: Path) -> None:
+def test_missing_metrics_are_named(run: Path) -> None:
     (run / "metrics.csv").unlink()
     outcome = call("plot.py", ["mine"])
     assert outcome.status == 2
@@ -104,13 +104,13 @@ def test_metrics_that_are_gone_are_named(run: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "sentence"),
     [
-        (second_line(lambda row: [b"x", *row[1:]]), "line 2 is not a valid row; allowed: "),
-        (second_line(lambda row: [b"9" * 5000, *row[1:]]), "line 2 is not a valid row; allow"),
-        (second_line(lambda row: row[:-1]), "line 2 is not a valid row; allowed: "),
+        (edit_row(lambda row: [b"x", *row[1:]]), "line 2 is not a valid row; allowed: "),
+        (edit_row(lambda row: [b"9" * 5000, *row[1:]]), "line 2 is not a valid row; allow"),
+        (edit_row(lambda row: row[:-1]), "line 2 is not a valid row; allowed: "),
         (lambda content: b"\xff" + content, "its columns are not the ones of this version of ddpg"),
     ],
 )
-def test_a_resumption_refuses_it_before_it_changes_anything(
+def test_resuming_refuses_a_damaged_file_and_changes_nothing(
     run: Path, file: str, damage: Callable[[bytes], bytes], sentence: str
 ) -> None:
     (run / file).write_bytes(damage((run / file).read_bytes()))
@@ -142,10 +142,10 @@ def test_any_bytes_are_rows_or_one_sentence(
         lambda: compare_weights(run, whole),
         lambda: CsvLog(run / "weights.csv", ["sha256"], 40),
     ):
-        assert len(said(read).splitlines()) <= 1
+        assert len(message_of(read).splitlines()) <= 1
 
 
-def said(read: Callable[[], object]) -> str:
+def message_of(read: Callable[[], object]) -> str:
     try:
         read()
     except ConfigError as error:

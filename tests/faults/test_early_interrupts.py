@@ -1,4 +1,4 @@
-"""Ctrl-C before the first step: no traceback, and nothing that is half made."""
+"""Ctrl-C before the first step: no traceback, and nothing incomplete on disk."""
 
 import os
 import signal
@@ -18,17 +18,17 @@ SMALL = ["--hidden", "[8]", "--random_steps", "10", "--evaluation_every", "0", "
 
 
 def has_loaded(name: str) -> Callable[[int, Path], bool]:
-    """Whether the process has a library whose file's name holds `name`."""
+    """Return a check that a process has loaded a library with `name` in its path."""
     return lambda pid, _: name in Path(f"/proc/{pid}/maps").read_text()
 
 
-def has_made(pattern: str) -> Callable[[int, Path], bool]:
-    """Whether there is a file below the folder of runs."""
+def exists(pattern: str) -> Callable[[int, Path], bool]:
+    """Return a check that a path below the folder of runs exists."""
     return lambda _, runs: any(runs.glob(pattern))
 
 
 def start(command: list[str], folder: Path, ctrl_c: signal.Handlers) -> subprocess.Popen[str]:
-    """A process that has Ctrl-C at its default, or ignores it, however these tests were started."""
+    """Start a process with this handler of Ctrl-C, independent of the handler of the tests."""
     before = signal.signal(signal.SIGINT, ctrl_c)
     try:
         return subprocess.Popen(
@@ -41,9 +41,9 @@ def start(command: list[str], folder: Path, ctrl_c: signal.Handlers) -> subproce
 MOMENTS = {
     "NumPy loads": has_loaded("_multiarray_umath"),
     "PyTorch loads": has_loaded("libtorch_cpu"),
-    "PyTorch goes on loading": has_loaded("libtorch_python"),
-    "the folder is made": has_made("mine"),
-    "the first checkpoint is written": has_made("mine/checkpoints"),
+    "the Python part of PyTorch loads": has_loaded("libtorch_python"),
+    "the folder exists": exists("mine"),
+    "the first checkpoint is being written": exists("mine/checkpoints"),
 }
 
 
@@ -60,12 +60,12 @@ def test_ctrl_c_before_the_first_step(tmp_path: Path, moment: Callable[[int, Pat
         time.sleep(0.001)
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=60)
-    # A shell tells 130 of both.
+    # A shell reports 130 for both.
     assert process.returncode in (-signal.SIGINT, 130), (output, errors)
     assert "Traceback" not in errors
     assert "Error" not in errors
-    said = [line for line in errors.splitlines() if "train.py" in line]
-    assert len(said) <= 1
+    messages = [line for line in errors.splitlines() if "train.py" in line]
+    assert len(messages) <= 1
     assert [path.name for path in tmp_path.glob("runs/*")] in ([], ["mine"])
     if runs.exists() and any(runs.iterdir()):
         again = [*command, "--resume"]
@@ -74,7 +74,7 @@ def test_ctrl_c_before_the_first_step(tmp_path: Path, moment: Callable[[int, Pat
         assert "after 20 steps" in done.stdout
 
 
-def test_a_folder_that_is_interrupted_while_it_is_made_leaves_nothing(
+def test_an_interrupted_creation_of_a_folder_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(_: Config) -> str:
@@ -87,8 +87,8 @@ def test_a_folder_that_is_interrupted_while_it_is_made_leaves_nothing(
 
 
 @pytest.mark.slow
-def test_a_process_in_the_background_is_left_alone(tmp_path: Path) -> None:
-    """A shell starts one with Ctrl-C ignored, and so it stays while PyTorch loads."""
+def test_a_background_process_keeps_ignoring_ctrl_c(tmp_path: Path) -> None:
+    """A shell starts it with Ctrl-C ignored, which must not change while PyTorch loads."""
     process = start([sys.executable, str(SCRIPT), "--help"], tmp_path, signal.SIG_IGN)
     while "_multiarray_umath" not in Path(f"/proc/{process.pid}/maps").read_text():
         assert process.poll() is None

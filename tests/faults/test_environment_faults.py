@@ -1,4 +1,4 @@
-"""An environment that does something wrong stops the run with one sentence."""
+"""A fault of an environment stops the run with one sentence."""
 
 import multiprocessing
 import re
@@ -26,8 +26,8 @@ SMALL: dict[str, Any] = {
 }
 
 
-def fault(tmp_path: Path, kind: str, **settings: Any) -> str:
-    """What is said of an environment whose member 1 does `kind` at step 30."""
+def train_with_fault(tmp_path: Path, kind: str, **settings: Any) -> str:
+    """Return the error of a run whose member 1 has a fault at step 30."""
     options = {"fault": kind, "seed": 6}
     config = Config(**{"runs": str(tmp_path), "env_options": options, **SMALL, **settings})
     with pytest.raises(EnvironmentFaultError) as error:
@@ -54,10 +54,10 @@ def fault(tmp_path: Path, kind: str, **settings: Any) -> str:
         ("reward is no number", "returned the reward None at"),
     ],
 )
-def test_what_no_transition_can_hold_is_named(
+def test_a_fault_is_named_with_member_and_step(
     tmp_path: Path, kind: str, sentence: str, timeout: float
 ) -> None:
-    assert re.search(sentence, fault(tmp_path, kind, environment_timeout=timeout))
+    assert re.search(sentence, train_with_fault(tmp_path, kind, environment_timeout=timeout))
 
 
 @pytest.mark.parametrize(
@@ -67,19 +67,19 @@ def test_what_no_transition_can_hold_is_named(
         ("dies", "ended its process at"),
     ],
 )
-def test_an_environment_that_hangs_or_dies_does_not_take_the_run_along(
+def test_an_environment_that_hangs_or_dies_ends_in_an_error(
     tmp_path: Path, kind: str, sentence: str
 ) -> None:
-    assert sentence in fault(tmp_path, kind, environment_timeout=1.5)
+    assert sentence in train_with_fault(tmp_path, kind, environment_timeout=1.5)
 
 
-def test_environments_in_processes_train_the_same_and_come_back(tmp_path: Path) -> None:
+def test_environments_in_workers_train_equally_and_are_restored(tmp_path: Path) -> None:
     settings = {**SMALL, "runs": str(tmp_path), "env": "MountainCarContinuous-v0"}
-    train(Config(**{**settings, "name": "here"}))
-    apart = {**settings, "name": "apart", "environment_timeout": 60.0}
-    train(Config(**{**apart, "steps": 30}))
-    train(Config(**apart, resume=True))
-    assert differences(tmp_path / "here", tmp_path / "apart") == []
+    train(Config(**{**settings, "name": "local"}))
+    workers = {**settings, "name": "workers", "environment_timeout": 60.0}
+    train(Config(**{**workers, "steps": 30}))
+    train(Config(**workers, resume=True))
+    assert differences(tmp_path / "local", tmp_path / "workers") == []
 
 
 @pytest.mark.parametrize(
@@ -91,10 +91,10 @@ def test_environments_in_processes_train_the_same_and_come_back(tmp_path: Path) 
         ("dies", 20.0, "ended its process"),
     ],
 )
-def test_an_evaluation_whose_environment_is_at_fault_is_no_other(
+def test_a_fault_while_evaluating_stops_the_run(
     tmp_path: Path, kind: str, timeout: float, sentence: str
 ) -> None:
-    """The evaluation's environments alone were first reset with this seed."""
+    """Only evaluation environments are first reset with this seed."""
     options = {"fault": kind, "seed": TRAINING_FIRST_SEED, "at": 2}
     settings = {**SMALL, "env_options": options, "evaluation_every": 30}
     with pytest.raises(EnvironmentFaultError) as error:
@@ -108,7 +108,7 @@ def test_an_evaluation_whose_environment_is_at_fault_is_no_other(
     assert multiprocessing.active_children() == []
 
 
-def test_an_evaluation_in_a_process_of_its_own_scores_the_same() -> None:
+def test_an_evaluation_in_a_worker_has_equal_scores() -> None:
     def policies(observation: NDArray[np.float32]) -> NDArray[np.floating]:
         return np.tanh(observation[..., :1] * 7)
 
@@ -121,7 +121,7 @@ def test_an_evaluation_in_a_process_of_its_own_scores_the_same() -> None:
 
 
 @pytest.mark.parametrize("kind", ["raises", "hangs"])
-def test_a_fault_while_a_run_is_scored_is_one_line(
+def test_a_fault_while_scoring_a_run_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -137,7 +137,7 @@ def test_a_fault_while_a_run_is_scored_is_one_line(
     assert contents(tmp_path) == before
 
 
-def test_a_fault_while_evaluating_is_named_too() -> None:
+def test_the_wrapper_names_a_fault_without_a_member() -> None:
     environment = CheckedEnvironment(Faulty("raises", at=1))
     environment.reset(seed=0)
     with pytest.raises(EnvironmentFaultError, match=r"^the environment raised ValueError: the mo"):
@@ -145,11 +145,13 @@ def test_a_fault_while_evaluating_is_named_too() -> None:
 
 
 @pytest.mark.slow
-def test_the_command_line_says_it_in_one_line(tmp_path: Path) -> None:
+def test_the_command_line_prints_a_fault_in_one_line(tmp_path: Path) -> None:
     arguments = ["--env", "ddpg-tests/Faulty-v0", "--env_options", "{fault: raises, at: 1}"]
-    process = start_script([*arguments, "--runs", str(tmp_path / "runs")], tmp_path / "said.txt")
+    process = start_script([*arguments, "--runs", str(tmp_path / "runs")], tmp_path / "output.txt")
     process.join(120)
-    said = (tmp_path / "said.txt").read_text().splitlines()
+    lines = (tmp_path / "output.txt").read_text().splitlines()
     assert process.exitcode == 1
-    assert said[-1].startswith("train.py: stopped: the environment of member 0 raised ValueError: ")
-    assert "Traceback" not in "".join(said)
+    assert lines[-1].startswith(
+        "train.py: stopped: the environment of member 0 raised ValueError: "
+    )
+    assert "Traceback" not in "".join(lines)

@@ -1,4 +1,4 @@
-"""A checkpoint with right checksums that no run has written is refused in one sentence."""
+"""A checkpoint with valid checksums that no run wrote is refused in one sentence."""
 
 import dataclasses
 import shutil
@@ -28,7 +28,7 @@ SMALL: dict[str, Any] = {
     **{"stop": "manual", "name": "mine", "steps": 70},
 }
 ENVIRONMENTS = ["Pendulum-v1", "MountainCarContinuous-v0"]
-"""One that keeps its own state, and one whose actions are recorded."""
+"""One with its own `state_dict`, and one whose episodes are recorded."""
 
 
 @pytest.fixture(scope="module", params=ENVIRONMENTS)
@@ -48,8 +48,8 @@ def at(state: Any, path: tuple[Any, ...]) -> Any:
     return state
 
 
-def putting(path: tuple[Any, ...], value: Any) -> Callable[[Any], Any]:
-    """A change that puts `value`, or what it makes of the old one, at `path`."""
+def replacing(path: tuple[Any, ...], value: Any) -> Callable[[Any], Any]:
+    """Return a change that puts `value`, or `value(old)`, at `path`."""
 
     def change(state: Any) -> Any:
         old = at(state, path)
@@ -59,7 +59,7 @@ def putting(path: tuple[Any, ...], value: Any) -> Callable[[Any], Any]:
     return change
 
 
-def dropping(path: tuple[Any, ...]) -> Callable[[Any], Any]:
+def deleting(path: tuple[Any, ...]) -> Callable[[Any], Any]:
     def change(state: Any) -> Any:
         del at(state, path[:-1])[path[-1]]
         return state
@@ -74,35 +74,35 @@ def resumed(run: Path) -> Config:
 
 WEIGHT = ("agent", "actor", "output.weight")
 CASES = [
-    (dropping(("step",)), "the state has no 'step'; allowed: 'step', "),
-    (dropping(("agent",)), "the state has no 'agent'; allowed: "),
-    (dropping(("alive",)), "the state has no 'alive'; allowed: "),
-    (dropping(WEIGHT), "agent.actor has no 'output.weight'; allowed: 'hidden.0.weight', "),
-    (putting(("agent",), 3), "agent is 3; allowed: a dictionary"),
-    (putting(("step",), -1), "step is -1; allowed: a whole number from 0 to 1,000,000,000,000"),
-    (putting(("step",), True), "step is True; allowed: a whole number from 0 to "),
-    (putting(("alive",), [True]), "alive is a list of 1; allowed: a list of 2"),
+    (deleting(("step",)), "the state has no 'step'; allowed: 'step', "),
+    (deleting(("agent",)), "the state has no 'agent'; allowed: "),
+    (deleting(("alive",)), "the state has no 'alive'; allowed: "),
+    (deleting(WEIGHT), "agent.actor has no 'output.weight'; allowed: 'hidden.0.weight', "),
+    (replacing(("agent",), 3), "agent is 3; allowed: a dictionary"),
+    (replacing(("step",), -1), "step is -1; allowed: a whole number from 0 to 1,000,000,000,000"),
+    (replacing(("step",), True), "step is True; allowed: a whole number from 0 to "),
+    (replacing(("alive",), [True]), "alive is a list of 1; allowed: a list of 2"),
     (
-        putting(WEIGHT, lambda old: old[:, :-1]),
+        replacing(WEIGHT, lambda old: old[:, :-1]),
         "agent.actor.output.weight is a tensor of torch.float32 of shape [2, 7, 1]; allowed: a "
         "tensor of torch.float32 of shape [2, 8, ",
     ),
     (
-        putting(WEIGHT, lambda old: old.double()),
+        replacing(WEIGHT, lambda old: old.double()),
         "agent.actor.output.weight is a tensor of torch.float64 of shape [2, 8, 1]; allowed: a "
         "tensor of torch.float32 of shape [2, 8, ",
     ),
     (
-        putting(WEIGHT, lambda old: old.fill_(float("nan"))),
+        replacing(WEIGHT, lambda old: old.fill_(float("nan"))),
         "agent.actor.output.weight has the value nan; allowed: finite numbers",
     ),
     (lambda _: [1, 2], "the state is a list of 2; allowed: a dictionary"),
-    (putting(("alive",), [False, False]), "alive is False for every member; allowed: "),
+    (replacing(("alive",), [False, False]), "alive is False for every member; allowed: "),
 ]
 
 
 @pytest.mark.parametrize(("change", "sentence"), CASES, ids=[text[:50] for _, text in CASES])
-def test_a_state_that_no_run_has_written_is_named_at_every_command_line(
+def test_every_command_line_names_the_invalid_part_of_a_state(
     run: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[Any], Any], sentence: str
 ) -> None:
     forge(run, change)
@@ -115,7 +115,7 @@ def test_a_state_that_no_run_has_written_is_named_at_every_command_line(
         ("audit.py", ["mine"]),
     ):
         if script == "audit.py" and "step" in sentence:
-            # Which it does not tell.
+            # The audit does not read the step.
             continue
         outcome = call(script, arguments)
         assert outcome.status == 2, (outcome, script)
@@ -125,28 +125,37 @@ def test_a_state_that_no_run_has_written_is_named_at_every_command_line(
         assert contents(run.parent) == before
 
 
-RESUMED_ALONE = [
+RESUME_ONLY = [
     (
-        dropping(("agent", "critic_stop", "updates")),
+        deleting(("agent", "critic_stop", "updates")),
         "agent.critic_stop has no 'updates'; allowed: 'updates'",
     ),
-    (putting(("agent", "critic_optimizer", "state", 0, "exp_avg"), "x"), "exp_avg is 'x'; allowed"),
-    (dropping(("streams", "noise")), "streams has no 'noise'; allowed: "),
-    (putting(("streams", "noise"), ["{}", "{}"]), "allowed: a state that a run wrote"),
-    (putting(("streams", "replay"), ["", "["]), "JSONDecodeError"),
-    (putting(("noise", "state"), lambda old: old[:1]), "noise.state is a tensor of torch.float64"),
-    (dropping(("environments", "observation")), "environments has no 'observation'; allowed: "),
-    (putting(("window",), lambda old: old[:, :, :1]), "window is a tensor of torch.float32 of sh"),
-    (putting(("returns",), ["high", "low"]), "returns.0 is 'high'; allowed: float"),
-    (putting(("returns",), 3), "returns is 3; allowed: NoneType or list"),
-    (putting(("other",), lambda _: 3), "the state has 'other'; allowed: 'step', "),
+    (
+        replacing(("agent", "critic_optimizer", "state", 0, "exp_avg"), "x"),
+        "exp_avg is 'x'; allowed",
+    ),
+    (deleting(("streams", "noise")), "streams has no 'noise'; allowed: "),
+    (replacing(("streams", "noise"), ["{}", "{}"]), "allowed: a state that a run wrote"),
+    (replacing(("streams", "replay"), ["", "["]), "JSONDecodeError"),
+    (
+        replacing(("noise", "state"), lambda old: old[:1]),
+        "noise.state is a tensor of torch.float64",
+    ),
+    (deleting(("environments", "observation")), "environments has no 'observation'; allowed: "),
+    (
+        replacing(("window",), lambda old: old[:, :, :1]),
+        "window is a tensor of torch.float32 of sh",
+    ),
+    (replacing(("returns",), ["high", "low"]), "returns.0 is 'high'; allowed: float"),
+    (replacing(("returns",), 3), "returns is 3; allowed: NoneType or list"),
+    (replacing(("other",), lambda _: 3), "the state has 'other'; allowed: 'step', "),
 ]
 
 
 @pytest.mark.parametrize(
-    ("change", "sentence"), RESUMED_ALONE, ids=[text[:40] for _, text in RESUMED_ALONE]
+    ("change", "sentence"), RESUME_ONLY, ids=[text[:40] for _, text in RESUME_ONLY]
 )
-def test_what_a_resumption_alone_takes_up_is_named(
+def test_an_invalid_part_that_only_resuming_loads_is_named(
     run: Path, change: Callable[[Any], Any], sentence: str
 ) -> None:
     def with_other(state: Any) -> Any:
@@ -177,7 +186,7 @@ def test_what_a_resumption_alone_takes_up_is_named(
         (lambda rows: rows.fill_(float("inf")), "a transition is not finite; allowed"),
     ],
 )
-def test_a_replay_that_no_run_has_written_is_named(
+def test_an_invalid_piece_of_replay_is_named(
     run: Path, change: Callable[[Any], Any], sentence: str
 ) -> None:
     forge_replay(run, change)
@@ -195,7 +204,7 @@ def test_a_replay_that_no_run_has_written_is_named(
         lambda manifest: manifest["pieces"].append([70, 70, "no"]),
     ],
 )
-def test_pieces_of_replay_with_a_gap_are_named(
+def test_pieces_of_replay_with_a_gap_are_refused(
     run: Path, change: Callable[[dict[str, Any]], object]
 ) -> None:
     forge_manifest(run, change)
@@ -203,7 +212,7 @@ def test_pieces_of_replay_with_a_gap_are_named(
 
 
 def assert_refused(run: Path, sentence: str) -> None:
-    """A resumption and the audit say `sentence`, and nothing is written."""
+    """Resuming and the audit raise `sentence`, and nothing is written."""
     before = contents(run)
     for read in (lambda: train(resumed(run)), lambda: contract_and_updates(run)):
         with pytest.raises(CheckpointError) as error:
@@ -213,7 +222,7 @@ def assert_refused(run: Path, sentence: str) -> None:
 
 
 def paths(state: Any, at_path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Where every part of a state is, from the outside to the inside."""
+    """Yield the path of every part of a state, outer parts first."""
     if isinstance(state, dict | list):
         for key in state if isinstance(state, dict) else range(len(state)):
             yield (*at_path, key)
@@ -225,8 +234,8 @@ OTHER = st.sampled_from(
 ) | st.sampled_from([torch.zeros(()), torch.zeros(2, 3), torch.zeros(2, 3, 8), torch.ones(2) > 0])
 
 
-def damaged(old: Any, data: st.DataObject) -> Any:
-    """Another value, or for a tensor one of another shape, dtype or with a NaN."""
+def damage(old: Any, data: st.DataObject) -> Any:
+    """Return another value, or a tensor with another shape or dtype or with a NaN."""
     if not torch.is_tensor(old) or data.draw(st.booleans()):
         return deepcopy(data.draw(OTHER))
     kinds: list[Callable[[torch.Tensor], Any]] = [
@@ -246,7 +255,7 @@ def damaged(old: Any, data: st.DataObject) -> Any:
 @pytest.mark.slow
 @hypothesis_settings(deadline=None, max_examples=150)
 @given(data=st.data())
-def test_any_damage_to_a_state_is_one_sentence_or_does_no_harm(
+def test_any_change_of_a_state_is_one_sentence_or_harmless(
     whole: Path, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
     run = tmp_path_factory.getbasetemp() / "damaged" / "mine"
@@ -256,8 +265,8 @@ def test_any_damage_to_a_state_is_one_sentence_or_does_no_harm(
     def change(state: Any) -> Any:
         path = data.draw(st.sampled_from(list(paths(state))))
         if data.draw(st.booleans()):
-            return dropping(path)(state)
-        return putting(path, damaged(at(state, path), data))(state)
+            return deleting(path)(state)
+        return replacing(path, damage(at(state, path), data))(state)
 
     forge(run, change)
     before = contents(run)
@@ -269,26 +278,26 @@ def test_any_damage_to_a_state_is_one_sentence_or_does_no_harm(
 
 
 def refused(read: Callable[[], object]) -> bool:
-    """Whether a checkpoint was refused, in one sentence; a run that goes on may say another."""
+    """Return whether a checkpoint was refused; assert one sentence for any error."""
     try:
         read()
     except (CheckpointError, RunError) as error:
-        said = error
+        raised = error
     else:
         return False
-    assert len(str(said).splitlines()) == 1
-    return isinstance(said, CheckpointError)
+    assert len(str(raised).splitlines()) == 1
+    return isinstance(raised, CheckpointError)
 
 
-def test_the_one_that_a_run_has_written_is_taken_up(run: Path) -> None:
+def test_an_unchanged_checkpoint_is_loaded(run: Path) -> None:
     forge(run, lambda state: state)
     assert load_actor(RunFolder(run), None)[1] == 70
     contract_and_updates(run)
     assert train(resumed(run)).step == 76
 
 
-def test_a_window_of_more_updates_than_there_were_is_refused(run: Path) -> None:
-    forge(run, putting(("step",), 61))
+def test_a_window_with_more_updates_than_steps_is_refused(run: Path) -> None:
+    forge(run, replacing(("step",), 61))
     before = contents(run)
     with pytest.raises(CheckpointError, match=r"10 updates are not allowed; allowed: up to 1$"):
         train(resumed(run))

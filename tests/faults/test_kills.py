@@ -1,4 +1,4 @@
-"""A run that is killed at any moment, and resumed, ends as the one that never was."""
+"""A run that is killed at any moment and resumed equals an uninterrupted run."""
 
 import os
 import random
@@ -13,7 +13,7 @@ from ddpg.runs.checkpoint import Checkpoints
 from tests.faults.processes import differences, start
 
 KILLS = int(os.environ.get("DDPG_KILLS", "10"))
-"""`make faults` sets 50."""
+"""Number of kills; `make faults` sets 50."""
 SETTINGS: dict[str, Any] = {
     "members": 2,
     "hidden": (16, 16),
@@ -35,8 +35,8 @@ def train(config: Config) -> None:
 
 
 @pytest.mark.slow
-def test_a_run_that_is_killed_again_and_again_ends_as_if_it_never_was(tmp_path: Path) -> None:
-    """Every other kill falls upon a file that is about to get its name, or has just got it."""
+def test_a_repeatedly_killed_run_equals_an_uninterrupted_one(tmp_path: Path) -> None:
+    """Every other kill happens just before or after a file is renamed."""
     moments = random.Random(0)
     settings = {"runs": str(tmp_path), **SETTINGS}
     folder, in_checkpoint = tmp_path / "killed", 0

@@ -1,4 +1,4 @@
-"""A run that ends early and goes on equals the one that did not, to the bit."""
+"""A run that ends early and is resumed is bit-identical to an uninterrupted run."""
 
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,10 @@ SETTINGS: dict[str, Any] = {
 
 @pytest.mark.parametrize("env", ["Pendulum-v1", "MountainCarContinuous-v0"])
 @pytest.mark.parametrize("ends", [[17], [77], [31, 103, 104]])
-def test_a_run_goes_on_in_mid_episode_as_if_it_had_never_ended(
+def test_a_run_resumed_in_mid_episode_equals_an_uninterrupted_one(
     tmp_path: Path, env: str, ends: list[int]
 ) -> None:
-    """Before the first update, behind it, and several times, over a replay that is full."""
+    """Before the first update, after it, and several times, with a full replay."""
     settings = {**SETTINGS, "env": env, "runs": str(tmp_path)}
     train(Config(**settings, name="whole", steps=120))
     for number, steps in enumerate([*ends, 120]):

@@ -1,4 +1,4 @@
-"""Signals, a full disk, a folder made read-only: one sentence, and the last checkpoint is whole."""
+"""Signals, a full disk, a read-only folder: one sentence and a complete last checkpoint."""
 
 import os
 import re
@@ -27,7 +27,7 @@ def train(runs: Path, name: str, *arguments: str, file_limit: int | None = None)
 
 
 def finish(process: BaseProcess, runs: Path, name: str) -> tuple[int | None, list[str]]:
-    """Exit status, and the lines that were said."""
+    """Return the exit status and the printed lines."""
     process.join(120)
     text = (runs / f"{name}.txt").read_text()
     assert "Traceback" not in text
@@ -35,7 +35,7 @@ def finish(process: BaseProcess, runs: Path, name: str) -> tuple[int | None, lis
 
 
 def sentences(text: str) -> list[str]:
-    """What was said, but for the progress bar."""
+    """Return the printed lines except for the progress bar."""
     return [line for line in text.splitlines() if line and not re.search(r"━| steps/s ", line)]
 
 
@@ -56,21 +56,21 @@ def test_a_signal_finishes_the_step_and_writes_a_checkpoint(
     wait_until(lambda: (saved(tmp_path, "mine").latest_step() or 0) >= 100, process)
     assert process.pid is not None
     os.kill(process.pid, number)
-    status, said = finish(process, tmp_path, "mine")
+    status, lines = finish(process, tmp_path, "mine")
     assert status == 128 + number
     step = saved(tmp_path, "mine").latest_step()
     assert step is not None
-    assert len(said) == 1
-    assert said[0].startswith(f"Stopped at step {step:,}. Continue with: python ")
-    again = shlex.split(said[0].partition("Continue with: python ")[2])[1:]
+    assert len(lines) == 1
+    assert lines[0].startswith(f"Stopped at step {step:,}. Continue with: python ")
+    again = shlex.split(lines[0].partition("Continue with: python ")[2])[1:]
     assert again == [
         *("--resume", "--runs", str(tmp_path), "--name", "mine", "--steps", "1000000"),
     ]
-    ends_as_the_whole(tmp_path, step + 60)
+    assert_equals_uninterrupted(tmp_path, step + 60)
 
 
-def ends_as_the_whole(runs: Path, steps: int) -> None:
-    """Resume the run `mine` up to `steps`: it ends as a run does that nothing happened to."""
+def assert_equals_uninterrupted(runs: Path, steps: int) -> None:
+    """Resume the run `mine` up to `steps`; it equals an uninterrupted run."""
     for name, *resume in (("mine", "--resume"), ("whole",)):
         process = train(runs, name, *resume, "--steps", str(steps))
         assert finish(process, runs, name)[0] == 0
@@ -90,21 +90,21 @@ def test_a_full_disk_is_one_sentence_and_keeps_the_last_checkpoint(
     else:
         limit = len(before["state-000000000100.pt"]) // 2
     process = train(tmp_path, "mine", "--resume", "--steps", "200", file_limit=limit)
-    status, said = finish(process, tmp_path, "mine")
+    status, lines = finish(process, tmp_path, "mine")
     assert status == 1
-    assert len(said) == 1
-    assert said[0].startswith("train.py: stopped: cannot write ")
-    assert f"{file}: File too large; the last checkpoint is of step 100" in said[0]
+    assert len(lines) == 1
+    assert lines[0].startswith("train.py: stopped: cannot write ")
+    assert f"{file}: File too large; the last checkpoint is of step 100" in lines[0]
     after = contents(folder)
-    # A piece of the replay may be left, which no manifest names.
+    # A piece of replay that no manifest names may remain.
     assert {name: content for name, content in after.items() if name in before} == before
     assert all(name.startswith("replay-") for name in after.keys() - before.keys())
-    ends_as_the_whole(tmp_path, 200)
+    assert_equals_uninterrupted(tmp_path, 200)
 
 
 @pytest.mark.slow
-def test_a_folder_made_read_only_is_one_sentence(tmp_path: Path) -> None:
-    """The superuser writes where nobody may, so it gives up that right first."""
+def test_a_read_only_folder_is_one_sentence(tmp_path: Path) -> None:
+    """The superuser may write anywhere, so that capability is dropped first."""
     command = [sys.executable, str(SCRIPT), "--runs", str(tmp_path), "--name", "mine", *SMALL]
     if os.geteuid() == 0:
         setpriv = shutil.which("setpriv")
@@ -119,15 +119,15 @@ def test_a_folder_made_read_only_is_one_sentence(tmp_path: Path) -> None:
             assert process.poll() is None
         folder.chmod(0o555)
         _, errors = process.communicate(timeout=120)
-        said = sentences(errors)
+        lines = sentences(errors)
         assert process.returncode == 1, errors
-        assert len(said) == 1
+        assert len(lines) == 1
         step = saved(tmp_path, "mine").latest_step()
-        assert said[0].startswith("train.py: stopped: cannot write ")
-        assert ": Permission denied; " in said[0]
-        assert f"the last checkpoint is of step {step} in" in said[0]
+        assert lines[0].startswith("train.py: stopped: cannot write ")
+        assert ": Permission denied; " in lines[0]
+        assert f"the last checkpoint is of step {step} in" in lines[0]
     finally:
         process.kill()
         folder.chmod(0o755)
     assert step is not None
-    ends_as_the_whole(tmp_path, step + 60)
+    assert_equals_uninterrupted(tmp_path, step + 60)

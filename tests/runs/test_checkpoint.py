@@ -1,4 +1,4 @@
-"""What is saved comes back to the bit, the newest two are whole, and replay is never rewritten."""
+"""Checkpoints load bit-identically, the two newest stay complete, replay is written once."""
 
 import os
 from pathlib import Path
@@ -31,7 +31,7 @@ def add(replay: ReplayBuffer, count: int) -> None:
 
 
 @pytest.mark.parametrize("growth", [3, 7, 10, 25])
-def test_replay_and_state_come_back_at_every_wrap(tmp_path, growth):
+def test_replay_and_state_are_loaded_after_every_wrap(tmp_path, growth):
     checkpoints, replay = Checkpoints(tmp_path), make_replay()
     for number in range(1, 6):
         add(replay, growth)
@@ -43,7 +43,7 @@ def test_replay_and_state_come_back_at_every_wrap(tmp_path, growth):
         assert torch.equal(loaded.rows, replay.rows)
 
 
-def test_the_two_newest_are_kept_whole_and_pieces_are_written_once(tmp_path):
+def test_the_two_newest_stay_complete_and_pieces_are_written_once(tmp_path):
     checkpoints, replay = Checkpoints(tmp_path), make_replay(capacity=100)
     written = {}
     for number in range(1, 6):
@@ -65,7 +65,7 @@ def test_the_two_newest_are_kept_whole_and_pieces_are_written_once(tmp_path):
     assert loaded.added == 20
 
 
-def test_pieces_that_no_checkpoint_needs_are_dropped(tmp_path):
+def test_pieces_that_no_checkpoint_needs_are_deleted(tmp_path):
     checkpoints, replay = Checkpoints(tmp_path), make_replay(capacity=10)
     for number in range(1, 8):
         add(replay, 5)
@@ -73,7 +73,7 @@ def test_pieces_that_no_checkpoint_needs_are_dropped(tmp_path):
     assert len(list(tmp_path.glob("replay-*.pt"))) == 3
 
 
-def test_a_write_that_fails_leaves_the_last_checkpoint_whole(tmp_path):
+def test_a_failed_write_leaves_the_last_checkpoint_complete(tmp_path):
     checkpoints, replay = Checkpoints(tmp_path), make_replay()
     add(replay, 4)
     checkpoints.save(1, {"number": 1}, replay)
@@ -86,7 +86,7 @@ def test_a_write_that_fails_leaves_the_last_checkpoint_whole(tmp_path):
     assert loaded.added == 4
 
 
-def test_no_checkpoint_and_broken_ones_are_said(tmp_path):
+def test_missing_and_damaged_checkpoints_are_named(tmp_path):
     checkpoints, replay = Checkpoints(tmp_path), make_replay()
     with pytest.raises(CheckpointError, match="holds no checkpoint"):
         checkpoints.load(replay)
@@ -120,22 +120,22 @@ def test_loading_runs_no_code(tmp_path):
         checkpoints.load_state()
 
 
-def test_a_file_is_on_the_disk_before_it_gets_its_name_and_the_manifest_is_the_last(
+def test_files_are_flushed_before_they_are_renamed_and_the_manifest_comes_last(
     tmp_path, monkeypatch
 ):
-    done: list[str] = []
+    calls: list[str] = []
     flush, rename = os.fsync, Path.replace
 
-    def noted_flush(descriptor: int) -> None:
-        done.append(f"flushed {Path(f'/proc/self/fd/{descriptor}').readlink().name}")
+    def recorded_flush(descriptor: int) -> None:
+        calls.append(f"flushed {Path(f'/proc/self/fd/{descriptor}').readlink().name}")
         flush(descriptor)
 
-    def noted_rename(path: Path, target: Path) -> Path:
-        done.append(f"named {target.name}")
+    def recorded_rename(path: Path, target: Path) -> Path:
+        calls.append(f"renamed {target.name}")
         return rename(path, target)
 
-    monkeypatch.setattr(os, "fsync", noted_flush)
-    monkeypatch.setattr(Path, "replace", noted_rename)
+    monkeypatch.setattr(os, "fsync", recorded_flush)
+    monkeypatch.setattr(Path, "replace", recorded_rename)
     checkpoints, replay = Checkpoints(tmp_path), make_replay()
     add(replay, 3)
     checkpoints.save(1, {"number": 1}, replay)
@@ -144,22 +144,22 @@ def test_a_file_is_on_the_disk_before_it_gets_its_name_and_the_manifest_is_the_l
         "state-000000000001.pt",
         "manifest-000000000001.json",
     ]
-    assert done == [
-        *(each for file in files for each in (f"flushed .unfinished-{file}", f"named {file}")),
+    assert calls == [
+        *(each for file in files for each in (f"flushed .unfinished-{file}", f"renamed {file}")),
         f"flushed {tmp_path.name}",
     ]
 
 
-def test_what_a_killed_writer_left_is_no_checkpoint_and_the_next_save_deletes_it(tmp_path):
+def test_files_of_a_killed_writer_are_not_a_checkpoint_and_the_next_save_deletes_them(tmp_path):
     checkpoints, replay = Checkpoints(tmp_path), make_replay()
     checkpoints.save(1, {"number": 1}, replay)
     name = "manifest-000000000002.json"
-    # The second is of earlier versions of ddpg.
-    left = [tmp_path / f".unfinished-{name}", tmp_path / f"{name}.unfinished"]
-    left.append(tmp_path / ".unfinished-state-000000000002.pt")
-    for file in left:
+    # Earlier versions of ddpg left the second one.
+    leftovers = [tmp_path / f".unfinished-{name}", tmp_path / f"{name}.unfinished"]
+    leftovers.append(tmp_path / ".unfinished-state-000000000002.pt")
+    for file in leftovers:
         file.write_bytes(b"{")
     assert Checkpoints(tmp_path).steps() == [1]
     checkpoints.save(3, {"number": 3}, replay)
-    assert not [file for file in left if file.exists()]
+    assert not [file for file in leftovers if file.exists()]
     assert checkpoints.load_state()["number"] == 3

@@ -1,4 +1,4 @@
-"""Names of runs, nothing overwritten, and what a resumption may change."""
+"""Names of runs, nothing overwritten, and the settings that may change on resume."""
 
 import dataclasses
 
@@ -20,7 +20,7 @@ def test_a_run_without_a_name_is_numbered(tmp_path):
     ]
 
 
-def test_a_name_that_is_taken_is_an_error_and_nothing_is_overwritten(tmp_path):
+def test_a_taken_name_is_an_error_and_nothing_is_overwritten(tmp_path):
     config = Config(runs=str(tmp_path), name="mine", gamma=0.9)
     folder = RunFolder.create(config)
     before = folder.config_file.read_text()
@@ -31,7 +31,7 @@ def test_a_name_that_is_taken_is_an_error_and_nothing_is_overwritten(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
 
 
-def test_the_stored_config_is_resolved(tmp_path):
+def test_the_stored_config_has_the_resolved_name(tmp_path):
     folder = RunFolder.create(Config(runs=str(tmp_path), env="ddpg-tests/Both-v0"))
     assert folder.path.name == "ddpg-tests_Both-v0-no_grad+optimizer-0"
     assert folder.load_config() == Config(
@@ -39,7 +39,7 @@ def test_the_stored_config_is_resolved(tmp_path):
     )
 
 
-def test_a_folder_that_cannot_be_made(tmp_path):
+def test_a_folder_that_cannot_be_created(tmp_path):
     (tmp_path / "file").write_text("")
     for name in (None, "mine"):
         with pytest.raises(ConfigError, match="cannot create a folder in runs="):
@@ -48,7 +48,7 @@ def test_a_folder_that_cannot_be_made(tmp_path):
             RunFolder.create(Config(runs=str(tmp_path / "file"), name=name))
 
 
-def test_resuming_may_change_the_length_and_nothing_that_changes_the_curve(tmp_path):
+def test_resuming_may_change_the_length_but_no_setting_that_changes_the_curve(tmp_path):
     config = RunFolder.create(Config(runs=str(tmp_path), name="mine")).load_config()
     longer = dataclasses.replace(config, steps=10**6, threads=2, resume=True)
     assert RunFolder.existing(longer).path == tmp_path / "mine"
@@ -57,12 +57,12 @@ def test_resuming_may_change_the_length_and_nothing_that_changes_the_curve(tmp_p
         RunFolder.existing(dataclasses.replace(config, gamma=0.5, resume=True))
 
 
-def test_a_folder_that_is_no_run(tmp_path):
+def test_a_folder_that_is_not_a_run(tmp_path):
     with pytest.raises(ConfigError, match=r"is not a run folder: it has no config\.yaml"):
         RunFolder.existing(Config(runs=str(tmp_path), name="none", resume=True))
 
 
-def test_metrics_keep_every_bit_and_drop_what_comes_after_a_checkpoint(tmp_path):
+def test_metrics_keep_every_bit_and_rows_after_the_checkpoint_are_removed(tmp_path):
     file = tmp_path / "metrics.csv"
     metrics = CsvLog(file, ["a", "b"], None).open()
     metrics.write(10, 0, {"a": 0.1 + 0.2})

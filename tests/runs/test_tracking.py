@@ -1,4 +1,4 @@
-"""TensorBoard is read back: the tags, the layout, the settings, one unbroken curve."""
+"""TensorBoard files: tags, layout, settings, and one unbroken curve after resuming."""
 
 import signal
 from pathlib import Path
@@ -71,7 +71,7 @@ def test_every_member_has_a_run_with_every_tag(tmp_path):
         )
 
 
-def test_the_points_are_the_ones_of_the_csv_at_environment_steps(tmp_path):
+def test_the_points_equal_the_rows_of_the_csv_at_environment_steps(tmp_path):
     import csv
 
     result = run(tmp_path)
@@ -87,8 +87,8 @@ def test_the_points_are_the_ones_of_the_csv_at_environment_steps(tmp_path):
             assert value == pytest.approx(expected_value, rel=1e-6)
 
 
-def test_a_resumed_curve_has_no_doubled_point(tmp_path):
-    """These environments count their episodes, and so do not come back equal, which is said."""
+def test_a_resumed_curve_has_no_duplicate_point(tmp_path):
+    """These environments count their episodes, so they are not restored exactly: a warning."""
 
     def interrupt(progress):
         if progress.step == 50:
@@ -96,18 +96,18 @@ def test_a_resumed_curve_has_no_doubled_point(tmp_path):
 
     config = Config(runs=str(tmp_path), steps=80, name="mine", checkpoint_every=20, **SETTINGS)
     train(config, interrupt)
-    # The run died after step 50 without its last checkpoint, so it goes on from step 40.
+    # As if the run died after step 50 without its last checkpoint: it resumes from step 40.
     for file in (tmp_path / "mine" / "checkpoints").glob("*50.*"):
         file.unlink()
-    with pytest.warns(RunWarning, match="not be restored exactly at environment step 40") as said:
+    with pytest.warns(RunWarning, match="not be restored exactly at environment step 40") as warned:
         result = run(tmp_path, steps=80, name="mine", checkpoint_every=20, resume=True)
-    assert len(said) == 2
+    assert len(warned) == 2
     note = events(result.folder / "seed-1").Tensors("note/text_summary")[0]
     assert note.step == 40
     assert b"member 1 (seed 1)" in note.tensor_proto.string_val[0]
     points = [p.step for p in events(result.folder / "seed-0").Scalars("loss/critic")]
     assert points == [30, 40, 50, 60, 70, 80]
-    # TensorBoard orders event files by the second in which they were made.
+    # TensorBoard orders event files by the second of their creation.
     files = (result.folder / "seed-0").glob("events*")
     first, second = sorted(int(file.name.split(".")[3]) for file in files)
     assert first < second
@@ -137,7 +137,7 @@ def test_the_layout_puts_separation_beside_the_return(tmp_path):
     }
 
 
-def test_the_hparams_tab_compares_stops(tmp_path):
+def test_the_hparams_tab_has_the_stops(tmp_path):
     result = run(tmp_path, stop="detach")
     metadata = events(result.folder / "seed-1").summary_metadata["_hparams_/session_start_info"]
     data = MessageToDict(HParamsPluginData.FromString(metadata.plugin_data.content))
@@ -153,15 +153,16 @@ def test_the_hparams_tab_compares_stops(tmp_path):
     assert b"gamma: 0.98" in text.tensor_proto.string_val[0]
 
 
-def test_without_tensorboard_the_files_are_the_same_and_no_event_is_written(tmp_path):
-    with_it, without = run(tmp_path, name="with"), run(tmp_path, name="without", tensorboard=False)
+def test_without_tensorboard_the_csv_files_are_equal_and_no_event_is_written(tmp_path):
+    enabled = run(tmp_path, name="enabled")
+    disabled = run(tmp_path, name="disabled", tensorboard=False)
     for file in ("metrics.csv", "weights.csv"):
-        content = (with_it.folder / file).read_bytes()
+        content = (enabled.folder / file).read_bytes()
         assert content.count(b"\n") > 4
-        assert (without.folder / file).read_bytes() == content
-    assert len(list(with_it.folder.rglob("events.*"))) == 2
-    assert list(without.folder.rglob("events.*")) == []
-    assert sorted(path.name for path in without.folder.iterdir()) == [
+        assert (disabled.folder / file).read_bytes() == content
+    assert len(list(enabled.folder.rglob("events.*"))) == 2
+    assert list(disabled.folder.rglob("events.*")) == []
+    assert sorted(path.name for path in disabled.folder.iterdir()) == [
         "checkpoints",
         "config.yaml",
         "metrics.csv",
@@ -169,19 +170,19 @@ def test_without_tensorboard_the_files_are_the_same_and_no_event_is_written(tmp_
     ]
 
 
-def test_tensorboard_can_be_begun_and_left_on_resume(tmp_path):
+def test_tensorboard_can_be_enabled_and_disabled_on_resume(tmp_path):
     settings: dict[str, Any] = {"name": "mine", "env": "MountainCarContinuous-v0"}
     run(tmp_path, **settings, tensorboard=False)
-    begun = run(tmp_path, **settings, steps=80, resume=True, tensorboard=True)
-    shown = events(begun.folder / "seed-1")
+    enabled = run(tmp_path, **settings, steps=80, resume=True, tensorboard=True)
+    shown = events(enabled.folder / "seed-1")
     assert [point.step for point in shown.Scalars("loss/critic")] == [70, 80]
     assert shown.Tensors("custom_scalars__config__")
-    before = {file: file.read_bytes() for file in begun.folder.rglob("events.*")}
+    before = {file: file.read_bytes() for file in enabled.folder.rglob("events.*")}
     run(tmp_path, **settings, steps=100, resume=True, tensorboard=False)
-    assert {file: file.read_bytes() for file in begun.folder.rglob("events.*")} == before
+    assert {file: file.read_bytes() for file in enabled.folder.rglob("events.*")} == before
     whole = run(tmp_path, **{**settings, "name": "whole"}, steps=100)
     for file in ("metrics.csv", "weights.csv"):
-        assert (whole.folder / file).read_bytes() == (begun.folder / file).read_bytes()
+        assert (whole.folder / file).read_bytes() == (enabled.folder / file).read_bytes()
 
 
 @pytest.mark.filterwarnings("ignore::ddpg.errors.RunWarning")
