@@ -1,7 +1,7 @@
-"""What each update of an actor-critic reached, wrote and moved, against what was declared.
+"""Audit of the modules that each update of an actor-critic reaches, writes and moves.
 
-The names are looked up on first use, so that importing this package (as pytest does, for the
-plugin's sake, in every run of its users) does not import torch.
+Public names are imported on first use: pytest imports this package in every run of its users, and
+should not import torch.
 """
 
 from importlib import import_module

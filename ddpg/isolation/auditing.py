@@ -1,16 +1,17 @@
-"""Run a user's updates under watch, and judge what they did."""
+"""Audit: watch the updates of a user, and judge their effects."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, Literal
 
-from .contract import Contract, ContractError
+from .contract import Contract, listed, not_allowed
 from .explain.paths import add_paths
 from .judge.errors import is_finding
 from .judge.verdicts import judge
 from .observe.watcher import Watcher
 from .report import Report
+from .results import Results
 
 Update = Callable[[], Any]
 Level = Literal["light", "full"]
@@ -24,40 +25,38 @@ def audit(
     level: Level = "full",
     stacked: bool = False,
 ) -> Report:
-    """Run the updates in the order given, `rounds` times, put everything back, and judge them.
+    """Run the updates in the given order, `rounds` times, restore everything, and judge them.
 
     Args:
-        contract: what each update may do.
-        updates: update → function without arguments; or one function, if the contract names one
-            update or the function bears the name of one.
-        rounds: the second one shows what the first one left behind.
-        level: `light` looks for no paths, and at values only at backward passes and steps.
-        stacked: every parameter is `[member, ...]`; cells get their norms and grades by member.
+        contract: permission of each update.
+        updates: update → function without arguments; or one function, if the contract has one
+            update or one of the same name as the function.
+        rounds: number of runs. The second run shows what the first one left in `.grad`.
+        level: `full`; or `light`, which finds no paths and compares values only at backward
+            passes and steps.
+        stacked: every parameter is `[member, ...]`; cells then have grades and norms per member.
 
     Raises:
-        ContractError: updates that the contract does not name, or a level that does not exist.
-        Exception: what an update raised, unless it is an error that counts as a finding.
-            Everything has been put back by then.
+        ContractError: `updates`, `rounds` or `level` is not allowed.
+        Exception: an error of an update that is not a finding. Everything is restored before.
     """
     named = _named(contract, updates)
     if level not in ("light", "full"):
-        raise ContractError(f"level is {level!r}: it takes 'light' or 'full'")
+        raise not_allowed("level", level, "'light' or 'full'")
     if rounds < 1:
-        raise ContractError(f"rounds is {rounds!r}: it takes 1 or more")
+        raise not_allowed("rounds", rounds, "a whole number ≥ 1")
     watcher = Watcher(contract, dry_run=True, closely=level == "full")
+    rerun = partial(_run, updates=named, rounds=rounds)
     with watcher:
-        run(watcher, named, rounds)
-        results = judge(
-            contract, watcher.setup_inventory, watcher.records, watcher.setup_stored, stacked
-        )
-    rerun = partial(run, updates=named, rounds=rounds)
+        rerun(watcher)
+        results = _judged(watcher, stacked)
     if level == "full" and results.findings:
         results.findings = add_paths(contract, results.findings, rerun)
     return Report(contract, results, rerun)
 
 
-def run(watcher: Watcher, updates: Mapping[str, Update], rounds: int) -> None:
-    """Every update, `rounds` times; errors that count as findings stay in the records."""
+def _run(watcher: Watcher, updates: Mapping[str, Update], rounds: int) -> None:
+    """Run every update `rounds` times; errors that are findings are in the records."""
     for _ in range(rounds):
         for name, update in updates.items():
             try:
@@ -69,7 +68,11 @@ def run(watcher: Watcher, updates: Mapping[str, Update], rounds: int) -> None:
 
 
 class Watching:
-    """What `watch` gives: `update(name)` for the blocks, and `report` after them."""
+    """Value of `watch`: `update(name)` is the context manager of a block.
+
+    Attributes:
+        report: of the blocks until now.
+    """
 
     def __init__(self, watcher: Watcher, stacked: bool) -> None:
         self._watcher, self._stacked = watcher, stacked
@@ -77,31 +80,28 @@ class Watching:
 
     @property
     def report(self) -> Report:
-        """What the blocks so far did."""
-        watcher = self._watcher
-        results = judge(
-            watcher.contract,
-            watcher.setup_inventory,
-            watcher.records,
-            watcher.setup_stored,
-            self._stacked,
-        )
-        return Report(watcher.contract, results)
+        return Report(self._watcher.contract, _judged(self._watcher, self._stacked))
 
 
 @contextmanager
 def watch(
     contract: Contract, *, dry_run: bool = False, stacked: bool = False
 ) -> Iterator[Watching]:
-    """Watch the updates in the blocks `with watching.update(name):`.
+    """Context manager that watches the blocks `with watching.update(name):`.
 
     Args:
-        contract: what each update may do.
-        dry_run: put everything back at the end, also after an exception.
+        contract: permission of each update.
+        dry_run: restore everything at the end, after an exception too.
         stacked: as for `audit`.
     """
     with Watcher(contract, dry_run=dry_run) as watcher:
         yield Watching(watcher, stacked)
+
+
+def _judged(watcher: Watcher, stacked: bool) -> Results:
+    return judge(
+        watcher.contract, watcher.setup_inventory, watcher.records, watcher.setup_stored, stacked
+    )
 
 
 def _named(contract: Contract, updates: Mapping[str, Update] | Update) -> dict[str, Update]:
@@ -110,15 +110,11 @@ def _named(contract: Contract, updates: Mapping[str, Update] | Update) -> dict[s
         if name not in contract.updates and len(contract.updates) == 1:
             name = next(iter(contract.updates))
         updates = {name: updates}
-    known = ", ".join(repr(each) for each in contract.updates)
     for name, update in updates.items():
         if name not in contract.updates:
-            raise ContractError(f"updates names {name!r}, and the contract has {known}")
+            raise not_allowed("updates", name, listed(contract.updates))
         if not callable(update):
-            raise ContractError(
-                f"updates[{name!r}] is a {type(update).__name__}: it takes a function without "
-                "arguments"
-            )
+            raise not_allowed(f"updates[{name!r}]", update, "a function without arguments")
     if not updates:
-        raise ContractError(f"updates is empty: name at least one of {known}")
+        raise not_allowed("updates", {}, f"at least one of {listed(contract.updates)}")
     return dict(updates)

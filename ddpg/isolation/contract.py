@@ -1,6 +1,6 @@
-"""What a user declares: the modules, the optimizers, and what each update may do to them."""
+"""Contract: the modules and optimizers of an agent, and what each update may do to them."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,20 +17,33 @@ ModuleLike = (
 )
 Names = str | Iterable[str]
 
-REST = "rest"  # the part of a split update that lies outside every optimizer step
+REST = "rest"
+"""Part of a split update outside of every optimizer step."""
 
 
 class ContractError(ValueError):
-    """A contract that cannot mean anything: a sentence with the entry and what is allowed."""
+    """An entry of a contract, or an argument of an audit, is not allowed."""
+
+
+def not_allowed(place: str, value: object, allowed: str) -> ContractError:
+    """Return the error for an entry or argument that is not allowed."""
+    text = " ".join(repr(value).split())
+    shown = text if len(text) <= 60 else f"{text[:57]}..."
+    return ContractError(f"{place}: {shown} is not allowed; allowed: {allowed}")
+
+
+def listed(names: Iterable[str]) -> str:
+    """Return the quoted names, separated by commas."""
+    return ", ".join(map(repr, names))
 
 
 @dataclass(frozen=True)
 class UpdateRow:
-    """A row of the report: an update, or parts of a split one.
+    """Row of a report: an update, or parts of a split update.
 
     Attributes:
-        parts: of a split update, one optimizer or `rest`; several optimizers where their steps
-            share a backward pass.
+        parts: an optimizer or `rest`; several optimizers if their steps share a backward pass;
+            empty if the update is not split.
     """
 
     update: str
@@ -40,16 +53,16 @@ class UpdateRow:
         return f"{self.update}/{'+'.join(self.parts)}" if self.parts else self.update
 
     def single_parts(self) -> "list[UpdateRow]":
-        """One row per part; the row itself if its update is whole."""
+        """Return a row per part; the row itself if the update is not split."""
         return [UpdateRow(self.update, (part,)) for part in self.parts] or [self]
 
 
 @dataclass(frozen=True)
 class Permission:
-    """What one update may do. Built by `trains`, `moves`, `follows`, `nothing` and `split`.
+    """Effects that an update may have. Made by `trains`, `moves`, `follows`, `nothing`, `split`.
 
-    Each field holds names of modules; `follows` maps a follower to its source, `terms` a loss
-    term, and `split` an optimizer's name (or `rest`), to a permission of its own.
+    The fields contain names of modules. `follows` maps a follower to its source, `terms` a loss
+    term to a permission, and `split` an optimizer or `rest` to a permission.
     """
 
     trains: tuple[str, ...] = ()
@@ -69,25 +82,16 @@ class Permission:
     def may_move(self, module: str) -> bool:
         return module in self.moves or module in self.follows
 
-    def modules_named(self) -> list[tuple[str, str]]:
-        """(field, module) for every module that this permission speaks of."""
-        named = [
-            (each, module)
-            for each in (
-                "trains",
-                "moves",
-                "through",
-                "optional",
-                "frozen",
-                "eval_mode",
-                "train_mode",
-            )
-            for module in getattr(self, each)
-        ]
-        named += [("follows", name) for pair in self.follows.items() for name in pair]
+    def named_modules(self) -> Iterator[tuple[str, str]]:
+        """Yield (field, module) for every module that the permission names."""
+        for name in ("trains", "moves", "through", "optional", "frozen", "eval_mode", "train_mode"):
+            for module in getattr(self, name):
+                yield name, module
+        for pair in self.follows.items():
+            for module in pair:
+                yield "follows", module
         for inner in (*self.terms.values(), *self.split.values()):
-            named += inner.modules_named()
-        return named
+            yield from inner.named_modules()
 
 
 def trains(
@@ -101,18 +105,18 @@ def trains(
     train_mode: Names = (),
     terms: Mapping[str, Permission] | None = None,
 ) -> Permission:
-    """An update that trains `modules` by gradients, and does nothing else but what it names.
+    """Permit an update to train `modules` by gradients, and to have the effects named here.
 
     Args:
-        modules: every trainable parameter of these gets a gradient, and moves by it.
-        moves: modules that may move by any means but a gradient.
+        modules: every trainable parameter of these must get a gradient and move by it.
+        moves: modules that may move, but not by a gradient.
         follows: follower → source, as in `follows`.
-        through: modules that the loss goes through: reached and written, never moved.
-        optional: modules that may be trained, and need not be.
-        frozen: modules whose parameters do not require grad inside the forward pass.
-        eval_mode: modules that are in eval mode inside the forward pass.
-        train_mode: modules that are in train mode inside the forward pass.
-        terms: loss term (see `term`) → what that term may train.
+        through: modules that the loss may go through: reached and written, but not moved.
+        optional: modules that may be trained.
+        frozen: modules whose parameters must not require grad in the forward pass.
+        eval_mode: modules that must be in eval mode in the forward pass.
+        train_mode: modules that must be in train mode in the forward pass.
+        terms: loss term (see `term`) → permission of the term.
     """
     return Permission(
         trains=_names(modules),
@@ -128,45 +132,45 @@ def trains(
 
 
 def moves(*modules: str, **others: Any) -> Permission:
-    """An update that may move `modules` by any means but a gradient; `others` as for `trains`."""
+    """Permit an update to move `modules`, but not by gradients; `others` as for `trains`."""
     return trains(moves=modules, **others)
 
 
 def nothing(**others: Any) -> Permission:
-    """An update that may touch nothing, as acting or evaluating; `others` as for `trains`."""
+    """Permit an update (acting, evaluating) to touch no module; `others` as for `trains`."""
     return trains(**others)
 
 
 def follows(**pairs: str) -> Permission:
-    """Each follower moves towards its source: `follows(critic_target="critic")`."""
+    """Permit each follower to move towards its source: `follows(critic_target="critic")`."""
     return trains(follows=pairs)
 
 
 def split(**parts: Permission) -> Permission:
-    """One call that runs several updates, cut at the optimizers' steps.
+    """Permit a call that runs several updates; the audit cuts it at the optimizers' steps.
 
     Args:
-        parts: an optimizer's name, or `rest` → what that part may do.
+        parts: optimizer or `rest` → permission of the part.
     """
     return Permission(split=parts)
 
 
 @dataclass(frozen=True)
 class Contract:
-    """The modules, the optimizers and the updates of an agent, and what each update may do.
+    """Modules, optimizers and updates of an agent, and the permission of each update.
 
     Args:
-        modules: name → `nn.Module`, tensor, list or dict of tensors, or a function returning one.
-        optimizers: name → optimizer, or a function that returns one.
+        modules: name → module, tensor, list or dict of these, or a function that returns one.
         updates: name → permission.
-        shared: owner → the modules that share its parameters on purpose.
-        holds: optimizer → the modules that it may hold besides those that its updates train.
-        keeps: name → what the agent stores between updates.
+        optimizers: name → optimizer, or a function that returns one.
+        shared: owner → modules that share its parameters on purpose.
+        holds: optimizer → modules that it may hold besides those that its updates train.
+        keeps: name → objects that the agent stores between updates.
         equal_at_start: target → source that it must equal when the audit begins.
-        restores: further objects that a dry run puts back.
+        restores: further objects that a dry run restores.
 
     Raises:
-        ContractError: a name that nothing declares, or a value of the wrong type.
+        ContractError: a name is not declared, or a value has the wrong type.
     """
 
     modules: Mapping[str, ModuleLike | Callable[[], ModuleLike]]
@@ -185,7 +189,7 @@ class Contract:
         self._check()
 
     def permission(self, row: UpdateRow) -> Permission:
-        """Return what a row may do; of several parts together, what any of them may."""
+        """Return the permission of a row; for several parts, the union of their permissions."""
         whole = self.updates.get(row.update, Permission())
         if not row.parts:
             return whole
@@ -200,60 +204,47 @@ class Contract:
         return UpdateRow(update, tuple(self.updates[update].split)).single_parts()
 
     def _check(self) -> None:
-        _require(bool(self.modules), "modules is empty: name at least one")
-        _require(bool(self.updates), "updates is empty: name at least one")
+        for field_name in ("modules", "updates"):
+            if not getattr(self, field_name):
+                raise not_allowed(field_name, {}, "at least one entry")
         for name, permission in self.updates.items():
-            _require(
-                isinstance(permission, Permission),
-                f"updates[{name!r}] is {_typed(permission)}: it takes trains(...), moves(...), "
-                "follows(...), nothing() or split(...)",
-            )
-            for where, module in permission.modules_named():
-                self._known_module(module, f"updates[{name!r}] ({where})")
-            for part, inner in permission.split.items():
-                self._known_part(name, part, inner)
+            self._check_update(name, permission)
         for name, optimizer in self.optimizers.items():
-            _require(
-                isinstance(optimizer, Optimizer) or callable(optimizer),
-                f"optimizers[{name!r}] is {_typed(optimizer)}: it takes a torch.optim.Optimizer, "
-                "or a function that returns one",
-            )
+            if not (isinstance(optimizer, Optimizer) or callable(optimizer)):
+                allowed = "a torch.optim.Optimizer, or a function that returns one"
+                raise not_allowed(f"optimizers[{name!r}]", optimizer, allowed)
         for owner, borrowers in self.shared.items():
-            for module in (owner, *borrowers):
-                self._known_module(module, "shared")
-        for name, held in self.holds.items():
-            _require(
-                name in self.optimizers,
-                f"holds names the optimizer {name!r}, which is not among "
-                f"{_listed(self.optimizers)}",
-            )
-            for module in held:
-                self._known_module(module, f"holds[{name!r}]")
+            self._check_modules((owner, *borrowers), "shared")
+        for name, modules in self.holds.items():
+            if name not in self.optimizers:
+                allowed = f"optimizers ({listed(self.optimizers) or 'none are named'})"
+                raise not_allowed("holds", name, allowed)
+            self._check_modules(modules, f"holds[{name!r}]")
         for pair in self.equal_at_start.items():
-            for module in pair:
-                self._known_module(module, "equal_at_start")
+            self._check_modules(pair, "equal_at_start")
 
-    def _known_module(self, module: object, where: str) -> None:
-        _require(
-            module in self.modules,
-            f"{where} names the module {module!r}, which is not among {_listed(self.modules)}",
-        )
+    def _check_update(self, name: str, permission: object) -> None:
+        place = f"updates[{name!r}]"
+        allowed = "trains(...), moves(...), follows(...), nothing()"
+        if not isinstance(permission, Permission):
+            raise not_allowed(place, permission, f"{allowed}, split(...)")
+        for part, inner in permission.split.items():
+            if not isinstance(inner, Permission) or inner.split:
+                raise not_allowed(f"{place} (split), {part!r}", inner, allowed)
+            if part != REST and part not in self.optimizers:
+                optimizers = listed(self.optimizers) or "none are named"
+                raise not_allowed(f"{place} (split)", part, f"{REST!r}, optimizers ({optimizers})")
+        for field_name, module in permission.named_modules():
+            self._check_modules([module], f"{place} ({field_name})")
 
-    def _known_part(self, update: str, part: str, inner: object) -> None:
-        _require(
-            isinstance(inner, Permission) and not inner.split,
-            f"the part {part!r} of updates[{update!r}] is {_typed(inner)}: it takes trains(...), "
-            "moves(...), follows(...) or nothing()",
-        )
-        _require(
-            part == REST or part in self.optimizers,
-            f"updates[{update!r}] splits at the optimizer {part!r}, which is not among "
-            f"{_listed(self.optimizers)} (or {REST!r})",
-        )
+    def _check_modules(self, modules: Iterable[str], place: str) -> None:
+        for module in modules:
+            if module not in self.modules:
+                raise not_allowed(place, module, listed(self.modules))
 
 
 def _union(permissions: Iterable[Permission]) -> Permission:
-    """What any of `permissions` allows; of what must happen, nothing."""
+    """Return a permission that allows what any of `permissions` does, and requires nothing."""
     union = Permission()
     for each in permissions:
         union = replace(
@@ -267,16 +258,3 @@ def _union(permissions: Iterable[Permission]) -> Permission:
 
 def _names(names: Names) -> tuple[str, ...]:
     return (names,) if isinstance(names, str) else tuple(names)
-
-
-def _require(condition: bool, sentence: str) -> None:
-    if not condition:
-        raise ContractError(sentence)
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(repr(name) for name in names) or "any (none is named)"
-
-
-def _typed(value: object) -> str:
-    return f"a {type(value).__name__} ({value!r:.60})"

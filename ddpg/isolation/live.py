@@ -1,10 +1,10 @@
-"""Watch a sample of the updates of a running training, and write charts of what they did."""
+"""Live watch: audit a sample of the updates of a training and chart the results."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from .contract import Contract, ContractError
+from .contract import Contract, not_allowed
 from .judge.verdicts import judge
 from .observe.watcher import Watcher
 from .report import Report
@@ -13,19 +13,19 @@ from .sampling import WindowSampler
 
 
 class ScalarWriter(Protocol):
-    """What TensorBoard's `SummaryWriter` is, as far as it is used here."""
+    """The method of TensorBoard's `SummaryWriter` that is used."""
 
     def add_scalar(self, tag: str, scalar_value: float, global_step: int, /) -> object: ...
 
 
 class LiveWatch:
-    """Watches one run per `every` runs of each update; the training is the same as without.
+    """Watches one run per `every` runs of each update, without changing the training.
 
     Args:
-        contract: what each update may do.
-        writer: gets `separation/<update>/<module>/grade`, `.../gradient_norm` (no point where the
+        contract: permission of each update.
+        writer: gets `separation/<update>/<module>/grade`, `.../gradient_norm` (no point if the
             gradient is None) and `.../movement`.
-        every: 1 watches all runs; 100 watches the first, and one at a random place in each 100.
+        every: 1 watches every run; 100 watches the first, and one at a random place in each 100.
         seed: seed of the places.
     """
 
@@ -33,7 +33,7 @@ class LiveWatch:
         self, contract: Contract, writer: ScalarWriter, every: int = 100, seed: int = 0
     ) -> None:
         if every < 1:
-            raise ContractError(f"every is {every!r}: it takes 1 or more")
+            raise not_allowed("every", every, "a whole number ≥ 1")
         self.contract, self.writer, self.every, self.seed = contract, writer, every, seed
         self.report: Report | None = None
         self._runs: dict[str, int] = {}
@@ -41,7 +41,12 @@ class LiveWatch:
 
     @contextmanager
     def update(self, name: str, step: int | None = None) -> Iterator[None]:
-        """Run the block as update `name`; charts are drawn over `step`, else over its runs."""
+        """Context manager that runs the block as the update `name`.
+
+        Args:
+            name: of the update in the contract.
+            step: x coordinate in the charts; None: the number of the run.
+        """
         run = self._runs.get(name, 0)
         self._runs[name] = run + 1
         if name not in self._samplers:

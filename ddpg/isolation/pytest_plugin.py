@@ -1,7 +1,7 @@
-"""The pytest fixture `isolation`: `isolation(contract).check(updates)` is a test.
+"""The pytest fixture `isolation`: `isolation(contract).check(updates)`.
 
-pytest loads this module in every run of everybody who installed the package, so torch is imported
-only when a test uses the fixture.
+pytest loads this module in every run if the package is installed. So torch is imported only when a
+test uses the fixture.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,19 +19,19 @@ Update = Callable[[], Any]
 
 @dataclass(frozen=True)
 class Isolation:
-    """A contract, ready to be checked."""
+    """Contract of the agent under test."""
 
     contract: "Contract"
 
     def check(self, updates: "Mapping[str, Update] | Update", **options: Any) -> "Report":
-        """Audit the updates as a dry run, fail the test if the contract is broken.
+        """Audit the updates, and fail the test if there are findings.
 
         Args:
             updates: as for `audit`.
             options: as for `audit`.
 
         Raises:
-            ContractBrokenError: with every finding.
+            ContractBrokenError: an update broke the contract; the message has all findings.
         """
         from .auditing import audit
 
@@ -43,5 +43,5 @@ class Isolation:
 
 @pytest.fixture
 def isolation() -> "Callable[[Contract], Isolation]":
-    """`isolation(contract).check(updates)` fails where an update broke the contract."""
+    """Return the class `Isolation`; `isolation(contract).check(updates)` fails on findings."""
     return Isolation

@@ -1,4 +1,4 @@
-"""What an audit says: cells (update × module), findings (what is wrong), and the report of both."""
+"""Report of an audit, and its forms: text, table, JSON, page and picture."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -14,14 +14,16 @@ if TYPE_CHECKING:
 
 
 class ContractBrokenError(AssertionError):
-    """An update did what the contract does not allow."""
+    """An update has effects that the contract does not allow."""
 
 
 class Report(Results):
-    """The results of an audit. `report[update, module]` is a cell; `findings` is what is wrong.
+    """Results of an audit. `report[update, module]` is a cell.
 
     Args:
-        rerun: runs the updates again under the watcher that it is given; None: they are gone.
+        contract: that was audited.
+        results: cells, findings and notes.
+        rerun: runs the updates again under the given watcher; None: the report has no graphs.
     """
 
     def __init__(
@@ -38,7 +40,7 @@ class Report(Results):
         for cell in self.cells:
             if (cell.update, cell.module) == key:
                 return cell
-        raise KeyError(f"the audit ran no update and module {key!r}")
+        raise KeyError(f"the report has no cell for the update and module {key!r}")
 
     def find(
         self,
@@ -49,7 +51,7 @@ class Report(Results):
         kind: Kind | None = None,
         loss: str | None = None,
     ) -> list[Finding]:
-        """The findings that agree with everything given."""
+        """Return the findings that have all given values."""
         wanted = {
             "update": update,
             "module": module,
@@ -65,12 +67,12 @@ class Report(Results):
         ]
 
     def assert_kept(self) -> None:
-        """Raise `ContractBrokenError` with everything that is wrong, unless nothing is."""
+        """Raise `ContractBrokenError` with all findings, if there are any."""
         if self.findings:
             raise ContractBrokenError(self.summary())
 
     def summary(self) -> str:
-        """The findings in words, with the paths."""
+        """Return the findings and their paths as text."""
         if self.kept:
             return f"The contract is kept ({len(self.cells)} update × module cells)."
         count = len(self.findings)
@@ -86,36 +88,33 @@ class Report(Results):
         return "\n".join(lines)
 
     def table(self) -> "Table":
-        """Update × module, each with its verdict and grade, for `rich.print`."""
+        """Return a table of update × module for `rich.print`."""
         from .render.table import table
 
         return table(self)
 
     def to_json(self) -> str:
-        """Cells, findings and notes as JSON; norms that are not finite as strings."""
+        """Return cells, findings and notes as JSON; norms that are not finite are strings."""
         from .render.json import to_json
 
         return to_json(self)
 
     def to_svg(self) -> str:
-        """The matrix, and each update's autograd graph folded to modules, leaks in red.
-
-        For the graphs the updates run once more, as a dry run; a report of `watch` has none.
-        """
+        """Return a picture of the matrix and of `graphs()`, with leaks in red."""
         from .render.svg import to_svg
 
         return to_svg(self, self.graphs())
 
     def to_html(self) -> str:
-        """One page that needs nothing else: the matrix, the findings with paths, the graphs."""
+        """Return a self-contained page: matrix, findings with paths, notes and `graphs()`."""
         from .render.html import to_html
 
         return to_html(self, self.graphs())
 
     def graphs(self) -> "list[FoldedGraph]":
-        """The autograd graph of each kind of backward pass, folded to modules.
+        """Return the autograd graph of each kind of backward pass, folded to modules.
 
-        The updates run once more, as a dry run; a report of `watch` has no graphs.
+        The updates run once more, as a dry run. A report of `watch` has no graphs.
         """
         from .render.folding import folded_graphs
 

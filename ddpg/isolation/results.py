@@ -1,4 +1,4 @@
-"""The parts of a report: a cell per update and module, findings, and paths."""
+"""Results of an audit: cells, findings and paths."""
 
 from dataclasses import dataclass
 from enum import IntEnum
@@ -13,11 +13,11 @@ Kind = Literal["reached", "written", "moved", "membership", "aliasing", "order",
 Written = Literal["none", "zero", "nonzero"]
 
 SETUP = UpdateRow("setup")
-"""Row of the findings that are true before any update ran."""
+"""Row of the findings that exist before any update runs."""
 
 
 class Grade(IntEnum):
-    """How far a touch went."""
+    """Strongest effect of an update on a module."""
 
     NOTHING = 0
     ZERO = 1
@@ -27,7 +27,7 @@ class Grade(IntEnum):
 
 @dataclass(frozen=True)
 class PathStep:
-    """One operation on a path, the module it ran in, and the user's line (`file:line: code`)."""
+    """One operation on a path, its module, and the user's line (`file:line: code`)."""
 
     operation: str
     module: str = ""
@@ -36,12 +36,12 @@ class PathStep:
 
 @dataclass(frozen=True)
 class Path:
-    """From a loss to a parameter; for a starved module, to where the path ends.
+    """Path from a loss to a parameter; for a starved module, to the operation where it ends.
 
     Attributes:
-        steps: the operations, from the loss on.
+        steps: operations, from the loss on.
         entry: the user's line where the path enters the module, or where it ends.
-        stop: where a stop could stand and which, or what would open the path.
+        stop: advice: where to stop the gradient and how, or why the path ends.
     """
 
     steps: tuple[PathStep, ...]
@@ -49,17 +49,17 @@ class Path:
     stop: str
 
     def lines(self) -> list[str]:
-        """For reading: where it enters, what to do, and the way in operations."""
-        way = " → ".join(
+        """Return the path as three lines of text."""
+        operations = " → ".join(
             f"{step.operation} [{step.module}]" if step.module else step.operation
             for step in self.steps
         )
-        return [f"path: {way}", f"at: {self.entry}", f"stop: {self.stop}"]
+        return [f"path: {operations}", f"at: {self.entry}", f"stop: {self.stop}"]
 
 
 @dataclass
 class Cell:
-    """One update × one module. Norms are L2; those of stacked members have the shape `[member]`."""
+    """One update × one module. Norms are L2; grades and norms of members are `[member]`."""
 
     row: UpdateRow
     module: str
@@ -84,7 +84,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong."""
+    """One violation of the contract."""
 
     row: UpdateRow
     module: str
@@ -103,7 +103,7 @@ class Finding:
 
 @dataclass(eq=False)
 class Results:
-    """Everything that an audit found."""
+    """Cells, findings and notes of an audit."""
 
     cells: list[Cell]
     findings: list[Finding]

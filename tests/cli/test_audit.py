@@ -82,7 +82,7 @@ def test_a_broken_contract_and_its_files(tmp_path: Path) -> None:
             ["mine:wrong"],
             "mine:wrong: a result of type int is not allowed; allowed: (contract, updates)",
         ),
-        (["mine:kept", "--rounds", "0"], "rounds is 0: it takes 1 or more"),
+        (["mine:kept", "--rounds", "0"], "rounds: 0 is not allowed; allowed: a whole number ≥ 1"),
         (["mine:kept", "--json", "no/folder.json"], "cannot write no/folder.json: No such file"),
         ([], "the following arguments are required"),
     ],

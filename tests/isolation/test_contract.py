@@ -1,4 +1,4 @@
-"""A contract that cannot mean anything is refused in one sentence that says what is allowed."""
+"""Contracts and arguments that are not allowed raise one sentence with the allowed values."""
 
 from typing import Any
 
@@ -15,27 +15,27 @@ ONE = {"actor": nn.Linear(1, 1)}
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ({"modules": {}}, "modules is empty: name at least one"),
-        ({"updates": {}}, "updates is empty: name at least one"),
+        ({"modules": {}}, "modules: {} is not allowed; allowed: at least one entry"),
+        ({"updates": {}}, "updates: {} is not allowed; allowed: at least one entry"),
         (
             {"updates": {"update": "actor"}},
-            r"updates\['update'\] is a str \('actor'\): it takes trains\(...\), moves",
+            r"updates\['update'\]: 'actor' is not allowed; allowed: trains\(...\), moves",
         ),
         (
             {"updates": {"update": trains("critic")}},
-            r"updates\['update'\] \(trains\) names the module 'critic', which is not among 'actor'",
+            r"updates\['update'\] \(trains\): 'critic' is not allowed; allowed: 'actor'",
         ),
         (
             {"updates": {"update": follows(target="actor")}},
-            r"updates\['update'\] \(follows\) names the module 'target'",
+            r"updates\['update'\] \(follows\): 'target' is not allowed",
         ),
         (
             {"updates": {"update": trains("actor", terms={"loss": trains("critic")})}},
-            r"\(trains\) names the module 'critic'",
+            r"\(trains\): 'critic' is not allowed",
         ),
         (
             {"updates": {"update": split(critic=trains("actor"))}},
-            r"at the optimizer 'critic', which is not among any \(none is named\) \(or 'rest'\)",
+            r"\(split\): 'critic' is not allowed; allowed: 'rest', optimizers \(none are named\)",
         ),
         (
             {"updates": {"update": split(rest=split())}, "optimizers": {}},
@@ -43,15 +43,15 @@ ONE = {"actor": nn.Linear(1, 1)}
         ),
         (
             {"updates": {"update": split(rest=split(rest=moves()))}},
-            r"the part 'rest' of updates\['update'\] is a Permission",
+            r"updates\['update'\] \(split\), 'rest': Permission\(.* is not allowed; allowed: trains",
         ),
         (
             {"optimizers": {"actor": "Adam"}},
-            r"optimizers\['actor'\] is a str \('Adam'\): it takes a torch.optim.Optimizer",
+            r"optimizers\['actor'\]: 'Adam' is not allowed; allowed: a torch.optim.Optimizer",
         ),
-        ({"shared": {"actor": "critic"}}, "shared names the module 'critic'"),
-        ({"holds": {"adam": "actor"}}, "holds names the optimizer 'adam'"),
-        ({"equal_at_start": {"actor": "critic"}}, "equal_at_start names the module 'critic'"),
+        ({"shared": {"actor": "critic"}}, "shared: 'critic' is not allowed; allowed: 'actor'"),
+        ({"holds": {"adam": "actor"}}, "holds: 'adam' is not allowed; allowed: optimizers"),
+        ({"equal_at_start": {"actor": "critic"}}, "equal_at_start: 'critic' is not allowed"),
     ],
 )
 def test_a_bad_contract_is_refused(arguments: dict[str, Any], sentence: str | None) -> None:
@@ -68,14 +68,14 @@ def test_a_bad_contract_is_refused(arguments: dict[str, Any], sentence: str | No
     [
         (
             3,
-            r"modules\['actor'\] is a int: it takes an nn.Module, a tensor, a list or",
+            r"modules\['actor'\]: 3 is not allowed; allowed: an nn.Module, a tensor, a list or",
         ),
-        ("actor", r"modules\['actor'\] is a str: it takes an nn.Module"),
+        ("actor", r"modules\['actor'\]: 'actor' is not allowed; allowed: an nn.Module"),
         (
             nn.Linear(1, 1).parameters(),
-            r"is a generator that is neither of tensors nor of modules alone, or can be",
+            r"<generator .* is not allowed; allowed: a list or dict of only tensors or only",
         ),
-        (lambda: None, r"modules\['actor'\] is a NoneType"),
+        (lambda: None, r"modules\['actor'\]: None is not allowed"),
     ],
 )
 def test_a_bad_module_is_refused(module: Any, sentence: str) -> None:
@@ -88,11 +88,19 @@ def test_bad_arguments_of_an_audit_are_refused() -> None:
     agent = ActorCritic()
     contract = agent.contract()
     refused: list[tuple[Any, dict[str, Any], str]] = [
-        ({"train": agent.sync}, {}, "updates names 'train', and the contract has 'critic_update'"),
-        ({"sync": 3}, {}, r"updates\['sync'\] is a int: it takes a function without"),
-        ({}, {}, "updates is empty: name at least one of 'critic_update'"),
-        ({"sync": agent.sync}, {"rounds": 0}, "rounds is 0: it takes 1 or more"),
-        ({"sync": agent.sync}, {"level": "deep"}, "level is 'deep': it takes 'light' or 'full'"),
+        ({"train": agent.sync}, {}, "updates: 'train' is not allowed; allowed: 'critic_update'"),
+        ({"sync": 3}, {}, r"updates\['sync'\]: 3 is not allowed; allowed: a function without"),
+        ({}, {}, "updates: {} is not allowed; allowed: at least one of 'critic_update'"),
+        (
+            {"sync": agent.sync},
+            {"rounds": 0},
+            "rounds: 0 is not allowed; allowed: a whole number ≥ 1",
+        ),
+        (
+            {"sync": agent.sync},
+            {"level": "deep"},
+            "level: 'deep' is not allowed; allowed: 'light' or 'full'",
+        ),
     ]
     for updates, options, sentence in refused:
         with pytest.raises(ContractError, match=sentence):
@@ -103,7 +111,9 @@ def test_an_update_inside_another_is_refused() -> None:
     with (
         watch(ActorCritic().contract()) as watching,
         watching.update("sync"),
-        pytest.raises(ContractError, match="update 'acting' began inside update 'sync'"),
+        pytest.raises(
+            ContractError, match="update: 'acting' is not allowed inside the update 'sync'"
+        ),
         watching.update("acting"),
     ):
         pass

@@ -1,4 +1,4 @@
-"""A live watch writes its charts every n-th update, and changes nothing."""
+"""A live watch writes its charts every n-th update and leaves the training unchanged."""
 
 import pytest
 import torch
@@ -72,5 +72,5 @@ def test_an_exception_leaves_the_watch_usable() -> None:
 
 
 def test_every_has_to_be_positive() -> None:
-    with pytest.raises(ContractError, match="every is 0: it takes 1 or more"):
+    with pytest.raises(ContractError, match="every: 0 is not allowed; allowed: a whole number ≥ 1"):
         LiveWatch(ActorCritic().contract(), Writer(), every=0)

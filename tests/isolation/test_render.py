@@ -117,5 +117,5 @@ def test_a_watched_report_has_a_matrix_and_no_graph() -> None:
 
 def test_cells_are_found_by_name_or_not_at_all(broken: Report) -> None:
     assert broken["actor_update", "critic"].verdict == "leaked"
-    with pytest.raises(KeyError, match="the audit ran no update and module"):
+    with pytest.raises(KeyError, match="the report has no cell for the update and module"):
         _ = broken["sync", "critic"]

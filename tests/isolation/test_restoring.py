@@ -1,4 +1,4 @@
-"""A dry run puts everything back bit for bit; and it did run (or this would prove nothing)."""
+"""A dry run restores everything bit for bit. The tests also prove that the updates ran."""
 
 import copy
 import random
@@ -215,7 +215,7 @@ def test_further_objects_are_put_back() -> None:
 
 def test_what_cannot_be_put_back_is_said() -> None:
     agent = ActorCritic()
-    with pytest.raises(ContractError, match=r"restores holds a int: it takes objects with"):
+    with pytest.raises(ContractError, match=r"restores: 3 is not allowed; allowed: objects with"):
         audit(agent.contract(restores=[3]), agent.updates())
 
 

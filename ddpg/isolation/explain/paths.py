@@ -92,18 +92,18 @@ class PathFinder(TorchFunctionMode):
     def walked(
         self,
         record: UpdateRecord,
-        seen: BackwardPass,
+        backward: BackwardPass,
         outputs: Sequence[object],  # noqa: ARG002  part of the protocol
         nodes: dict[Node, Node | None],
         leaves: dict[Node, int],
     ) -> None:
         """Store the paths of the pass and of each of its terms."""
-        self._add_pass(PassPaths(seen), record, nodes, leaves)
-        for name in seen.terms:
+        self._add_pass(PassPaths(backward), record, nodes, leaves)
+        for name in backward.terms:
             root = root_of(self.watcher.terms[name])
             below = walk([root] if root else [])
             leaves_below = {node: key for node, key in leaves.items() if node in below}
-            self._add_pass(PassPaths(seen, name), record, below, leaves_below)
+            self._add_pass(PassPaths(backward, name), record, below, leaves_below)
 
     def called(self, record: UpdateRecord, call: ForwardCall, output: object) -> None:
         """Store the call with the user's line and whether its output has a graph."""

@@ -43,7 +43,7 @@ class Facts:
         self.record, self.row, self.module = record, row, module
         self.own = {id(e.tensor): e for e in record.inventory.by_owner[module]}
         self.parameters = {
-            key for key, e in self.own.items() if key in record.required and not e.echo
+            key for key, e in self.own.items() if key in record.required and not e.is_alias
         }
         self.trainable = {
             key
@@ -99,7 +99,7 @@ class Facts:
         for change in [c for step in record.steps(self.row) for c in step.changes] + [
             write.change for write in record.writes(self.row)
         ]:
-            if self.module in change.entry.owners and not change.entry.echo:
+            if self.module in change.entry.owners and not change.entry.is_alias:
                 changes.setdefault(id(change.entry.tensor), []).append(change)
         return {
             key: each

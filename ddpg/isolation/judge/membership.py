@@ -162,7 +162,7 @@ def aliased(inventory: Inventory, contract: Contract, row: UpdateRow) -> Iterato
         )
     for owner, borrowers in contract.shared.items():
         for borrower in borrowers:
-            if not any({owner, borrower} <= holders for _, holders in inventory.holders):
+            if not any({owner, borrower} <= holders for _, holders in inventory.groups):
                 yield Problem(
                     row,
                     borrower,

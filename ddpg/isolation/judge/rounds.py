@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ..contract import Contract, UpdateRow
+from ..observe.gradient_sources import BEFORE
 from ..observe.records import UpdateRecord
-from ..observe.residue import BEFORE
 from .facts import Facts
 from .problems import Problem
 from .starving import is_idle

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from ..contract import Contract, ContractError, Permission
+from ..observe.gradient_sources import is_multiple
 from ..observe.inventory import Entry
 from ..observe.ledger import same_bits
 from ..observe.records import UpdateRecord
-from ..observe.residue import is_multiple
 from ..results import SETUP, Grade, Kind, Verdict
 from .facts import Facts
 from .problems import Problem, Rounds, names_in, shortened
@@ -227,7 +227,7 @@ def _pairs(
     values = record.start if at_start else record.end
     for name, tensor in record.inventory.within(follower).items():
         entry = record.inventory.entries[id(tensor)]
-        if follower not in entry.owners or entry.echo or id(tensor) not in record.start:
+        if follower not in entry.owners or entry.is_alias or id(tensor) not in record.start:
             continue
         if name not in sources or sources[name].shape != tensor.shape:
             raise ContractError(

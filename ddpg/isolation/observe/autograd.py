@@ -1,4 +1,4 @@
-"""The autograd graph and engine; every name of torch that is not public is used here alone."""
+"""The autograd graph and engine, with the private names of torch that the audit needs."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ Engine = Callable[..., Any]
 
 
 def root_of(output: Tensor | GradientEdge) -> Node | None:
-    """The node that a backward pass starts from, or None where nothing was recorded."""
+    """Return the node that a backward pass starts from; None if the output has no graph."""
     if isinstance(output, GradientEdge):
         return output.node
     if output.grad_fn is None and not output.requires_grad:
@@ -25,7 +25,10 @@ def root_of(output: Tensor | GradientEdge) -> Node | None:
 
 
 def walk(roots: Iterable[Node]) -> dict[Node, Node | None]:
-    """Every node that the roots lead to, breadth first → the node it was first met from."""
+    """Return every node that the roots lead to, breadth first → the node above it.
+
+    The node above a root is None.
+    """
     met: dict[Node, Node | None] = dict.fromkeys(roots)
     queue = list(met)
     for node in queue:
@@ -37,20 +40,20 @@ def walk(roots: Iterable[Node]) -> dict[Node, Node | None]:
 
 
 def leaf_of(node: Node) -> Tensor | None:
-    """The tensor in whose `.grad` this node accumulates, if it is such a node."""
+    """Return the tensor whose `.grad` the node accumulates; None for an operation."""
     return getattr(node, "variable", None) if node.name() == LEAF else None
 
 
 def recorded_at(node: Node) -> int:
-    """The autograd sequence number of the operation; leaves have none, and come out as -1."""
+    """Return the autograd sequence number of the operation; -1 for a leaf."""
     return -1 if node.name() == LEAF else node._sequence_nr()  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def saved_tensors(node: Node) -> Iterator[Tensor]:
-    """The tensors that the operation saved for its backward pass.
+    """Yield the tensors that the operation saved for its backward pass.
 
     Raises:
-        RuntimeError: one of them was changed in place since, or was freed.
+        RuntimeError: a tensor was changed in place since, or was freed.
     """
     for name in _saved_names(type(node)):
         value = getattr(node, name)
@@ -66,7 +69,7 @@ def _saved_names(kind: type[Any]) -> tuple[str, ...]:
 
 
 def users_of(leaves: set[Node], nodes: Mapping[Node, object]) -> list[Node]:
-    """The operations that take one of these leaves, as it is or transposed."""
+    """Return the operations that use one of these leaves, directly or transposed."""
     users: list[Node] = []
     wanted = set(leaves)
     for node in reversed(list(nodes)):
@@ -98,28 +101,28 @@ def path_to_root(node: Node, nodes: Mapping[Node, Node | None]) -> list[Node]:
 
 
 def sequence_number() -> int:
-    """The number that autograd gives to the next operation that this thread records."""
+    """Return the number that autograd gives to the next operation of this thread."""
     return _c._autograd._get_sequence_nr()
 
 
 def unwrapped(tensor: Tensor) -> Tensor:
-    """The plain tensor under those that `torch.func` passes around."""
+    """Return the plain tensor in a wrapper of `torch.func`."""
     while _c._functorch.is_functorch_wrapped_tensor(tensor):
         tensor = _c._functorch.get_unwrapped(tensor)
     return tensor
 
 
 def norms(tensors: Sequence[Tensor]) -> list[Tensor]:
-    """The L2 norm of each, in one call."""
+    """Return the L2 norm of each tensor, in one call."""
     return list(torch._foreach_norm(list(tensors)))  # pyright: ignore[reportPrivateImportUsage]
 
 
 @contextmanager
 def engine_replaced(make: Callable[[Engine], Engine]) -> Iterator[None]:
-    """Run backward passes through `make(engine)` inside the block.
+    """Context manager that runs backward passes through `make(engine)`.
 
-    Both `backward` and `autograd.grad` look the engine up in `torch.autograd` when they are
-    called, so this also sees callers who imported either function by its name.
+    `backward` and `autograd.grad` read the engine from `torch.autograd` at each call, so callers
+    that imported either function by name are included.
     """
     engine = _autograd._engine_run_backward
     _autograd._engine_run_backward = make(engine)

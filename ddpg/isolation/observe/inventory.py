@@ -1,4 +1,4 @@
-"""The tensors behind the names of a contract, and which module each of them belongs to."""
+"""Inventory: the tensors of the named modules, and the owner of each."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,10 +10,14 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 
-from ..contract import Contract, ContractError, ModuleLike
+from ..contract import Contract, ContractError, ModuleLike, not_allowed
 
-_Named = tuple[str, Tensor, bool]
-"""Name, tensor, and whether it is a buffer."""
+_NamedTensor = tuple[str, Tensor, bool]
+"""Name, tensor, and True for a buffer."""
+_MODULE_LIKE = (
+    "an nn.Module, a tensor, a list or dict of these, or a function without arguments that returns "
+    "one of these"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,28 +25,37 @@ class Entry:
     """One tensor of the named modules.
 
     Attributes:
-        tensor: the parameter or buffer itself.
-        names: module → its name within that module, for every module that holds it.
-        owners: the modules that it belongs to; several only if they share it without saying so.
-        is_buffer: a buffer, or a tensor that was given as one of a dict or list and needs no grad.
-        echo: it lies over the same storage as another entry, which stands for both.
+        tensor: parameter or buffer.
+        names: module → name within the module, for every module that contains the tensor.
+        owners: modules that it belongs to; several only if they share it undeclared.
+        is_buffer: a buffer, or a plain tensor that does not require grad.
+        is_alias: it shares storage with another entry, which represents both.
     """
 
     tensor: Tensor
     names: Mapping[str, str]
     owners: tuple[str, ...]
     is_buffer: bool
-    echo: bool
+    is_alias: bool
 
     @property
     def label(self) -> str:
+        """`module.name`."""
         owner = self.owners[0]
         name = self.names.get(owner) or next(iter(self.names.values()))
         return f"{owner}.{name}"
 
 
 class Inventory:
-    """Every tensor of a contract's modules, as they are now."""
+    """All tensors of a contract's modules at one moment.
+
+    Attributes:
+        modules: name → module, tensor, or list or dict of tensors.
+        entries: identity of a tensor → entry.
+        by_owner: module → entries that it owns.
+        by_storage: address of a storage → identity of a tensor in it.
+        groups: pairs of (identities of tensors that share memory, modules that contain them).
+    """
 
     def __init__(self, contract: Contract) -> None:
         self.modules = {name: _resolved(name, value) for name, value in contract.modules.items()}
@@ -50,21 +63,28 @@ class Inventory:
         names: dict[int, dict[str, str]] = defaultdict(dict)
         buffers: set[int] = set()
         for module, value in self.modules.items():
-            for name, tensor, is_buffer in _initialised(module, _named_tensors(value)):
+            named = _named_tensors(value)
+            _require_shapes(module, named)
+            for name, tensor, is_buffer in named:
                 tensors[id(tensor)] = tensor
                 names[id(tensor)].setdefault(module, name)
                 if is_buffer:
                     buffers.add(id(tensor))
-        self.groups = _alias_groups(tensors)
-        holders = [{each for key in group for each in names[key]} for group in self.groups]
-        extents = {name: {i for i, h in enumerate(holders) if name in h} for name in self.modules}
+        self.groups = [
+            (group, {each for key in group for each in names[key]})
+            for group in _alias_groups(tensors)
+        ]
+        extents = {
+            name: {index for index, (_, holders) in enumerate(self.groups) if name in holders}
+            for name in self.modules
+        }
         self.entries: dict[int, Entry] = {}
-        for group, held_by in zip(self.groups, holders, strict=True):
-            owners = _owners(held_by, contract, extents)
+        for group, holders in self.groups:
+            owners = _owners(holders, contract, extents)
             first = next((key for key in group if set(owners) & set(names[key])), group[0])
             for key in group:
                 self.entries[key] = Entry(
-                    tensors[key], names[key], owners, key in buffers, echo=key != first
+                    tensors[key], names[key], owners, key in buffers, is_alias=key != first
                 )
         self.by_owner: dict[str, list[Entry]] = {name: [] for name in self.modules}
         for entry in self.entries.values():
@@ -75,10 +95,13 @@ class Inventory:
             for key, entry in self.entries.items()
             if entry.tensor.numel()
         }
-        self.holders = list(zip(self.groups, holders, strict=True))
+
+    def primary(self) -> list[Entry]:
+        """Return the entries without aliases."""
+        return [entry for entry in self.entries.values() if not entry.is_alias]
 
     def signature(self) -> dict[tuple[str, str], int]:
-        """(module, name) → identity, to see that something was replaced."""
+        """Return (module, name) → identity of the tensor, to find replaced tensors."""
         return {
             (module, name): key
             for key, entry in self.entries.items()
@@ -86,30 +109,37 @@ class Inventory:
         }
 
     def within(self, module: str) -> dict[str, Tensor]:
-        """Every tensor that the module holds, by its name in there, its own or a borrowed one."""
+        """Return name → tensor for all tensors in the module, own or shared."""
         return {
             entry.names[module]: entry.tensor
             for entry in self.entries.values()
             if module in entry.names
         }
 
+    def submodules(self) -> dict[int, tuple[str, str]]:
+        """Return identity of a submodule → (smallest named module around it, name within that)."""
+        places: dict[int, tuple[str, str]] = {}
+        modules = {n: m for n, m in self.modules.items() if isinstance(m, nn.Module)}
+        for name in sorted(modules, key=lambda n: -len(self.within(n))):
+            for inner, module in modules[name].named_modules():
+                places[id(module)] = (name, inner)
+        return places
+
 
 def optimizers_of(contract: Contract) -> dict[str, Optimizer]:
-    """The optimizers of the contract, as they are now."""
-    found: dict[str, Optimizer] = {}
+    """Return the present optimizers of the contract."""
+    optimizers: dict[str, Optimizer] = {}
     for name, value in contract.optimizers.items():
         optimizer = value if isinstance(value, Optimizer) else value()
         if not isinstance(optimizer, Optimizer):
-            raise ContractError(
-                f"optimizers[{name!r}] returned a {type(optimizer).__name__}: "
-                "it takes a torch.optim.Optimizer"
-            )
-        found[name] = optimizer
-    return found
+            place = f"optimizers[{name!r}], a function that returns"
+            raise not_allowed(place, optimizer, "a torch.optim.Optimizer")
+        optimizers[name] = optimizer
+    return optimizers
 
 
 def held_by(optimizer: Optimizer) -> list[Tensor]:
-    """Every tensor in the optimizer's groups, as often as it is in there."""
+    """Return the tensors in the optimizer's groups, one item per occurrence."""
     return [tensor for group in optimizer.param_groups for tensor in group["params"]]
 
 
@@ -118,26 +148,21 @@ def _resolved(name: str, value: ModuleLike | Callable[[], ModuleLike]) -> Module
         value = value()
     if isinstance(value, nn.Module | Tensor):
         return value
-    parts = _parts(value)
-    if parts:
-        return _together(parts)
+    modules = _modules_in(value)
+    if modules:
+        return _joined(modules)
     if isinstance(value, Mapping) and all(isinstance(each, Tensor) for each in value.values()):
         return value
     if isinstance(value, Sequence) and all(isinstance(each, Tensor) for each in value):
         return value
     if not isinstance(value, str) and isinstance(value, Iterable):
-        raise ContractError(
-            f"modules[{name!r}] is a {type(value).__name__} that is neither of tensors nor of "
-            "modules alone, or can be read only once: it takes a list (list(module.parameters()))"
-        )
-    raise ContractError(
-        f"modules[{name!r}] is a {type(value).__name__}: it takes an nn.Module, a tensor, a list "
-        "or dict of these, or a function without arguments that returns one of these"
-    )
+        allowed = "a list or dict of only tensors or only modules (list(module.parameters()))"
+        raise not_allowed(f"modules[{name!r}]", value, allowed)
+    raise not_allowed(f"modules[{name!r}]", value, _MODULE_LIKE)
 
 
-def _parts(value: object) -> dict[str, nn.Module]:
-    """The modules of a list or dict of modules; empty if it is of anything else."""
+def _modules_in(value: object) -> dict[str, nn.Module]:
+    """Return the modules of a list or dict of modules; empty for any other value."""
     if isinstance(value, Mapping):
         named = {str(name): each for name, each in value.items()}
     elif isinstance(value, Sequence):
@@ -148,26 +173,25 @@ def _parts(value: object) -> dict[str, nn.Module]:
     return modules if len(modules) == len(named) else {}
 
 
-def _together(modules: Mapping[str, nn.Module]) -> nn.Module:
-    """Several modules as one, each under its name."""
+def _joined(modules: Mapping[str, nn.Module]) -> nn.Module:
+    """Return one module that contains several, each under its name."""
     whole = nn.Module()
     for name, module in modules.items():
         whole.add_module(name.replace(".", "_"), module)
     return whole
 
 
-def _initialised(module: str, named: list[_Named]) -> list[_Named]:
-    """The same, once lazy layers know their shapes."""
+def _require_shapes(module: str, named: list[_NamedTensor]) -> None:
+    """Raise ContractError if lazy layers have no shape yet."""
     lazy = [name for name, tensor, _ in named if is_lazy(tensor)]
     if lazy:
         raise ContractError(
-            f"modules[{module!r}] has parameters without a shape yet ({', '.join(lazy)}): "
-            "run one batch through it first"
+            f"cannot audit modules[{module!r}]: its lazy parameters ({', '.join(lazy)}) have no "
+            "shape; run one batch through it first"
         )
-    return named
 
 
-def _named_tensors(value: ModuleLike) -> list[_Named]:
+def _named_tensors(value: ModuleLike) -> list[_NamedTensor]:
     named: list[Any]
     if isinstance(value, nn.Module):
         named = [(name, tensor, False) for name, tensor in value.named_parameters()]
@@ -185,7 +209,7 @@ def _named_tensors(value: ModuleLike) -> list[_Named]:
 
 
 def _alias_groups(tensors: Mapping[int, Tensor]) -> list[list[int]]:
-    """Identities whose tensors lie over the same memory, each group in order of first sight."""
+    """Return groups of identities of tensors that share memory, each in order of `tensors`."""
     at: dict[int, list[int]] = defaultdict(list)
     groups: list[list[int]] = []
     for key, tensor in tensors.items():
@@ -195,7 +219,7 @@ def _alias_groups(tensors: Mapping[int, Tensor]) -> list[list[int]]:
             groups.append([key])
     order = {key: index for index, key in enumerate(tensors)}
     for keys in at.values():
-        # Several tensors in one storage need not overlap (a flat buffer cut into parameters).
+        # Tensors in one storage need not overlap: a flat buffer can be cut into parameters.
         open_groups: list[tuple[int, list[int]]] = []
         for start, stop, key in sorted((*_extent(tensors[key]), key) for key in keys):
             if open_groups and start < open_groups[-1][0]:
@@ -209,7 +233,7 @@ def _alias_groups(tensors: Mapping[int, Tensor]) -> list[list[int]]:
 
 
 def _extent(tensor: Tensor) -> tuple[int, int]:
-    """First byte and the one after the last, within the storage."""
+    """Return the first byte in the storage, and the byte after the last."""
     reach = sum((size - 1) * step for size, step in zip(tensor.shape, tensor.stride(), strict=True))
     start = int(tensor.storage_offset()) * tensor.element_size()
     return start, start + (int(reach) + 1) * tensor.element_size()
@@ -218,15 +242,21 @@ def _extent(tensor: Tensor) -> tuple[int, int]:
 def _owners(
     holders: set[str], contract: Contract, extents: Mapping[str, set[int]]
 ) -> tuple[str, ...]:
-    """Whose a tensor is: the declared owner's, else the innermost of modules within one another."""
+    """Return the owners of a tensor that is in all modules `holders`.
+
+    They are the declared owners, else the innermost module if the modules are nested, else all.
+
+    Args:
+        extents: module → indices of the groups in it.
+    """
     borrowers = {
         name for owner in holders for name in contract.shared.get(owner, ()) if name in holders
     }
     if borrowers:
-        # Sharing that is declared is declared in full; only a module around all of the borrowers
-        # may hold the part without a word.
+        # `shared` has to name all modules but those that contain all borrowers.
         around = {n for n in holders if all(extents[b] < extents[n] for b in borrowers)}
         return tuple(name for name in contract.modules if name in holders - borrowers - around)
-    left = sorted(holders, key=lambda name: (len(extents[name]), name))
-    nested = all(extents[a] < extents[b] for a, b in pairwise(left))
-    return (left[0],) if nested else tuple(name for name in contract.modules if name in left)
+    by_size = sorted(holders, key=lambda name: (len(extents[name]), name))
+    if all(extents[inner] < extents[outer] for inner, outer in pairwise(by_size)):
+        return (by_size[0],)
+    return tuple(name for name in contract.modules if name in holders)

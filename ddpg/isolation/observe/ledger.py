@@ -1,4 +1,4 @@
-"""The values of tensors, compared bit by bit each time somebody looks."""
+"""Ledger: the last known value of every tensor, and the changes between comparisons."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,9 +14,10 @@ _INTEGERS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 @dataclass(frozen=True, eq=False)
 class Change:
-    """An entry whose bits changed between two looks.
+    """An entry whose bits changed between two comparisons.
 
-    `last_old` is an autograd sequence number: an operation recorded before saw the old value.
+    Attributes:
+        last_old: autograd sequence number; operations recorded before it used the old value.
     """
 
     entry: Entry
@@ -26,51 +27,56 @@ class Change:
 
 
 class Ledger:
-    """The last seen value of each entry."""
+    """Last known value of each entry. Keys are identities of entries.
+
+    Attributes:
+        changes: entry → all its changes.
+        latest_change: autograd sequence number of the last comparison with a change.
+    """
 
     def __init__(self, entries: Iterable[Entry]) -> None:
         self.values: dict[int, Tensor] = {}
         self.entries: dict[int, Entry] = {}
-        self._seen_at: dict[int, int] = {}
+        self._compared_at: dict[int, int] = {}
         self.changes: dict[int, list[Change]] = {}
         self.latest_change = -1
         self.adopt(entries)
 
     def adopt(self, entries: Iterable[Entry]) -> None:
-        """Look at these from now on; those known already keep their last value."""
+        """Compare these entries from now on; known entries keep their last value."""
         now = sequence_number()
         self.entries = {id(entry.tensor): entry for entry in entries}
         for key, entry in self.entries.items():
             if key not in self.values:
                 self.values[key] = copy_of(entry.tensor)
-                self._seen_at[key] = now
+                self._compared_at[key] = now
 
-    def look(self, keys: Iterable[int] | None = None) -> list[Change]:
-        """What changed since the last look, among `keys` or everywhere."""
+    def compare(self, keys: Iterable[int] | None = None) -> list[Change]:
+        """Return the changes since the last comparison, of `keys` or of all entries."""
         now = sequence_number()
         changes: list[Change] = []
         for key in self.entries if keys is None else keys:
             entry, old = self.entries[key], self.values[key]
             if not same_bits(entry.tensor, old):
                 new = copy_of(entry.tensor)
-                change = Change(entry, old, new, self._seen_at[key])
+                change = Change(entry, old, new, self._compared_at[key])
                 changes.append(change)
                 self.changes.setdefault(key, []).append(change)
                 self.values[key] = new
                 self.latest_change = now
-            self._seen_at[key] = now
+            self._compared_at[key] = now
         return changes
 
 
 def same_bits(left: Tensor, right: Tensor) -> bool:
-    """Equal bit for bit: a NaN equals itself, and 0.0 differs from -0.0."""
+    """Return True if all bits are equal: NaN equals itself, 0.0 differs from -0.0."""
     if left.shape != right.shape or left.dtype != right.dtype:
         return False
     return torch.equal(_bits(left), _bits(right))
 
 
 def copy_of(tensor: Tensor) -> Tensor:
-    """A dense copy that no mode of the caller's marks (as inference) and no graph holds."""
+    """Return a dense copy without graph that is no inference tensor."""
     with torch.inference_mode(False), torch.no_grad():
         if tensor.layout != torch.strided:
             return tensor.detach().to_dense().clone()

@@ -1,4 +1,4 @@
-"""One backward pass under watch: what its graph reaches, and what gradient it delivers."""
+"""Backward passes under watch: what the graph reaches, and the gradients it delivers."""
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -11,113 +11,104 @@ from torch import Tensor
 from torch.autograd.graph import GradientEdge, Node
 
 from .autograd import Engine, leaf_of, recorded_at, root_of, saved_tensors, unwrapped, walk
+from .gradient_sources import GradientSources
 from .inventory import Inventory
 from .ledger import Ledger, copy_of
 from .records import BackwardPass, ForwardCall, UpdateRecord
-from .residue import Residue
 
-# What PyTorch says of a saved tensor that was changed, or given up by an earlier backward pass.
 IN_PLACE = "modified by an inplace operation"
+"""Words of PyTorch's error for a saved tensor that was changed in place."""
 FREED = "have already been freed"
+"""Words of PyTorch's error for a saved tensor that an earlier backward pass freed."""
 _VIEWS = {"T", "Transpose", "View", "Permute", "Unsqueeze", "Expand", "ReshapeAlias", "UnsafeView"}
 
 
 class Explainer(Protocol):
-    """Receives the graphs and the forward calls that a `Watcher` sees, while they exist."""
+    """Receives the graphs and forward calls of a `Watcher` while they exist."""
 
     def walked(
         self,
         record: UpdateRecord,
-        seen: BackwardPass,
+        backward: BackwardPass,
         outputs: Sequence[object],
         nodes: dict[Node, Node | None],
         leaves: dict[Node, int],
     ) -> None:
-        """Take the graph of a backward pass (node → the node it was met from), before it runs."""
+        """Receive the graph of a backward pass, before the pass runs.
+
+        Args:
+            outputs: losses of the pass.
+            nodes: node → the node above it.
+            leaves: leaf node → identity of its entry.
+        """
 
     def called(self, record: UpdateRecord, call: ForwardCall, output: object) -> None:
-        """Take a forward call of a named module, with its output."""
+        """Receive a forward call of a named module, after the call."""
 
 
 @dataclass(frozen=True, eq=False)
 class PassRecorder:
-    """Runs backward passes of one update and records each of them.
+    """Runs and records the backward passes of one update.
 
     Attributes:
         record: of the update that is running.
-        terms: loss term → its tensor.
-        residue: gets every pass before and after it runs.
+        ledger: of all entries.
+        terms: loss term → tensor.
+        sources: gets every pass.
         explainer: gets every graph.
     """
 
     record: UpdateRecord
     ledger: Ledger
     terms: Mapping[str, Tensor]
-    residue: Residue
+    sources: GradientSources
     explainer: Explainer | None
 
     def run(
         self,
-        seen: BackwardPass,
+        backward: BackwardPass,
         engine: Engine,
         outputs: Sequence[Tensor | GradientEdge],
         arguments: tuple[Any, ...],
         keywords: Mapping[str, Any],
     ) -> Any:
-        """Run the pass, and record it in `seen`. The graph is walked first: the pass frees it."""
+        """Run a pass with `engine` and fill in `backward`; return the engine's value."""
         inventory = self.record.inventory
+        # The pass frees the graph, so walk it first.
         roots = [root_of(each) for each in outputs]
-        seen.loose = None in roots
         nodes = walk([root for root in roots if root is not None])
         leaves = entries_among(nodes, inventory)
-        seen.reached = set(leaves.values())
-        seen.accumulates = bool(keywords.get("accumulate_grad"))
         numbers = {node: recorded_at(node) for node in nodes}
-        seen.calls = _calls(self.record.calls, numbers)
-        seen.outdated = _outdated(self.ledger, inventory, numbers)
+        backward.reached = set(leaves.values())
+        backward.accumulates = bool(keywords.get("accumulate_grad"))
+        backward.calls = _calls_in(self.record.calls, numbers)
+        backward.outdated = _outdated(self.ledger, inventory, numbers)
         for name, tensor in self.terms.items():
             if tensor.grad_fn in nodes:
-                seen.terms[name] = _term(tensor, inventory)
-        self.residue.before(seen.reached, inventory)
+                backward.terms[name] = _term_gradients(tensor, inventory)
+        self.sources.forget_cleared(backward.reached, inventory)
         if self.explainer is not None:
-            self.explainer.walked(self.record, seen, outputs, nodes, leaves)
-        if seen.accumulates:
-            with _caught(seen, nodes, leaves):
+            self.explainer.walked(self.record, backward, outputs, nodes, leaves)
+        if backward.accumulates:
+            with _delivery_recorded(backward, nodes, leaves):
                 result = engine(outputs, *arguments, **keywords)
         else:
             result = engine(outputs, *arguments, **keywords)
-            _returned(seen, inventory, arguments[3], result)
-        self.residue.after(seen, inventory)
+            _add_returned(backward, inventory, arguments[3], result)
+        self.sources.add(backward, inventory)
         return result
 
 
-@contextmanager
-def _caught(
-    seen: BackwardPass, nodes: Iterable[Node], leaves: Mapping[Node, int]
-) -> Iterator[None]:
-    """Record the gradient that each leaf is delivered inside the block."""
-    handles = [node.register_prehook(_catcher(seen.delivered, key)) for node, key in leaves.items()]
-    for node in nodes:
-        leaf = leaf_of(node)
-        if leaf is not None and node not in leaves:
-            handles.append(node.register_prehook(_other_catcher(seen, leaf)))
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-def entries_among(nodes: Mapping[Node, object], inventory: Inventory) -> dict[Node, int]:
-    """Leaf node → the entry it stands for, by identity, else by shared storage."""
-    found: dict[Node, int] = {}
+def entries_among(nodes: Iterable[Node], inventory: Inventory) -> dict[Node, int]:
+    """Return leaf node → identity of its entry; the entry has the tensor or shares its storage."""
+    entries: dict[Node, int] = {}
     for node in nodes:
         leaf = leaf_of(node)
         if leaf is not None:
             key = _entry_of(leaf, inventory)
             if key is not None:
-                found[node] = key
-    return found
+                entries[node] = key
+    return entries
 
 
 def _entry_of(tensor: Tensor, inventory: Inventory) -> int | None:
@@ -127,66 +118,82 @@ def _entry_of(tensor: Tensor, inventory: Inventory) -> int | None:
     return inventory.by_storage.get(tensor.untyped_storage().data_ptr())
 
 
-def _catcher(delivered: dict[int, Tensor], key: int) -> Callable[[Any], None]:
-    def catch(gradients: tuple[Tensor | None, ...]) -> None:
+@contextmanager
+def _delivery_recorded(
+    backward: BackwardPass, nodes: Iterable[Node], leaves: Mapping[Node, int]
+) -> Iterator[None]:
+    """Context manager that records the gradient which each leaf receives."""
+    handles = [
+        node.register_prehook(_entry_hook(backward.delivered, key)) for node, key in leaves.items()
+    ]
+    for node in nodes:
+        leaf = leaf_of(node)
+        if leaf is not None and node not in leaves:
+            handles.append(node.register_prehook(_other_hook(backward, leaf)))
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _entry_hook(delivered: dict[int, Tensor], key: int) -> Callable[[Any], None]:
+    def record(gradients: tuple[Tensor | None, ...]) -> None:
         gradient = gradients[0]
         if gradient is not None:
-            add(delivered, key, gradient)
+            _add(delivered, key, gradient)
 
-    return catch
+    return record
 
 
-def _other_catcher(seen: BackwardPass, leaf: Tensor) -> Callable[[Any], None]:
-    def catch(gradients: tuple[Tensor | None, ...]) -> None:
+def _other_hook(backward: BackwardPass, leaf: Tensor) -> Callable[[Any], None]:
+    def record(gradients: tuple[Tensor | None, ...]) -> None:
         if gradients[0] is not None:
-            seen.elsewhere.append((copy_of(leaf), copy_of(gradients[0])))
+            backward.elsewhere.append((copy_of(leaf), copy_of(gradients[0])))
 
-    return catch
+    return record
 
 
-def add(delivered: dict[int, Tensor], key: int, gradient: Tensor) -> None:
-    """Sum what a parameter is delivered; a copy, since the engine may reuse the gradient."""
+def _add(delivered: dict[int, Tensor], key: int, gradient: Tensor) -> None:
+    """Add a copy of the gradient, since the engine may reuse the tensor."""
     known = delivered.get(key)
     delivered[key] = copy_of(gradient) if known is None else known + copy_of(gradient)
 
 
-def _returned(
-    seen: BackwardPass,
+def _add_returned(
+    backward: BackwardPass,
     inventory: Inventory,
     inputs: Sequence[Any],
     gradients: Sequence[Tensor | None],
 ) -> None:
-    """`autograd.grad` hands the gradients back; those asked of our entries count as delivered."""
+    """Record the gradients that `autograd.grad` returned for entries as delivered."""
     for each, gradient in zip(inputs, gradients, strict=True):
         if gradient is None or not isinstance(each, Tensor):
             continue
         key, gradient = _entry_of(each, inventory), unwrapped(gradient)
         if key is None:
-            seen.elsewhere.append((copy_of(unwrapped(each)), copy_of(gradient)))
+            backward.elsewhere.append((copy_of(unwrapped(each)), copy_of(gradient)))
         elif gradient.shape == inventory.entries[key].tensor.shape:
-            add(seen.delivered, key, gradient)
+            _add(backward.delivered, key, gradient)
 
 
-def _term(loss: Tensor, inventory: Inventory) -> tuple[set[int], dict[int, Tensor]]:
+def _term_gradients(loss: Tensor, inventory: Inventory) -> tuple[set[int], dict[int, Tensor]]:
+    """Return the entries that a loss term reaches, and its gradients."""
     root = root_of(loss)
-    leaves = entries_among(walk([root] if root else []), inventory)
-    wanted = {key: inventory.entries[key].tensor for key in leaves.values()}
-    wanted = {key: tensor for key, tensor in wanted.items() if tensor.requires_grad}
-    if not wanted:
-        return set(leaves.values()), {}
+    reached = set(entries_among(walk([root] if root else []), inventory).values())
+    tensors = {key: inventory.entries[key].tensor for key in reached}
+    tensors = {key: tensor for key, tensor in tensors.items() if tensor.requires_grad}
+    if not tensors:
+        return reached, {}
     gradients = torch.autograd.grad(
-        loss.sum(), list(wanted.values()), retain_graph=True, allow_unused=True
+        loss.sum(), list(tensors.values()), retain_graph=True, allow_unused=True
     )
-    delivered = {
-        key: copy_of(gradient)
-        for key, gradient in zip(wanted, gradients, strict=True)
-        if gradient is not None
-    }
-    return set(leaves.values()), delivered
+    pairs = zip(tensors, gradients, strict=True)
+    return reached, {key: copy_of(gradient) for key, gradient in pairs if gradient is not None}
 
 
-def _calls(calls: Iterable[ForwardCall], numbers: Mapping[Node, int]) -> list[ForwardCall]:
-    """The forward calls that recorded operations of this graph."""
+def _calls_in(calls: Iterable[ForwardCall], numbers: Mapping[Node, int]) -> list[ForwardCall]:
+    """Return the forward calls that recorded operations of the graph."""
     recorded = sorted(numbers.values())
     return [
         call
@@ -196,15 +203,15 @@ def _calls(calls: Iterable[ForwardCall], numbers: Mapping[Node, int]) -> list[Fo
 
 
 def _outdated(ledger: Ledger, inventory: Inventory, numbers: Mapping[Node, int]) -> dict[int, str]:
-    """Entries that this graph saved for its backward pass, and that changed since."""
-    old = [node for node, number in numbers.items() if 0 <= number < ledger.latest_change]
-    found: dict[int, str] = {}
-    for node in old:
+    """Return entry → operation, for entries that the graph saved and that changed since."""
+    operations: dict[int, str] = {}
+    for node, number in numbers.items():
+        if not 0 <= number < ledger.latest_change:
+            continue
         for key in _saved_entries(node, inventory):
-            changes = ledger.changes.get(key, ())
-            if any(numbers[node] < change.last_old for change in changes):
-                found.setdefault(key, node.name())
-    return found
+            if any(number < change.last_old for change in ledger.changes.get(key, ())):
+                operations.setdefault(key, node.name())
+    return operations
 
 
 def _saved_entries(node: Node, inventory: Inventory) -> set[int]:
@@ -220,8 +227,8 @@ def _saved_entries(node: Node, inventory: Inventory) -> set[int]:
 
 
 def _operands(node: Node, inventory: Inventory) -> set[int]:
-    """The entries that are direct operands of an operation, or transposed or viewed on the way."""
-    found: set[int] = set()
+    """Return the entries that are operands of an operation, directly or through views."""
+    keys: set[int] = set()
     for operand, _ in node.next_functions:
         while operand is not None and len(operand.next_functions) == 1 and leaf_of(operand) is None:
             if operand.name().removesuffix("Backward0") not in _VIEWS:
@@ -230,6 +237,6 @@ def _operands(node: Node, inventory: Inventory) -> set[int]:
         leaf = leaf_of(operand) if operand is not None else None
         key = None if leaf is None else _entry_of(leaf, inventory)
         if key is not None:
-            found.add(key)
-    # A bias is added, and never saved.
-    return {k for k in found if inventory.entries[k].tensor.dim() > 1} or found
+            keys.add(key)
+    # A bias is only added, so no operation saves it.
+    return {key for key in keys if inventory.entries[key].tensor.dim() > 1} or keys

@@ -1,4 +1,4 @@
-"""What was seen while one update ran: its backward passes, its optimizer steps, its writes."""
+"""Records of updates: backward passes, optimizer steps, writes and forward calls."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,19 +11,54 @@ from .ledger import Change
 
 
 @dataclass(eq=False)
-class BackwardPass:
-    """One backward pass (or `autograd.grad`). Keys are identities of entries.
+class ForwardCall:
+    """Forward call of a named module or of a submodule, with the modes during the call.
 
     Attributes:
-        reached: what its graph has a path to.
-        delivered: the gradient that it delivered to each.
-        terms: the same for each loss term that its graph holds: term → (reached, delivered).
-        outdated: entry → the operation that saved a value which is no longer the entry's.
-        calls: the forward calls that recorded operations of its graph.
-        elsewhere: (value, gradient) of tensors of no named module that gradients were taken for.
-        accumulates: it writes `.grad` (and is no `autograd.grad`).
-        loose: one of its losses has no graph.
-        raised: PyTorch refused it, part of the way.
+        module: name of the module in the contract.
+        submodule: name of the submodule within it; empty for the module itself.
+        needing_grad: number of its own parameters that required grad.
+        own: number of its own parameters.
+        first, last: sequence numbers [first, last) of the operations that it recorded.
+        depth: number of module calls around it.
+        before: number of events before it.
+        has_graph: its output has a graph. Only set if there is an explainer.
+        line: the user's line that called it. Only set if there is an explainer.
+        rows: rows that it belongs to.
+    """
+
+    module: str
+    submodule: str
+    training: bool
+    grad_enabled: bool
+    needing_grad: int
+    own: int
+    first: int
+    depth: int
+    before: int
+    last: int = -1
+    has_graph: bool = False
+    line: str = ""
+    rows: list[UpdateRow] = field(default_factory=list)
+
+    @property
+    def label(self) -> str:
+        return f"{self.module}.{self.submodule}" if self.submodule else self.module
+
+
+@dataclass(eq=False)
+class BackwardPass:
+    """One backward pass, or one call of `autograd.grad`. Keys are identities of entries.
+
+    Attributes:
+        reached: entries that its graph has a path to.
+        delivered: entry → gradient.
+        terms: loss term in its graph → (reached, delivered) of the term.
+        outdated: entry → operation that saved a value which the entry no longer has.
+        calls: forward calls that recorded operations of its graph.
+        elsewhere: (value, gradient) of tensors outside of all named modules.
+        accumulates: it adds to `.grad`; False for `autograd.grad`.
+        raised: PyTorch raised an error in it.
     """
 
     row: UpdateRow
@@ -31,10 +66,9 @@ class BackwardPass:
     delivered: dict[int, Tensor] = field(default_factory=dict)
     terms: dict[str, tuple[set[int], dict[int, Tensor]]] = field(default_factory=dict)
     outdated: dict[int, str] = field(default_factory=dict)
-    calls: "list[ForwardCall]" = field(default_factory=list)
+    calls: list[ForwardCall] = field(default_factory=list)
     elsewhere: list[tuple[Tensor, Tensor]] = field(default_factory=list)
     accumulates: bool = True
-    loose: bool = False
     raised: bool = False
 
 
@@ -43,11 +77,13 @@ class OptimizerStep:
     """One optimizer step.
 
     Attributes:
-        gradients: `.grad` of each held entry as the step found it (None left out).
-        sources: the backward passes that this `.grad` came from, as far as they were seen.
-        momentum: held entries whose optimizer state was not all zero before the step.
-        decay: held entries in a group with weight decay.
-        changes: what changed while it ran.
+        optimizer: its name.
+        held: entries that the optimizer holds.
+        gradients: held entry → `.grad` before the step, unless that is None.
+        sources: held entry → backward passes that this `.grad` comes from, if they were watched.
+        momentum: held entries with non-zero optimizer state before the step.
+        decay: held entries with weight decay.
+        changes: during the step.
     """
 
     row: UpdateRow
@@ -62,50 +98,25 @@ class OptimizerStep:
 
 @dataclass(eq=False)
 class Write:
-    """A change outside every optimizer step; `call` is the forward call that made it, if any."""
+    """A change outside of every optimizer step; `call` is the forward call that made it, if any."""
 
     row: UpdateRow
     change: Change
-    call: "ForwardCall | None" = None
-
-
-@dataclass(eq=False)
-class ForwardCall:
-    """One forward call of a submodule, with its modes as they were inside.
-
-    Attributes:
-        label: the named module, and the submodule's name within it.
-        needing_grad: how many of its own parameters required grad.
-        own: how many parameters of its own it has.
-        first, last: sequence numbers, [first, last), of the operations it recorded.
-        depth: how many other module calls it ran inside.
-        has_graph: something that it returned carries a graph (known only when explaining).
-        line: the user's line that called it (only then).
-        before: how many events came before it.
-        rows: the updates it belongs to.
-    """
-
-    label: str
-    training: bool
-    grad_enabled: bool
-    needing_grad: int
-    own: int
-    first: int
-    depth: int
-    before: int
-    last: int = -1
-    has_graph: bool = False
-    line: str = ""
-    rows: list[UpdateRow] = field(default_factory=list)
-
-    @property
-    def module(self) -> str:
-        return self.label.partition(".")[0]
+    call: ForwardCall | None = None
 
 
 @dataclass(eq=False)
 class UpdateRecord:
-    """One run of one update."""
+    """One run of one update. Keys are identities of entries; `_after` is at the end of the run.
+
+    Attributes:
+        inventory, after: tensors of the modules at the start and at the end.
+        optimizers, optimizers_after: optimizer → identities of the tensors that it holds.
+        start, end: entry → value.
+        required, required_after: entry → `requires_grad`.
+        stored: name under `keeps` → fault.
+        error: that the update raised.
+    """
 
     update: str
     inventory: Inventory
@@ -125,25 +136,29 @@ class UpdateRecord:
 
     @property
     def row(self) -> UpdateRow:
-        """The whole update."""
+        """The update as a whole."""
         return UpdateRow(self.update)
 
     def part(self, name: str) -> UpdateRow:
+        """Return a part of the update, if it is split."""
         return UpdateRow(self.update, (name,))
 
     def call_at(self, number: int, module: str | None = None) -> ForwardCall | None:
-        """The innermost call that recorded operation `number`; the outermost one of `module`."""
-        within = [
+        """Return the innermost call that recorded the operation with this sequence number.
+
+        With `module`, return the outermost such call of that module.
+        """
+        around = [
             call
             for call in self.calls
             if call.first <= number and (call.last < 0 or number < call.last)
         ]
         if module is not None:
-            return next((call for call in within if call.module == module), None)
-        return within[-1] if within else None
+            return next((call for call in around if call.module == module), None)
+        return around[-1] if around else None
 
     def changes(self) -> Iterator[Change]:
-        """Everything that changed, in the order in which it was seen."""
+        """Yield all changes in order of time."""
         for event in self.events:
             if isinstance(event, OptimizerStep):
                 yield from event.changes

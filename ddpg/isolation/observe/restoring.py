@@ -1,4 +1,4 @@
-"""Put everything back, bit for bit: what makes an audit a dry run."""
+"""Dry run: restore everything that updates changed, bit for bit."""
 
 import random
 import sys
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from ..contract import ContractError
+from ..contract import not_allowed
 from .inventory import Inventory, held_by
 from .ledger import copy_of
 
@@ -18,7 +18,12 @@ Undo = Callable[[], object]
 
 
 class Restorer:
-    """Remembers the state of modules, optimizers, random generators and further objects."""
+    """Copies the state of modules, optimizers, random generators and further objects.
+
+    Args:
+        inventory: of the named modules.
+        restores: further objects, as for `Contract`.
+    """
 
     def __init__(self, inventory: Inventory, restores: Iterable[object] = ()) -> None:
         self._undo: list[Undo] = [_random_states()]
@@ -32,14 +37,14 @@ class Restorer:
             self._undo.append(_object(each))
 
     def remember(self, tensors: Iterable[Tensor]) -> None:
-        """Value, `.grad` and `requires_grad` of tensors that are not remembered yet."""
+        """Copy value, `.grad` and `requires_grad` of tensors that are not copied yet."""
         for tensor in tensors:
             if id(tensor) not in self._tensors:
                 self._tensors.add(id(tensor))
                 self._undo.append(_leaf(tensor))
 
     def remember_optimizer(self, optimizer: Optimizer) -> None:
-        """The groups, the state, and every tensor in them."""
+        """Copy the groups and the state of an optimizer, if they are not copied yet."""
         if id(optimizer) in self._optimizers:
             return
         self._optimizers.add(id(optimizer))
@@ -50,21 +55,21 @@ class Restorer:
         ]
 
     def restore(self) -> None:
-        """Put everything back. The values before the names: a name may have been rebound."""
+        """Restore everything, in reverse order: values first, then the names of tensors."""
         with torch.inference_mode(False), torch.no_grad():
             for undo in reversed(self._undo):
                 undo()
 
 
 def _leaf(tensor: Tensor) -> Undo:
-    home, value = tensor.data, copy_of(tensor)
+    data, value = tensor.data, copy_of(tensor)
     requires_grad, grad = tensor.requires_grad, tensor.grad if tensor.is_leaf else None
     gradient = None if grad is None else grad.detach().clone()
 
     def undo() -> None:
-        if tensor.data_ptr() != home.data_ptr():
-            tensor.data = home
-        # Through `.data`, since a version bump would spoil graphs that the caller still holds.
+        if tensor.data_ptr() != data.data_ptr():
+            tensor.data = data
+        # Written to `.data`: a new version would invalidate graphs that the caller still holds.
         with torch.inference_mode(tensor.is_inference()):
             tensor.data.copy_(value)
         if tensor.is_leaf:
@@ -93,9 +98,10 @@ def _structure(module: nn.Module) -> Undo:
 
 
 def _value(value: Any, known: Container[int] = ()) -> Callable[[], Any]:
-    """A function that gives `value` back with its content: tensors and containers in place.
+    """Return a function that restores `value` and returns it; tensors and containers in place.
 
-    Tensors whose identity is in `known` are remembered elsewhere.
+    Args:
+        known: identities of tensors that are copied elsewhere.
     """
     if isinstance(value, Tensor) and id(value) not in known:
         copy = copy_of(value)
@@ -146,10 +152,11 @@ def _object(value: Any) -> Undo:
 
         return module
     if not hasattr(value, "__dict__"):
-        raise ContractError(
-            f"restores holds a {type(value).__name__}: it takes objects with state_dict and "
-            "load_state_dict, random generators, and objects with attributes"
+        allowed = (
+            "objects with state_dict and load_state_dict, random generators, objects with "
+            "attributes"
         )
+        raise not_allowed("restores", value, allowed)
     return _attributes(value)
 
 
@@ -167,7 +174,7 @@ def _attributes(value: Any) -> Undo:
 
 
 def _shallow(value: Any) -> Undo:
-    """Containers as they are, not what lies in them: an attribute may be a whole replay buffer."""
+    """Restore a container but not its items: an attribute may be a whole replay buffer."""
     if isinstance(value, Tensor):
         return _value(value)
     if isinstance(value, dict | set):

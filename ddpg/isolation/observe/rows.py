@@ -1,19 +1,18 @@
-"""Which update each event belongs to: itself, or the parts of a split one, cut at the steps."""
+"""Assignment of events to rows; split updates are cut at the optimizers' steps."""
 
 from itertools import permutations
 
 from ..contract import REST, Contract, UpdateRow
-from .records import BackwardPass, ForwardCall, OptimizerStep, UpdateRecord
+from .records import BackwardPass, OptimizerStep, UpdateRecord
 
 
 def assign_rows(record: UpdateRecord, contract: Contract) -> None:
-    """Fill in `row` of every event of the record."""
+    """Set the rows of all events and forward calls of the record."""
     if not contract.updates[record.update].split:
-        for event in (*record.events, *record.calls):
-            if isinstance(event, ForwardCall):
-                event.rows = [record.row]
-            else:
-                event.row = record.row
+        for event in record.events:
+            event.row = record.row
+        for call in record.calls:
+            call.rows = [record.row]
         return
     for event in record.events:
         event.row = record.part(REST)
@@ -35,25 +34,46 @@ def assign_rows(record: UpdateRecord, contract: Contract) -> None:
     _assign_calls(record)
 
 
-def _row_of_raised(seen: BackwardPass, record: UpdateRecord, contract: Contract) -> UpdateRow:
-    """No step came after it: the part that trains what it reached, and made the fewest steps."""
+def _match(passes: list[BackwardPass], steps: list[OptimizerStep]) -> None:
+    """Set the rows of backward passes that are followed by optimizer steps.
+
+    With as many passes as steps each pass gets the row of a step that applies its gradients.
+    Otherwise (the backward pass of a sum) the passes belong to all these steps together.
+    """
+    if len(passes) == len(steps) <= 5:
+        for order in permutations(passes):
+            pairs = list(zip(order, steps, strict=True))
+            if all(set(backward.delivered) & step.held for backward, step in pairs):
+                for backward, step in pairs:
+                    backward.row = step.row
+                return
+    names = tuple(dict.fromkeys(step.optimizer for step in steps))
+    for backward in passes:
+        backward.row = UpdateRow(backward.row.update, names)
+
+
+def _row_of_raised(backward: BackwardPass, record: UpdateRecord, contract: Contract) -> UpdateRow:
+    """Return the part that trains what the pass reached and made the fewest steps.
+
+    No step follows a pass that raised an error.
+    """
     entries = record.inventory.entries
-    reached = {owner for key in seen.reached for owner in entries[key].owners}
-    made = [step.optimizer for step in record.steps()]
+    reached = {owner for key in backward.reached for owner in entries[key].owners}
+    steps = [step.optimizer for step in record.steps()]
     parts = [
         part
         for part, permission in contract.updates[record.update].split.items()
         if reached.intersection(permission.trains)
     ]
-    return record.part(min(parts, key=made.count, default=REST))
+    return record.part(min(parts, key=steps.count, default=REST))
 
 
 def _assign_calls(record: UpdateRecord) -> None:
-    """A forward call belongs to the passes whose graphs it is in, else to the next step's part."""
-    for seen in record.passes():
-        for call in seen.calls:
-            if seen.row not in call.rows:
-                call.rows.append(seen.row)
+    """Set the rows of forward calls: of the passes whose graphs have it, else of the next step."""
+    for backward in record.passes():
+        for call in backward.calls:
+            if backward.row not in call.rows:
+                call.rows.append(backward.row)
     for call in record.calls:
         if not call.rows:
             later = (e.row for e in record.events[call.before :] if isinstance(e, OptimizerStep))
@@ -61,22 +81,3 @@ def _assign_calls(record: UpdateRecord) -> None:
     for write in record.writes():
         if write.call is not None:
             write.row = write.call.rows[0]
-
-
-def _match(passes: list[BackwardPass], steps: list[OptimizerStep]) -> None:
-    """Backward passes, then steps: each step ends the update whose pass it applies.
-
-    As many of one as of the other are matched so that every step finds gradients of its pass;
-    otherwise (the backward of a sum) the passes belong to all of these steps together.
-    """
-    if len(passes) == len(steps) <= 5:
-        for order in permutations(passes):
-            if all(
-                set(each.delivered) & step.held for each, step in zip(order, steps, strict=True)
-            ):
-                for each, step in zip(order, steps, strict=True):
-                    each.row = step.row
-                return
-    names = tuple(dict.fromkeys(step.optimizer for step in steps))
-    for each in passes:
-        each.row = UpdateRow(each.row.update, names)

@@ -1,4 +1,4 @@
-"""What a forward pass saves for the backward pass, and how much of that is still held."""
+"""Count of the tensors that autograd saves for backward passes."""
 
 import weakref
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from torch.autograd.graph import saved_tensors_hooks
 
 
 class Amount(NamedTuple):
-    """Tensors, and the bytes of the distinct storages under them."""
+    """Number of tensors, and bytes of their distinct storages."""
 
     tensors: int
     bytes: int
@@ -25,7 +25,7 @@ class _Packed:
 
 
 class SavedTensors:
-    """Counts inside a `with` block what autograd saves there.
+    """Context manager that counts the tensors which autograd saves in its block.
 
     Source: https://docs.pytorch.org/docs/stable/autograd.html, "Hooks for saved tensors".
     """
@@ -43,7 +43,7 @@ class SavedTensors:
         self._hooks.__exit__(*error)
 
     def _pack(self, tensor: Tensor) -> _Packed:
-        # Where an operation saves its own result, the tensor itself would keep its graph alive.
+        # Detached, since an operation that saves its own result would keep its graph alive.
         packed = _Packed(tensor.detach())
         self._packed.append(weakref.ref(packed))
         storage = tensor.untyped_storage()
@@ -52,12 +52,12 @@ class SavedTensors:
 
     @property
     def made(self) -> Amount:
-        """Everything that was saved."""
+        """All tensors that were saved."""
         return _amount(self._storages)
 
     @property
     def held(self) -> Amount:
-        """What some graph still holds now."""
+        """The saved tensors that a graph still holds."""
         return _amount(
             storage
             for storage, packed in zip(self._storages, self._packed, strict=True)

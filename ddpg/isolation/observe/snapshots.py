@@ -1,35 +1,17 @@
-"""What there is to see of the named modules at one moment."""
+"""Snapshots of the named modules: gradients, `requires_grad` and replaced tensors."""
 
 from dataclasses import replace
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from .autograd import sequence_number
-from .inventory import Entry, Inventory
+from .inventory import Inventory
 from .ledger import Change, copy_of, same_bits
 from .records import UpdateRecord
 
 
-def replaced(record: UpdateRecord) -> list[Change]:
-    """What an update changed by putting another tensor in a module's place."""
-    assert record.after is not None
-    now = record.after.signature()
-    changes: list[Change] = []
-    for name, key in record.inventory.signature().items():
-        if name in now and now[name] != key and key in record.start:
-            entry = replace(record.after.entries[now[name]], owners=(name[0],), echo=False)
-            if not same_bits(entry.tensor, record.start[key]):
-                changes.append(
-                    Change(entry, record.start[key], copy_of(entry.tensor), sequence_number())
-                )
-    return changes
-
-
-def primary(inventory: Inventory) -> list[Entry]:
-    return [entry for entry in inventory.entries.values() if not entry.echo]
-
-
 def gradients(inventory: Inventory) -> dict[int, Tensor]:
+    """Return copies of every `.grad` that is not None."""
     return {
         key: copy_of(entry.tensor.grad)
         for key, entry in inventory.entries.items()
@@ -37,7 +19,8 @@ def gradients(inventory: Inventory) -> dict[int, Tensor]:
     }
 
 
-def required(inventory: Inventory) -> dict[int, bool]:
+def requires_grad(inventory: Inventory) -> dict[int, bool]:
+    """Return the flag of every entry that is not a buffer."""
     return {
         key: entry.tensor.requires_grad
         for key, entry in inventory.entries.items()
@@ -45,11 +28,17 @@ def required(inventory: Inventory) -> dict[int, bool]:
     }
 
 
-def labels(inventory: Inventory) -> dict[int, str]:
-    """Submodule → its name under the smallest named module that holds it."""
-    labels: dict[int, str] = {}
-    modules = {n: m for n, m in inventory.modules.items() if isinstance(m, nn.Module)}
-    for name in sorted(modules, key=lambda n: -len(inventory.within(n))):
-        for inner, module in modules[name].named_modules():
-            labels[id(module)] = f"{name}.{inner}" if inner else name
-    return labels
+def replacements(record: UpdateRecord) -> list[Change]:
+    """Return the changes that an update made by assigning another tensor to a name."""
+    assert record.after is not None
+    keys_after = record.after.signature()
+    changes: list[Change] = []
+    for name, key in record.inventory.signature().items():
+        if name in keys_after and keys_after[name] != key and key in record.start:
+            after = record.after.entries[keys_after[name]]
+            entry = replace(after, owners=(name[0],), is_alias=False)
+            if not same_bits(entry.tensor, record.start[key]):
+                changes.append(
+                    Change(entry, record.start[key], copy_of(entry.tensor), sequence_number())
+                )
+    return changes

@@ -1,4 +1,4 @@
-"""Watches updates while they run, and leaves no trace in torch afterwards."""
+"""Watcher: records what updates do, by hooks that it removes from torch afterwards."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -16,37 +16,43 @@ from torch.optim.optimizer import (
     register_optimizer_step_pre_hook,
 )
 
-from ..contract import Contract, ContractError
-from . import snapshots as looking
+from ..contract import Contract, ContractError, listed, not_allowed
 from .autograd import Engine, engine_replaced, sequence_number
+from .gradient_sources import GradientSources
 from .inventory import Entry, Inventory, held_by, optimizers_of
 from .ledger import Change, Ledger, copy_of
 from .passes import Explainer, PassRecorder
 from .records import BackwardPass, ForwardCall, OptimizerStep, UpdateRecord, Write
-from .residue import Residue
 from .restoring import Restorer
 from .rows import assign_rows
+from .snapshots import gradients, replacements, requires_grad
 from .stored import examine
 
-_watching: list["Watcher"] = []
+_active: list["Watcher"] = []
 
 
 def term(name: str, loss: Tensor) -> Tensor:
-    """Name a loss term before it is added to others; returns `loss` itself."""
-    for watcher in _watching:
+    """Name a loss term before it is added to others; return `loss`."""
+    for watcher in _active:
         watcher.terms[name] = loss
     return loss
 
 
 class Watcher:
-    """Sees what the updates inside its `with` block do, and records it.
+    """Context manager that records the updates in its block.
 
     Args:
-        contract: what to look at.
-        dry_run: put everything back at the end.
-        closely: look at the values around every forward call too, so that a write between
-            forward and backward is seen wherever it comes from.
-        explainer: is shown the graphs and the forward calls, to find paths in them.
+        contract: names the modules, optimizers and updates.
+        dry_run: restore everything at the end.
+        closely: also compare values before and after every forward call. This finds every write
+            between a forward pass and its backward pass.
+        explainer: receives the graphs and forward calls.
+
+    Attributes:
+        record: of the update that is running.
+        records: of all updates that have run.
+        terms: loss term of the running update → tensor.
+        setup_inventory, setup_stored: modules, and faults of stored objects, at the beginning.
     """
 
     def __init__(
@@ -57,26 +63,25 @@ class Watcher:
         explainer: Explainer | None = None,
     ) -> None:
         self.contract = contract
-        self.closely = closely
         self.explainer = explainer
+        self.record: UpdateRecord | None = None
         self.records: list[UpdateRecord] = []
         self.terms: dict[str, Tensor] = {}
-        self.inventory = Inventory(contract)
-        self.setup_inventory = self.inventory
-        self.optimizers = optimizers_of(contract)
+        self.setup_inventory = self._inventory = Inventory(contract)
+        self._optimizers = optimizers_of(contract)
         self.setup_stored = examine(contract.keeps)
-        self.restorer = Restorer(self.inventory, contract.restores) if dry_run else None
-        if self.restorer:
-            for optimizer in self.optimizers.values():
-                self.restorer.remember_optimizer(optimizer)
-        self.ledger = Ledger(looking.primary(self.inventory))
-        self._residue = Residue(self.inventory)
-        self.record: UpdateRecord | None = None
+        self._closely = closely
+        self._restorer = Restorer(self._inventory, contract.restores) if dry_run else None
+        if self._restorer:
+            for optimizer in self._optimizers.values():
+                self._restorer.remember_optimizer(optimizer)
+        self._ledger = Ledger(self._inventory.primary())
+        self._sources = GradientSources(self._inventory)
         self._step: OptimizerStep | None = None
-        self._labels: dict[int, str] = {}
+        self._submodules: dict[int, tuple[str, str]] = {}
         self._calls: list[ForwardCall | None] = []
         self._stack = ExitStack()
-        self._inside_pass = False
+        self._in_pass = False
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -89,8 +94,8 @@ class Watcher:
                 register_module_forward_hook(self._after_forward, always_call=True),
             ):
                 stack.callback(handle.remove)
-            _watching.append(self)
-            stack.callback(_watching.remove, self)
+            _active.append(self)
+            stack.callback(_active.remove, self)
             self._stack = stack.pop_all()
         return self
 
@@ -98,21 +103,23 @@ class Watcher:
         self._stack.close()
 
     def _restore(self) -> None:
-        if self.restorer:
-            self.restorer.restore()
+        if self._restorer:
+            self._restorer.restore()
 
     @contextmanager
     def update(self, name: str) -> Iterator[None]:
-        """Watch the block as a run of the update `name`.
+        """Context manager that records its block as a run of the update `name`.
 
         Raises:
-            ContractError: the contract has no such update, or another one is still running.
+            ContractError: the contract has no such update, or another update is running.
         """
         if name not in self.contract.updates:
-            known = ", ".join(repr(each) for each in self.contract.updates)
-            raise ContractError(f"the contract has no update {name!r}; it has {known}")
+            raise not_allowed("update", name, listed(self.contract.updates))
         if self.record is not None:
-            raise ContractError(f"update {name!r} began inside update {self.record.update!r}")
+            raise ContractError(
+                f"update: {name!r} is not allowed inside the update {self.record.update!r}; "
+                "allowed: one update after another"
+            )
         record = self._begin(name)
         try:
             yield
@@ -123,86 +130,87 @@ class Watcher:
             self._end(record)
 
     def _begin(self, name: str) -> UpdateRecord:
-        self.inventory = Inventory(self.contract)
-        self.optimizers |= optimizers_of(self.contract)
-        self._adopt()
-        self.ledger.look()
-        self._labels = looking.labels(self.inventory)
+        self._inventory = Inventory(self.contract)
+        self._optimizers |= optimizers_of(self.contract)
+        self._ledger.adopt(self._inventory.primary())
+        if self._restorer:
+            self._restorer.remember(entry.tensor for entry in self._inventory.entries.values())
+        self._ledger.compare()
+        self._submodules = self._inventory.submodules()
         self.terms.clear()
-        record = UpdateRecord(name, self.inventory, self._held())
-        record.start = dict(self.ledger.values)
-        record.gradients_before = looking.gradients(self.inventory)
-        record.required = looking.required(self.inventory)
+        record = UpdateRecord(name, self._inventory, self._held())
+        record.start = dict(self._ledger.values)
+        record.gradients_before = gradients(self._inventory)
+        record.required = requires_grad(self._inventory)
         self.record = record
         self._calls = []
         return record
 
     def _end(self, record: UpdateRecord) -> None:
-        self._note(self.ledger.look())
-        record.end = dict(self.ledger.values)
-        record.gradients_after = looking.gradients(self.inventory)
-        record.required_after = looking.required(self.inventory)
+        self._add_changes(record, self._ledger.compare())
+        record.end = dict(self._ledger.values)
+        record.gradients_after = gradients(self._inventory)
+        record.required_after = requires_grad(self._inventory)
         record.after = Inventory(self.contract)
-        self.optimizers |= optimizers_of(self.contract)
+        self._optimizers |= optimizers_of(self.contract)
         record.optimizers_after = self._held()
         record.stored = examine(self.contract.keeps)
-        record.events += [Write(record.row, change) for change in looking.replaced(record)]
+        record.events += [Write(record.row, change) for change in replacements(record)]
         assign_rows(record, self.contract)
         self.terms.clear()
         self.record, self._step = None, None
         self.records.append(record)
 
     def _held(self) -> dict[str, list[int]]:
+        """Return optimizer → identities of the tensors that it holds."""
         return {
             name: [id(tensor) for tensor in held_by(optimizer)]
-            for name, optimizer in self.optimizers.items()
+            for name, optimizer in self._optimizers.items()
         }
 
-    def _adopt(self) -> None:
-        self.ledger.adopt(looking.primary(self.inventory))
-        if self.restorer:
-            self.restorer.remember(entry.tensor for entry in self.inventory.entries.values())
-
-    def _note(self, changes: list[Change], call: ForwardCall | None = None) -> None:
-        """Changes belong to the step that is running, or are writes (of a forward call)."""
-        if self.record is None:
-            return
+    def _add_changes(
+        self, record: UpdateRecord, changes: list[Change], call: ForwardCall | None = None
+    ) -> None:
+        """Add changes to the running step, else as writes (of a forward call)."""
         if self._step is not None:
             self._step.changes += changes
         else:
-            self.record.events += [Write(self.record.row, change, call) for change in changes]
+            record.events += [Write(record.row, change, call) for change in changes]
 
     def _wrapped(self, engine: Engine) -> Engine:
-        self._engine = engine
-        return self._backward
+        def backward(outputs: Any, *arguments: Any, **keywords: Any) -> Any:
+            if self.record is None or self._in_pass:
+                return engine(outputs, *arguments, **keywords)
+            return self._run_pass(self.record, engine, outputs, arguments, keywords)
 
-    def _backward(self, outputs: Any, *arguments: Any, **keywords: Any) -> Any:
-        if self.record is None or self._inside_pass:
-            return self._engine(outputs, *arguments, **keywords)
-        self._note(self.ledger.look())
-        seen = BackwardPass(self.record.row)
-        self.record.events.append(seen)
-        self._inside_pass = True
+        return backward
+
+    def _run_pass(
+        self, record: UpdateRecord, engine: Engine, outputs: Any, arguments: Any, keywords: Any
+    ) -> Any:
+        self._add_changes(record, self._ledger.compare())
+        backward = BackwardPass(record.row)
+        record.events.append(backward)
+        recorder = PassRecorder(record, self._ledger, self.terms, self._sources, self.explainer)
+        self._in_pass = True
         try:
-            return PassRecorder(
-                self.record, self.ledger, self.terms, self._residue, self.explainer
-            ).run(seen, self._engine, outputs, arguments, keywords)
+            return recorder.run(backward, engine, outputs, arguments, keywords)
         except Exception:
-            seen.raised = True
+            backward.raised = True
             raise
         finally:
-            self._inside_pass = False
+            self._in_pass = False
 
     def _before_step(self, optimizer: Optimizer, *_: object) -> None:
         if self.record is None or self._step is not None:
             return
-        self._note(self.ledger.look())
+        self._add_changes(self.record, self._ledger.compare())
         name = self._name_of(optimizer)
         self.record.optimizers[name] = [id(tensor) for tensor in held_by(optimizer)]
         step = OptimizerStep(self.record.row, name)
         for group in optimizer.param_groups:
             for tensor in group["params"]:
-                entry = self.inventory.entries.get(id(tensor))
+                entry = self._inventory.entries.get(id(tensor))
                 if entry is not None:
                     self._describe(step, entry, optimizer, group)
         self.record.events.append(step)
@@ -211,11 +219,12 @@ class Watcher:
     def _describe(
         self, step: OptimizerStep, entry: Entry, optimizer: Optimizer, group: dict[str, Any]
     ) -> None:
+        """Add an entry that the optimizer holds to the step."""
         key = id(entry.tensor)
         step.held.add(key)
         if entry.tensor.grad is not None:
             step.gradients[key] = copy_of(entry.tensor.grad)
-            step.sources[key] = self._residue.sources(entry.tensor)
+            step.sources[key] = self._sources.of(entry.tensor)
         if group.get("weight_decay"):
             step.decay.add(key)
         state = optimizer.state.get(entry.tensor, {})
@@ -226,40 +235,39 @@ class Watcher:
             step.momentum.add(key)
 
     def _after_step(self, *_: object) -> None:
-        if self._step is not None:
-            self._note(self.ledger.look())
+        if self.record is not None and self._step is not None:
+            self._add_changes(self.record, self._ledger.compare())
             self._step = None
 
     def _name_of(self, optimizer: Optimizer) -> str:
-        self.optimizers |= optimizers_of(self.contract)  # the update may have made it anew
-        if self.restorer:
-            self.restorer.remember_optimizer(optimizer)
-        for name, known in self.optimizers.items():
+        self._optimizers |= optimizers_of(self.contract)  # the update may have replaced it
+        if self._restorer:
+            self._restorer.remember_optimizer(optimizer)
+        for name, known in self._optimizers.items():
             if known is optimizer:
                 return name
         name = f"unnamed {type(optimizer).__name__}"
-        while name in self.optimizers:
+        while name in self._optimizers:
             name += "'"
-        self.optimizers[name] = optimizer
+        self._optimizers[name] = optimizer
         return name
 
     def _before_forward(self, module: nn.Module, _: object) -> None:
         if self.record is None:
             return
-        label = self._labels.get(id(module))
-        if label is None:
+        place = self._submodules.get(id(module))
+        if place is None:
             self._calls.append(None)
             return
         own = [p for p in module._parameters.values() if p is not None]
-        if self.closely:
-            self._look_at((*own, *module._buffers.values()))
-        needing = sum(parameter.requires_grad for parameter in own)
+        if self._closely:
+            self._compare(self.record, (*own, *module._buffers.values()))
         call = ForwardCall(
-            label,
-            module.training,
-            torch.is_grad_enabled(),
-            needing,
-            len(own),
+            *place,
+            training=module.training,
+            grad_enabled=torch.is_grad_enabled(),
+            needing_grad=sum(parameter.requires_grad for parameter in own),
+            own=len(own),
             first=sequence_number(),
             depth=len(self._calls),
             before=len(self.record.events),
@@ -275,11 +283,16 @@ class Watcher:
             call.last = sequence_number()
             if self.explainer is not None:
                 self.explainer.called(self.record, call, output)
-            if self.closely:
-                self._look_at(module._parameters.values())
-            self._look_at(module._buffers.values(), call)
+            if self._closely:
+                self._compare(self.record, module._parameters.values())
+            self._compare(self.record, module._buffers.values(), call)
 
-    def _look_at(self, tensors: Iterable[Tensor | None], call: ForwardCall | None = None) -> None:
-        keys = [id(tensor) for tensor in tensors if id(tensor) in self.ledger.entries]
+    def _compare(
+        self,
+        record: UpdateRecord,
+        tensors: Iterable[Tensor | None],
+        call: ForwardCall | None = None,
+    ) -> None:
+        keys = [id(tensor) for tensor in tensors if id(tensor) in self._ledger.entries]
         if keys:
-            self._note(self.ledger.look(keys), call)
+            self._add_changes(record, self._ledger.compare(keys), call)

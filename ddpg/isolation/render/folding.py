@@ -54,7 +54,7 @@ class Folder:
     def walked(
         self,
         record: UpdateRecord,
-        seen: BackwardPass,
+        backward: BackwardPass,
         outputs: Sequence[object],
         nodes: dict[Node, Node | None],
         leaves: dict[Node, int],
@@ -62,7 +62,7 @@ class Folder:
         """Draw the graph with torchviz and store it folded."""
         losses = tuple(each for each in outputs if isinstance(each, Tensor) and each.grad_fn)
         if losses:
-            self.folded.append((seen, _fold(record, losses, nodes, leaves)))
+            self.folded.append((backward, _fold(record, losses, nodes, leaves)))
 
     def called(self, record: UpdateRecord, call: ForwardCall, output: object) -> None:
         """Ignore the call: the record has it."""
@@ -80,9 +80,9 @@ def folded_graphs(contract: Contract, run: Callable[[Watcher], None]) -> list[Fo
     with watcher:
         run(watcher)
     distinct: dict[tuple[UpdateRow, frozenset[tuple[str, str]]], FoldedGraph] = {}
-    for seen, graph in folder.folded:
-        permission = contract.permission(seen.row)
-        graph.row = seen.row
+    for backward, graph in folder.folded:
+        permission = contract.permission(backward.row)
+        graph.row = backward.row
         graph.trained = {module for module in graph.modules if permission.may_train(module)}
         distinct.setdefault((graph.row, frozenset(graph.edges)), graph)
     return list(distinct.values())

@@ -1,0 +1,90 @@
+"""The backward passes that the `.grad` of each parameter comes from."""
+
+import torch
+from torch import Tensor
+
+from ..contract import UpdateRow
+from .inventory import Inventory
+from .ledger import copy_of, same_bits
+from .records import BackwardPass
+
+BEFORE = UpdateRow("before the audit")
+"""Row of the passes that ran before the audit."""
+
+
+class GradientSources:
+    """For each parameter, the passes whose gradients were added to `.grad` since it was zero."""
+
+    def __init__(self, inventory: Inventory) -> None:
+        before = BackwardPass(BEFORE)
+        self._added: dict[int, list[BackwardPass]] = {}
+        self._values: dict[int, list[tuple[Tensor, list[BackwardPass]]]] = {}
+        self._delivered: dict[int, list[BackwardPass]] = {}
+        for key, entry in inventory.entries.items():
+            gradient = _gradient(entry.tensor)
+            if gradient is not None and bool(gradient.any()):
+                self._added[key] = [before]
+                self._values[key] = [(copy_of(gradient), [before])]
+
+    def forget_cleared(self, keys: set[int], inventory: Inventory) -> None:
+        """Forget the passes of gradients that are None or zero now. Call it before a pass."""
+        for key in keys & self._added.keys():
+            gradient = _gradient(inventory.entries[key].tensor)
+            if gradient is None or not gradient.any():
+                del self._added[key]
+                self._values.pop(key, None)
+
+    def add(self, backward: BackwardPass, inventory: Inventory) -> None:
+        """Add a pass that has run.
+
+        Gradients that `autograd.grad` returned count too: the user can write them to `.grad`.
+        """
+        for key in backward.delivered:
+            self._delivered.setdefault(key, []).append(backward)
+            if not backward.accumulates:
+                continue
+            gradient = inventory.entries[key].tensor.grad
+            if gradient is not None:
+                self._added.setdefault(key, []).append(backward)
+                value = (copy_of(gradient), list(self._added[key]))
+                self._values.setdefault(key, []).append(value)
+
+    def of(self, parameter: Tensor) -> list[BackwardPass]:
+        """Return the passes that the present `.grad` comes from.
+
+        `.grad` may have been replaced by a copy from after an earlier pass: then these are the
+        passes up to the value that it equals. Or it may be a multiple of the gradient of one pass
+        (scaled, or returned by `autograd.grad`).
+        """
+        key, gradient = id(parameter), _gradient(parameter)
+        if gradient is None or not gradient.any():
+            return []
+        added = list(self._added.get(key, ()))
+        for value, passes in reversed(self._values.get(key, [])):
+            if same_bits(gradient, value):
+                return list(passes)
+        if any(is_multiple(gradient, value) for value, _ in self._values.get(key, [])[-1:]):
+            return added
+        for backward in reversed(self._delivered.get(key, [])):
+            if is_multiple(gradient, backward.delivered[key]):
+                return [backward]
+        return added
+
+
+def is_multiple(gradient: Tensor, other: Tensor) -> bool:
+    """Return True if one tensor is a multiple of the other, within rounding errors.
+
+    Single numbers have to be equal: each is a multiple of every other.
+    """
+    if gradient.shape != other.shape or gradient.numel() == 1:
+        return same_bits(gradient, other)
+    one, two = gradient.flatten().double(), other.flatten().double()
+    product = torch.dot(one, two).abs()
+    return bool(product >= (1 - 1e-9) * one.norm() * two.norm()) and bool(two.any())
+
+
+def _gradient(parameter: Tensor) -> Tensor | None:
+    gradient = parameter.grad if parameter.is_leaf else None
+    if gradient is None or gradient.layout == torch.strided:
+        return gradient
+    return gradient.to_dense()
