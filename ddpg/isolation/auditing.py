@@ -11,7 +11,6 @@ from .judge.errors import is_finding
 from .judge.verdicts import judge
 from .observe.watcher import Watcher
 from .report import Report
-from .results import Results
 
 Update = Callable[[], Any]
 Level = Literal["light", "full"]
@@ -49,7 +48,7 @@ def audit(
     rerun = partial(_run, updates=named, rounds=rounds)
     with watcher:
         rerun(watcher)
-        results = _judged(watcher, stacked)
+        results = judge(watcher, stacked)
     if level == "full" and results.findings:
         results.findings = add_paths(contract, results.findings, rerun)
     return Report(contract, results, rerun)
@@ -80,7 +79,7 @@ class Watching:
 
     @property
     def report(self) -> Report:
-        return Report(self._watcher.contract, _judged(self._watcher, self._stacked))
+        return Report(self._watcher.contract, judge(self._watcher, self._stacked))
 
 
 @contextmanager
@@ -96,12 +95,6 @@ def watch(
     """
     with Watcher(contract, dry_run=dry_run) as watcher:
         yield Watching(watcher, stacked)
-
-
-def _judged(watcher: Watcher, stacked: bool) -> Results:
-    return judge(
-        watcher.contract, watcher.setup_inventory, watcher.records, watcher.setup_stored, stacked
-    )
 
 
 def _named(contract: Contract, updates: Mapping[str, Update] | Update) -> dict[str, Update]:

@@ -57,10 +57,7 @@ class LiveWatch:
         with Watcher(self.contract, dry_run=False, closely=False) as watcher:
             with watcher.update(name):
                 yield
-            results = judge(
-                self.contract, watcher.setup_inventory, watcher.records, watcher.setup_stored
-            )
-            self.report = Report(self.contract, results)
+            self.report = Report(self.contract, judge(watcher))
         for cell in self.report.cells:
             self._draw(cell, run if step is None else step)
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from ..contract import Contract, Permission, UpdateRow
-from ..observe.inventory import Inventory
 from ..observe.records import UpdateRecord
+from ..observe.watcher import Watcher
 from ..results import SETUP, Cell, Finding, Grade, Results, Verdict
 from . import errors, leaks, membership, modes, starving
 from .facts import Facts, norm, norm_by_member
@@ -16,23 +16,17 @@ _KEPT: Verdict = "kept"
 _WORST_FIRST: tuple[Verdict, ...] = ("leaked", "moved_by_other", "starved")
 
 
-def judge(
-    contract: Contract,
-    setup: Inventory,
-    records: Sequence[UpdateRecord],
-    stored_at_setup: dict[str, str],
-    stacked: bool = False,
-) -> Results:
-    """Judge all records of an audit.
+def judge(watcher: Watcher, stacked: bool = False) -> Results:
+    """Judge the updates that the watcher has recorded.
 
     Args:
-        setup: the modules before any update ran.
-        stored_at_setup: name under `keeps` → fault before any update ran.
+        watcher: with the contract and the records.
         stacked: every parameter is `[member, ...]`.
 
     Raises:
         ContractError: the source of a follower has no tensor of the same name and shape.
     """
+    contract, setup, records = watcher.contract, watcher.setup_inventory, watcher.records
     facts: dict[tuple[UpdateRow, str], list[Facts]] = {}
     counter = RoundCounter(contract)
     for record in records:
@@ -46,7 +40,7 @@ def judge(
         for target, source in contract.equal_at_start.items():
             problems += starving.unequal(records[0], target, source)
         problems += membership.wrong_holders(records, contract)
-    problems += _stored(records, stored_at_setup)
+    problems += _stored(records, watcher.setup_stored)
     problems += membership.aliased_later(setup, records, contract)
     problems += counter.problems()
     notes = [*notes_on(records, contract), *counter.notes()]
