@@ -17,7 +17,7 @@ from ddpg.cli.display import SpeedColumn
 from ddpg.cli.parser import OneSentenceParser
 from ddpg.comparison.plan import ALL, Plan
 from ddpg.comparison.running.runner import ComparisonProgress, ComparisonResult, run
-from ddpg.config.settings import module_in_a_file
+from ddpg.config.settings import module_message
 from ddpg.errors import ConfigError, StorageError
 
 _PROGRAM = "compare.py"
@@ -112,7 +112,7 @@ def _plan(parsed: Namespace) -> Plan:
     typed_envs = [*axes.get("env", []), settings.get("env")]
     for task in plan.tasks():
         if ":" in task.config.env and task.config.env not in typed_envs:
-            raise ConfigError(module_in_a_file(parsed.config, task.config.env))
+            raise ConfigError(module_message(parsed.config, task.config.env))
     return plan
 
 

@@ -10,7 +10,7 @@ import yaml
 from jsonargparse import ActionYesNo, ArgumentParser, Namespace
 
 from ddpg.cli.command import fail
-from ddpg.config.settings import SETTINGS, Config, module_in_a_file, unknown_setting
+from ddpg.config.settings import SETTINGS, Config, module_message, unknown_setting_message
 from ddpg.config.yaml_file import read_settings
 from ddpg.errors import ConfigError
 from ddpg.runs.folder import RunFolder
@@ -53,10 +53,10 @@ class _ConfigParser(OneSentenceParser):
             fail(self.prog, error)
         for name in settings:
             if name not in SETTINGS:
-                fail(self.prog, unknown_setting(str(name)))
+                fail(self.prog, unknown_setting_message(str(name)))
         env = settings.get("env")
         if isinstance(env, str) and ":" in env:
-            self.refused_module = module_in_a_file(Path(path), env)
+            self.refused_module = module_message(Path(path), env)
             del settings["env"]
         return self.parse_object(settings, env=False, defaults=False, _skip_validation=True)
 
@@ -75,7 +75,7 @@ class _ConfigParser(OneSentenceParser):
         elif switch:
             message = SETTINGS[switch[1]].refusal(switch[2])
         elif unknown:
-            message = unknown_setting(unknown[1])
+            message = unknown_setting_message(unknown[1])
         elif path:
             message = f"cannot read {path[2]}: {path[1]}; allowed: a YAML file of settings"
         super().error(message, ex)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from ddpg.config.settings import Config, unknown_setting
+from ddpg.config.settings import Config, unknown_setting_message
 from ddpg.config.yaml_file import read_settings
 from ddpg.errors import ConfigError, did_you_mean
 from ddpg.stops import STOPS, Crossing, StopError, check
@@ -221,7 +221,7 @@ def _check_settings(key: str, names: Iterable[Any]) -> None:
                 f"{', '.join(_RESERVED)}"
             )
         if name not in _DEFAULTS:
-            raise ConfigError(f"{key}: {unknown_setting(str(name))}")
+            raise ConfigError(f"{key}: {unknown_setting_message(str(name))}")
 
 
 def _axis_values(axis: str, values: Any) -> list[Any]:

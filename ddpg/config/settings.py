@@ -142,6 +142,7 @@ class Config:
             object.__setattr__(self, name, getattr(validated, name))
         self._check_stops()
         self._check_pairs()
+        self._check_names()
 
     def _check_stops(self) -> None:
         for name, crossing in (("stop", Crossing.UPSTREAM), ("actor_stop", Crossing.DOWNSTREAM)):
@@ -185,6 +186,8 @@ class Config:
             raise ConfigError(
                 refusal("resume", self.resume, "with the name of a run", " without a name")
             )
+
+    def _check_names(self) -> None:
         if self.name is not None and not _is_folder_name(self.name):
             allowed = (
                 "the name of one folder, without separators and control characters, of up to "
@@ -206,7 +209,7 @@ class Config:
         """
         for name in settings:
             if name not in SETTINGS:
-                raise ConfigError(unknown_setting(str(name)))
+                raise ConfigError(unknown_setting_message(str(name)))
         return cls(**settings)
 
     def to_dict(self) -> dict[str, Any]:
@@ -227,7 +230,7 @@ class Config:
         """
         config = cls.from_dict(read_settings(path))
         if ":" in config.env and config.env != env:
-            raise ConfigError(module_in_a_file(path, config.env))
+            raise ConfigError(module_message(path, config.env))
         return config
 
     def to_yaml(self) -> str:
@@ -235,13 +238,13 @@ class Config:
         return settings_text(self.to_dict())
 
 
-def unknown_setting(name: str) -> str:
+def unknown_setting_message(name: str) -> str:
     """Return the error message for a setting that does not exist."""
     hint = did_you_mean(name, SETTINGS)
     return f"there is no setting {shorten(name)}{hint}; allowed: {', '.join(SETTINGS)}"
 
 
-def module_in_a_file(path: Path, env: str) -> str:
+def module_message(path: Path, env: str) -> str:
     """Return the error message for a file whose `env` is `module:id`."""
     return (
         f"cannot read {path}: its env {shorten(env)} imports a module; allowed: module:id on the "

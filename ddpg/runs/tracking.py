@@ -78,20 +78,20 @@ class Tracker:
         self._thread_hook = threading.excepthook
         threading.excepthook = self._on_thread_error
         self.writers = [
-            _writer(folder.member(config.seed + member), config, separation, resumed_at)
+            _open_writer(folder.member(config.seed + member), config, separation, resumed_at)
             for member in self.members
             if config.tensorboard
         ]
         """One per member; none without `tensorboard`."""
-        self._row: dict[str, NDArray[np.floating]] = {}
+        self._pending: dict[str, NDArray[np.floating]] = {}
 
     def add(self, tag: str, values: NDArray[np.floating]) -> None:
         """Store `values` `[member]` for the next `write`; NaN means no value."""
-        self._row[tag] = values
+        self._pending[tag] = values
 
     def write(self, step: int) -> None:
         """Write the added values as points and rows of environment step `step`."""
-        row, self._row = self._row, {}
+        row, self._pending = self._pending, {}
         if not row:
             return
         for member in self.members:
@@ -145,7 +145,7 @@ class Tracker:
             self._thread_hook(arguments)
 
 
-def _writer(run: Path, config: Config, separation: list[str], resumed_at: int | None) -> Any:
+def _open_writer(run: Path, config: Config, separation: list[str], resumed_at: int | None) -> Any:
     """Open the TensorBoard run of one member; write layout and settings unless they exist."""
     # Importing TensorBoard is slow, and importing ddpg must stay fast.
     from torch.utils.tensorboard.writer import SummaryWriter
@@ -195,7 +195,7 @@ def _describe(writer: Any, config: Config, separation: list[str]) -> None:
             "separation in the actor update": charts("actor_update"),
             "values and losses": {
                 "Q and its target": ["Multiline", [VALUE_Q, VALUE_TARGET]],
-                "Q at the start, and what was earned": [
+                "Q at the start and discounted return": [
                     "Multiline",
                     [VALUE_Q_START, RETURN_DISCOUNTED],
                 ],
