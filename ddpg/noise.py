@@ -1,4 +1,4 @@
-"""Exploration noise, in units of the action's half-range, with a linear schedule of its scale."""
+"""Exploration noise in units of the action's half-range, with a linear schedule of its scale."""
 
 from typing import Literal, Protocol
 
@@ -10,22 +10,22 @@ from ddpg.random_streams import Normal, Stream
 
 
 class Noise(Protocol):
-    """What is added to the actor's action while training."""
+    """Noise that is added to the actor's action during training."""
 
     def sample(self, sigma: float) -> NDArray[np.float64]:
-        """Noise `[member, action]` of scale `sigma`."""
+        """Return noise `[member, action]` of scale `sigma`."""
         ...
 
     def reset(self, members: NDArray[np.bool_]) -> None:
-        """Begin a new episode for the members that are True in `members` `[member]`."""
+        """Start a new episode of the members that are True in `members` `[member]`."""
         ...
 
     def state_dict(self) -> dict[str, torch.Tensor]:
-        """What a resumed run needs beside the random generators."""
+        """Return the state, except for the random generators."""
         ...
 
     def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
-        """Take up what `state_dict` returned."""
+        """Load what `state_dict` returned."""
         ...
 
 
@@ -33,7 +33,7 @@ class GaussianNoise:
     """Independent normal noise with standard deviation sigma.
 
     Args:
-        stream: where the normal numbers come from.
+        stream: source of normal numbers.
         action_dim: width of an action.
     """
 
@@ -45,25 +45,25 @@ class GaussianNoise:
         return sigma * self.stream.take(self.draw)
 
     def reset(self, members: NDArray[np.bool_]) -> None:
-        """Nothing to forget."""
+        """Do nothing: there is no state."""
 
     def state_dict(self) -> dict[str, torch.Tensor]:
         return {}
 
     def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
-        """Nothing to take up."""
+        """Do nothing: there is no state."""
 
 
 class OrnsteinUhlenbeckNoise:
-    """Noise with momentum: x ← x − θx + σ·N(0, 1), from 0 at the start of each episode.
+    """Noise with momentum: x ← x − θx + σ·N(0, 1), starting from 0 in each episode.
 
-    Lillicrap et al. 2016, section 3 and supplement (θ 0.15, σ 0.2), with a time step of 1. Its
-    standard deviation settles at σ/√(1 − (1 − θ)²).
+    Lillicrap et al. 2016, section 3 and supplement (θ 0.15, σ 0.2), with a time step of 1. The
+    standard deviation converges to σ/√(1 − (1 − θ)²).
 
     Args:
-        stream: where the normal numbers come from.
+        stream: source of normal numbers.
         action_dim: width of an action.
-        theta: share of the noise that is lost each step.
+        theta: fraction of the noise that is lost per step.
     """
 
     def __init__(self, stream: Stream, action_dim: int, theta: float):
@@ -92,16 +92,16 @@ def make_noise(
     action_dim: int,
     theta: float,
 ) -> Noise:
-    """The noise that the setting `noise` names; `theta` is for Ornstein-Uhlenbeck alone."""
+    """Create the noise `kind`, a value of the setting `noise`; Gaussian noise ignores `theta`."""
     if kind == "gaussian":
         return GaussianNoise(stream, action_dim)
     return OrnsteinUhlenbeckNoise(stream, action_dim, theta)
 
 
 def scheduled_sigma(step: int, first: float, last: float, steps: int) -> float:
-    """The noise scale at environment step `step`: from `first` to `last` over `steps`, linearly.
+    """Return the scale at environment step `step`: linear from `first` to `last` over `steps`.
 
-    With `steps` 0 it is `first` throughout.
+    With `steps` 0, the scale is always `first`.
     """
     if steps == 0:
         return first

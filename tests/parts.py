@@ -1,4 +1,4 @@
-"""What several tests need: small agents, random batches, bitwise comparison."""
+"""Helpers of several tests: small agents, random batches, bitwise comparison."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -16,7 +16,7 @@ ACTION_DIM = 2
 
 
 def make_agent(**settings: Any) -> DDPG:
-    """A small agent on 3 observations and 2 actions."""
+    """Return a small agent with 3 observations and 2 actions."""
     config = Config(**{"hidden": (16, 16), **settings})
     seeds = [config.seed + member for member in range(config.members)]
     return DDPG(
@@ -29,25 +29,25 @@ def make_agent(**settings: Any) -> DDPG:
 
 
 def random_batch(members: int, seed: int, batch: int = 8) -> Batch:
-    """A batch of random transitions, some of them terminated."""
+    """Return a batch of random transitions, some of them terminal."""
     generator = torch.Generator().manual_seed(seed)
     return Batch.random(members, batch, OBSERVATION_DIM, ACTION_DIM, generator, terminated=0.25)
 
 
 def snapshot(module: nn.Module) -> dict[str, Tensor]:
-    """Copies of all parameters and buffers."""
+    """Return copies of all parameters and buffers."""
     return {name: value.clone() for name, value in module.state_dict().items()}
 
 
 def same_bits(left: dict[str, Tensor], right: dict[str, Tensor]) -> bool:
-    """Whether two snapshots are equal to the bit."""
+    """Return True if two snapshots are bit-identical."""
     return left.keys() == right.keys() and all(
         torch.equal(left[name].view(torch.int32), right[name].view(torch.int32)) for name in left
     )
 
 
 def gradient_kind(parameters: Iterable[nn.Parameter]) -> str:
-    """`none`, `zero` or `nonzero`: what the `.grad` of all the parameters together is."""
+    """Return `none`, `zero` or `nonzero` for the `.grad` of all parameters together."""
     gradients = [p.grad for p in parameters if p.grad is not None]
     if not gradients:
         return "none"

@@ -1,4 +1,4 @@
-"""The update against gradients derived by hand, and members against runs of their own."""
+"""Tests of the update: gradients derived by hand, members against runs with one member."""
 
 import pytest
 import torch
@@ -18,12 +18,12 @@ from tests.parts import (
 
 
 def member_of(batch: Batch, member: int) -> Batch:
-    """The batch of one member alone."""
+    """Return the batch of one member."""
     return Batch(*(field[member : member + 1] for field in batch))
 
 
 @pytest.mark.parametrize("member", [0, 1, 2])
-def test_a_member_of_three_is_the_run_with_its_one_seed(member):
+def test_member_of_three_equals_the_run_with_its_seed_alone(member):
     together, alone = make_agent(members=3, seed=5), make_agent(members=1, seed=5 + member)
     batch = random_batch(3, seed=0)
     for name, module in alone.modules.items():
@@ -39,16 +39,16 @@ def test_a_member_of_three_is_the_run_with_its_one_seed(member):
 
 
 @pytest.mark.parametrize("stop", ["no_grad+optimizer", "none"])
-def test_what_an_update_tells_is_detached_and_its_metrics_are_one_a_member(stop):
+def test_values_of_an_update_are_detached_and_its_metrics_are_per_member(stop):
     values = make_agent(members=3, stop=stop).update(random_batch(3, 0, batch=4))
     for value in values:
         assert value.shape == (3, 4, 1)
         assert not value.requires_grad
-    for term in values.metrics():
-        assert term.shape == (3,)
+    for metric in values.metrics():
+        assert metric.shape == (3,)
 
 
-def test_a_loss_is_the_sum_of_its_members_and_a_gradient_holds_nothing_of_the_others():
+def test_loss_is_the_sum_over_members_and_gradients_are_independent():
     agent, batch = make_agent(members=3), random_batch(3, 0)
     critic_loss, q, target = agent.critic_loss(batch)
     actor_loss, policy_q = agent.actor_loss(batch)
@@ -64,7 +64,7 @@ def test_a_loss_is_the_sum_of_its_members_and_a_gradient_holds_nothing_of_the_ot
 
 
 def linear_agent() -> tuple[DDPG, dict[str, Tensor]]:
-    """Scalars s and a, one hidden unit each, weights such that every ReLU is open: for s, a > −1
+    """Return an agent with scalar s, a > −1 and one hidden unit, whose ReLUs are all active.
 
     μ(s) = tanh(v·(s + 1) + d) and Q(s, a) = w·(s + 2a + 4) + c, so the critic's loss is quadratic.
     """
@@ -105,7 +105,7 @@ def test_critic_gradient_of_a_linear_quadratic_case_by_hand():
     after = torch.tensor([0.4, 0.0, -0.2])
     terminated = torch.tensor([0.0, 1.0, 0.0])
     batch = Batch(*(column.view(1, 3, 1) for column in (s, a, r, after, terminated)))
-    # Equations 4 and 5 on paper: y = r + γ(1 − d)Q(s', μ(s')), ∂L/∂w = mean of 2(Q − y)·h.
+    # Equations 4 and 5: y = r + γ(1 − d)Q(s', μ(s')), ∂L/∂w = mean of 2(Q − y)·h.
     best = torch.tanh(k["v"] * (after + 1) + k["d"])
     y = r + 0.5 * (1 - terminated) * (k["w"] * (after + 2 * best + 4) + k["c"])
     h = s + 2 * a + 4
@@ -125,7 +125,7 @@ def test_critic_gradient_of_a_linear_quadratic_case_by_hand():
         gradient = gradients[name]
         assert gradient is not None
         assert torch.allclose(gradient.flatten(), expected.flatten(), atol=1e-6), name
-    # Adam's first step is the learning rate against the sign of the gradient.
+    # Adam's first step is the learning rate times the negative sign of the gradient.
     moved = agent.critic.output.get_parameter("bias").item() - k["c"].item()
     assert moved == pytest.approx(-0.01 * by_hand["output.bias"].sign().item(), rel=1e-4)
 
@@ -135,7 +135,7 @@ def test_actor_gradient_of_a_linear_quadratic_case_by_hand():
     s = torch.tensor([0.1, 0.5, -0.3])
     zero = torch.zeros(1, 3, 1)
     batch = Batch(s.view(1, 3, 1), zero, zero, zero, zero)
-    # Equation 6 on paper: ∇ₐQ = 2w, ∂μ/∂v = (1 − μ²)(s + 1).
+    # Equation 6: ∇ₐQ = 2w, ∂μ/∂v = (1 − μ²)(s + 1).
     action = torch.tanh(k["v"] * (s + 1) + k["d"])
     slope = 2 * k["w"] * (1 - action.square())
     loss, _ = agent.actor_loss(batch)
@@ -154,20 +154,20 @@ def test_actor_gradient_of_a_linear_quadratic_case_by_hand():
         assert torch.allclose(gradient.flatten(), expected.flatten(), atol=1e-6), name
 
 
-def test_weight_decay_moves_the_trained_module_alone():
+def test_weight_decay_moves_only_the_trained_module():
     agent = make_agent(stop="manual", critic_weight_decay=0.1)
     plain = make_agent(stop="manual")
     before = agent.critic_target.output.get_parameter("weight").detach().clone()
-    for each in (agent, plain):
-        each.update_critic(random_batch(1, 0))
-        each.update_critic(random_batch(1, 1))
+    for seed in range(2):
+        agent.update_critic(random_batch(1, seed))
+        plain.update_critic(random_batch(1, seed))
     assert torch.equal(agent.critic_target.output.get_parameter("weight"), before)
     assert not torch.equal(
         agent.critic.output.get_parameter("weight"), plain.critic.output.get_parameter("weight")
     )
 
 
-def test_the_settings_reach_networks_and_optimizers():
+def test_settings_apply_to_networks_and_optimizers():
     agent = make_agent(
         final_bound=1e-3,
         action_layer=1,
@@ -187,7 +187,7 @@ def test_the_settings_reach_networks_and_optimizers():
         assert [(g["lr"], g["weight_decay"]) for g in optimizer.param_groups] == [(rate, decay)]
 
 
-def test_sgd_descends_by_the_learning_rate_times_the_gradient_and_remembers_nothing():
+def test_sgd_steps_by_the_learning_rate_times_the_gradient():
     agent = make_agent(optimizer="sgd", critic_learning_rate=0.1, actor_learning_rate=0.2)
     for module, rate in (("critic", 0.1), ("actor", 0.2)):
         trained = agent.modules[module]
@@ -202,7 +202,7 @@ def test_sgd_descends_by_the_learning_rate_times_the_gradient_and_remembers_noth
                 assert torch.allclose(parameter, expected, rtol=0, atol=1e-7), (module, name)
 
 
-def test_adam_divides_a_scale_out_of_a_leak_and_sgd_does_not():
+def test_adam_cancels_the_scale_of_a_leak_and_sgd_does_not():
     for optimizer, halved in (("adam", False), ("sgd", True)):
         moved = {}
         for scale in (1.0, 0.5):
@@ -216,7 +216,7 @@ def test_adam_divides_a_scale_out_of_a_leak_and_sgd_does_not():
 
 
 @pytest.mark.parametrize("crossing", ["stop", "actor_stop"])
-def test_the_settings_of_manual_reach_both_crossings(crossing):
+def test_settings_of_manual_apply_at_both_crossings(crossing):
     protected = "critic_target" if crossing == "stop" else "critic"
     for settings, expected in (
         ({"manual_scale": 0.5}, [True, True]),
@@ -232,7 +232,7 @@ def test_the_settings_of_manual_reach_both_crossings(crossing):
         assert moved == expected, settings
 
 
-def test_a_leak_into_the_live_actor_alone_is_dosed_by_its_own_period():
+def test_period_of_the_live_actor_is_its_own():
     every = {"actor": 2, "critic_target": 1}
     agent = make_agent(stop="manual", bootstrap_actor="live", manual_every=every, optimizer="sgd")
     moved = []
@@ -244,7 +244,7 @@ def test_a_leak_into_the_live_actor_alone_is_dosed_by_its_own_period():
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
-def test_a_state_brings_back_weights_moments_and_counts(optimizer):
+def test_state_restores_weights_moments_and_counters(optimizer):
     agent, other = (
         make_agent(members=2, stop="manual", manual_every=3, optimizer=optimizer) for _ in range(2)
     )

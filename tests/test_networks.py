@@ -1,4 +1,4 @@
-"""Shapes, ranges, and that members share nothing."""
+"""Tests of actor and critic: shapes, ranges, independent members."""
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ def generators(*seeds: int) -> list[torch.Generator]:
     return RandomStreams.from_seeds(list(seeds)).weights
 
 
-def test_the_actor_stays_within_its_bounds_and_reaches_them():
+def test_actions_cover_their_range():
     actor = Actor(generators(0, 1), 3, 2, (16,))
     action = actor(100 * torch.randn(2, 500, 3))
     assert action.shape == (2, 500, 2)
@@ -21,7 +21,7 @@ def test_the_actor_stays_within_its_bounds_and_reaches_them():
 
 
 @pytest.mark.parametrize("action_layer", [0, 1, 2])
-def test_the_critic_reads_observation_and_action_at_every_layer(action_layer):
+def test_critic_depends_on_observation_and_action_at_every_action_layer(action_layer):
     critic = Critic(generators(0), 3, 2, (16, 8), action_layer)
     observation = torch.randn(1, 5, 3, requires_grad=True)
     action = torch.randn(1, 5, 2, requires_grad=True)
@@ -33,7 +33,7 @@ def test_the_critic_reads_observation_and_action_at_every_layer(action_layer):
     assert widths[action_layer] == [3, 16, 8][action_layer] + 2
 
 
-def test_a_member_computes_what_it_would_alone():
+def test_member_computes_the_same_alone():
     together = Critic(generators(4, 5, 6), 3, 2, (16, 16), action_layer=1)
     alone = Critic(generators(5), 3, 2, (16, 16), action_layer=1)
     for name, value in alone.state_dict().items():
@@ -43,7 +43,7 @@ def test_a_member_computes_what_it_would_alone():
     assert torch.allclose(together(observation, action)[1:2], expected, atol=1e-6)
 
 
-def test_one_members_loss_leaves_the_other_members_without_gradient():
+def test_loss_of_one_member_gives_the_others_no_gradient():
     actor = Actor(generators(0, 1), 3, 2, (16,))
     actor(torch.randn(2, 5, 3))[1].sum().backward()
     for parameter in actor.parameters():
@@ -52,7 +52,7 @@ def test_one_members_loss_leaves_the_other_members_without_gradient():
         assert parameter.grad[1].count_nonzero() > 0
 
 
-def test_initial_weights_fill_their_bounds_and_differ_by_member():
+def test_initial_weights_fill_their_range_and_differ_between_members():
     actor = Actor(generators(0, 1), 25, 1, (400, 300), final_bound=3e-3)
     for layer, bound in (
         (actor.hidden[0], 1 / 5),

@@ -1,4 +1,4 @@
-"""Statistics and schedules of the exploration noise."""
+"""Tests of the exploration noise: statistics, members, schedule."""
 
 import numpy as np
 import pytest
@@ -30,7 +30,7 @@ def test_ornstein_uhlenbeck_noise_has_its_stationary_scale_and_correlation():
     assert correlation == pytest.approx(1 - theta, abs=0.01)
 
 
-def test_an_episode_starts_ornstein_uhlenbeck_anew_for_its_member_alone():
+def test_reset_affects_only_the_members_whose_episode_ended():
     noise = OrnsteinUhlenbeckNoise(stream(0, 1), 1, 0.15)
     for _ in range(10):
         noise.sample(1.0)
@@ -40,7 +40,7 @@ def test_an_episode_starts_ornstein_uhlenbeck_anew_for_its_member_alone():
     assert noise.state[1] == 0 != before[1]
 
 
-def test_a_member_gets_the_noise_of_its_own_generator():
+def test_each_member_has_its_own_generator():
     together = GaussianNoise(stream(0, 1, 2), 2)
     alone = GaussianNoise(stream(2), 2)
     for _ in range(3):
@@ -50,9 +50,9 @@ def test_a_member_gets_the_noise_of_its_own_generator():
 @pytest.mark.parametrize(
     ("step", "sigma"), [(0, 1.0), (50, 0.6), (100, 0.2), (150, 0.2), (10**9, 0.2)]
 )
-def test_the_schedule_is_linear_and_then_constant(step, sigma):
+def test_schedule_is_linear_and_then_constant(step, sigma):
     assert scheduled_sigma(step, first=1.0, last=0.2, steps=100) == pytest.approx(sigma)
 
 
-def test_no_schedule_is_constant():
+def test_scale_without_a_schedule_is_constant():
     assert scheduled_sigma(10**9, first=0.3, last=0.1, steps=0) == 0.3

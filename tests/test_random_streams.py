@@ -1,4 +1,4 @@
-"""Numbers that are drawn ahead are those of a call for every step, and so are the states."""
+"""Tests that numbers drawn ahead, and states, equal those of one call per step."""
 
 from typing import Any
 
@@ -11,11 +11,11 @@ MEMBERS = 3
 
 
 def generators() -> list[np.random.Generator]:
-    made = [np.random.default_rng(seed) for seed in range(MEMBERS)]
-    for generator in made:
-        # An odd number of half words, so that the generator keeps the other half.
+    created = [np.random.default_rng(seed) for seed in range(MEMBERS)]
+    for generator in created:
+        # An odd number of half words, so that the generator buffers the other half.
         generator.integers(10, size=3)
-    return made
+    return created
 
 
 def normal(generator: np.random.Generator, _member: int, _step: int) -> np.ndarray:
@@ -40,7 +40,7 @@ CASES = {
 
 @pytest.mark.parametrize("steps", [1, 63, 64, 65, 200])
 @pytest.mark.parametrize("case", CASES)
-def test_a_stream_gives_what_a_call_for_every_step_gives(case, steps):
+def test_stream_equals_one_call_per_step(case, steps):
     single, draw = CASES[case]
     alone, stream = generators(), Stream(generators())
     for step in range(steps):
@@ -50,7 +50,7 @@ def test_a_stream_gives_what_a_call_for_every_step_gives(case, steps):
 
 
 @pytest.mark.parametrize(("each_step", "calls"), [(1, 9), (0, 200)])
-def test_steps_that_are_as_expected_are_drawn_for_together(monkeypatch, each_step, calls):
+def test_expected_steps_are_drawn_together(monkeypatch, each_step, calls):
     numbers, called = Indices.numbers, []
 
     def counted(self: Indices, *args: Any) -> list[np.ndarray]:
@@ -64,8 +64,8 @@ def test_steps_that_are_as_expected_are_drawn_for_together(monkeypatch, each_ste
     assert len(called) == calls
 
 
-def test_what_was_not_expected_is_drawn_as_if_nothing_had_been_drawn_ahead():
-    """Another width, a step in which nothing was added, two in one step, a state looked at."""
+def test_unexpected_draw_discards_the_numbers_drawn_ahead():
+    """Draws of another kind or width, a repeated draw, a skipped one, and `state_dict` between."""
     plan: list[tuple[Draw, int]] = [
         (Indices(40, 100, 5), 40),
         (Indices(41, 100, 5), 41),
@@ -83,17 +83,17 @@ def test_what_was_not_expected_is_drawn_as_if_nothing_had_been_drawn_ahead():
     assert np.array_equal(stream.take(Normal(1)), [g.standard_normal(1) for g in alone])
 
 
-def test_a_state_that_is_taken_up_leaves_nothing_of_what_was_drawn_ahead():
+def test_loading_a_state_discards_the_numbers_drawn_ahead():
     stream = Stream(generators())
     for _ in range(10):
         stream.take(Normal(1))
     state = stream.state_dict()
-    coming = [stream.take(Normal(1)).copy() for _ in range(100)]
+    following = [stream.take(Normal(1)).copy() for _ in range(100)]
     stream.load_state_dict(state)
-    assert np.array_equal([stream.take(Normal(1)) for _ in range(100)], coming)
+    assert np.array_equal([stream.take(Normal(1)) for _ in range(100)], following)
 
 
-def test_a_member_has_the_numbers_that_it_has_alone():
+def test_member_has_the_numbers_of_a_stream_with_one_member():
     together = Stream(generators()).take(Normal(4))
     for member, generator in enumerate(generators()):
         assert np.array_equal(together[member], Stream([generator]).take(Normal(4))[0])

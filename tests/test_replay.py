@@ -1,4 +1,4 @@
-"""Wrap-around, uniformity, and each member's own draws."""
+"""Tests of the replay buffer: wrap-around, uniformity, independent members."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from ddpg.replay import ReplayBuffer
 
 
 def filled(members: int, capacity: int, added: int) -> ReplayBuffer:
-    """A replay whose transition number i of member m holds 100 * m + i everywhere."""
+    """Return a replay whose transition i of member m has the value 100 * m + i everywhere."""
     streams = RandomStreams.from_seeds(list(range(members)))
     replay = ReplayBuffer(streams.replay, capacity, 3, 2, torch.device("cpu"))
     for i in range(added):
@@ -24,7 +24,7 @@ def filled(members: int, capacity: int, added: int) -> ReplayBuffer:
     return replay
 
 
-def test_a_batch_has_the_shapes_and_the_fields_belong_together():
+def test_batch_has_its_shapes_and_consistent_fields():
     batch = filled(3, 50, 20).sample(16)
     assert [tuple(field.shape) for field in batch] == [
         (3, 16, 3),
@@ -39,19 +39,19 @@ def test_a_batch_has_the_shapes_and_the_fields_belong_together():
     assert batch.terminated.flatten(1).unique(dim=1).flatten().tolist() == [0, 1, 0]
 
 
-def test_no_member_sees_another_ones_transitions():
+def test_members_sample_only_their_own_transitions():
     reward = filled(3, 50, 20).sample(500).reward
     for member in range(3):
         assert set(reward[member].flatten().tolist()) == {100.0 * member + i for i in range(20)}
 
 
-def test_the_oldest_gives_way():
+def test_oldest_transition_is_overwritten():
     replay = filled(2, 10, 25)
     assert len(replay) == 10
     assert set(replay.sample(500).reward[0].flatten().tolist()) == set(map(float, range(15, 25)))
 
 
-def test_only_what_was_added_is_drawn():
+def test_only_added_transitions_are_drawn():
     assert set(filled(1, 1000, 3).sample(200).reward.flatten().tolist()) == {0.0, 1.0, 2.0}
 
 
@@ -59,13 +59,13 @@ def test_draws_are_uniform():
     replay = filled(1, 20, 20)
     draws = torch.cat([replay.sample(1000).reward.flatten() for _ in range(20)])
     counts = draws.int().bincount(minlength=20).double()
-    # χ² with 19 degrees of freedom exceeds 43.8 once in a thousand seeds; this seed is fixed.
+    # χ² with 19 degrees of freedom exceeds 43.8 with probability 0.001; the seed is fixed.
     assert ((counts - 1000).square() / 1000).sum() < 43.8
     assert counts.min() > 850
 
 
 @pytest.mark.parametrize("member", [0, 1, 2])
-def test_a_member_draws_as_the_run_with_its_one_seed(member):
+def test_member_draws_as_a_run_with_its_seed_alone(member):
     together, alone = filled(3, 30, 30), filled(1, 30, 30)
     alone.stream = RandomStreams.from_seeds([member]).replay
     for _ in range(3):
@@ -73,19 +73,19 @@ def test_a_member_draws_as_the_run_with_its_one_seed(member):
         assert torch.equal(drawn, alone.sample(8).reward[0])
 
 
-class Elsewhere(torch.Tensor):
-    """A tensor that says of itself that it is on another device."""
+class OtherDeviceTensor(torch.Tensor):
+    """CPU tensor that claims to be on another device."""
 
     is_cpu = False
 
 
-def test_rows_on_another_device_are_written_as_those_here():
-    here, elsewhere = filled(3, 10, 4), filled(3, 10, 4)
-    elsewhere.rows = elsewhere.rows.as_subclass(Elsewhere)
-    for replay in (here, elsewhere):
+def test_rows_on_another_device_are_written_as_those_on_the_cpu():
+    on_cpu, on_other = filled(3, 10, 4), filled(3, 10, 4)
+    on_other.rows = on_other.rows.as_subclass(OtherDeviceTensor)
+    for replay in (on_cpu, on_other):
         for step in range(8):
             row = np.full((3, 1), step, np.float32)
             wide = np.repeat(row, 3, axis=1)
             replay.add(wide, wide[:, :2], row[:, 0], wide + 1, row[:, 0] == 5)
-    assert torch.equal(here.rows, elsewhere.rows.as_subclass(torch.Tensor))
-    assert len({tuple(row) for row in here.rows[0].tolist()}) == 10
+    assert torch.equal(on_cpu.rows, on_other.rows.as_subclass(torch.Tensor))
+    assert len({tuple(row) for row in on_cpu.rows[0].tolist()}) == 10

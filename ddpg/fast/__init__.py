@@ -1,0 +1,1 @@
+"""Code that makes an update faster and changes no result."""

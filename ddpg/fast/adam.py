@@ -1,4 +1,4 @@
-"""Adam whose step does the arithmetic of `torch.optim.Adam` and little else."""
+"""Adam with the arithmetic of `torch.optim.Adam` and little else."""
 
 import math
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from torch.optim.optimizer import (
 
 
 class _Columns(NamedTuple):
-    """Parameters, and what Adam remembers of each."""
+    """Parameters and their Adam state, as parallel lists."""
 
     parameters: list[Tensor]
     moments: list[Tensor]
@@ -24,51 +24,51 @@ class _Columns(NamedTuple):
     steps: list[Tensor]
 
     def with_gradient(self) -> "_Columns":
-        """Those of the parameters that have one: at least one has."""
+        """Return the columns of the parameters that have a gradient; at least one must."""
         rows = [row for row in zip(*self, strict=True) if row[0].grad is not None]
         return _Columns(*map(list, zip(*rows, strict=True)))
 
 
 class Adam(torch.optim.Adam):
-    """`torch.optim.Adam(fused=True)` to the bit, and its state; betas and epsilon are the defaults.
+    """Bit-identical to `torch.optim.Adam(fused=True)`, with the same state and default betas.
 
-    For networks this small, what the library's step spends on records for a profiler, on grouping
-    by device and on graph breaks is longer than the arithmetic. It breaks a compiled graph, too,
-    which this one does not. Hooks are called as in the library.
+    In small networks, the library's step spends more time on profiler records, grouping by device
+    and graph breaks than on arithmetic. It also breaks compiled graphs. Hooks are called as in the
+    library.
 
     Args:
-        groups: parameter groups.
+        groups: parameters, or parameter groups.
         lr: step size.
     """
 
-    # The library keeps these out of compiled graphs, in which they never stand here, and imports
-    # the compiler to do so: a second, and some 70 MiB.
+    # The library keeps these methods out of compiled graphs and imports the compiler for that,
+    # which takes a second and 70 MiB. No graph here calls them.
     add_param_group = unwrap(torch.optim.Adam.add_param_group)
     state_dict = unwrap(torch.optim.Adam.state_dict)
     load_state_dict = unwrap(torch.optim.Adam.load_state_dict)
 
     def __init__(self, groups: ParamsT, lr: float):
         super().__init__(groups, lr=lr, fused=True)
-        self._fill_columns()
+        self._collect_columns()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """After a copy or a load, which replace the state's tensors."""
+        """Set the state after a copy or a load, which replace its tensors."""
         super().__setstate__(state)
-        self._fill_columns()
+        self._collect_columns()
 
     def step(self, closure: Callable[[], float] | None = None) -> None:
-        """One step down the gradients that there are; a closure is not called."""
+        """Take one step for the parameters that have a gradient; `closure` is ignored."""
         del closure
         if self._has_hooks():
             _step_with_hooks(self)
         else:
-            self._descend()
+            self._step()
 
-    # `torch.optim` leaves a method alone that says so; hooks are called above.
+    # Keeps `torch.optim` from wrapping the method; hooks are called above.
     vars(step)["hooked"] = True
 
     @torch.no_grad()
-    def _descend(self) -> None:
+    def _step(self) -> None:
         for group, columns, counts in zip(
             self.param_groups, self._columns, self._counts, strict=True
         ):
@@ -78,9 +78,9 @@ class Adam(torch.optim.Adam):
             is_whole = len(gradients) == len(columns.parameters)
             held = columns if is_whole else columns.with_gradient()
             if torch.compiler.is_compiling():
-                _descend_in_graph(held, gradients, group)
+                _step_in_graph(held, gradients, group)
                 continue
-            # The kernels that the library arrives at; they have no public names.
+            # The kernels that the library calls; they have no public names.
             if is_whole:
                 counts.add_(self._one)
             else:
@@ -102,11 +102,11 @@ class Adam(torch.optim.Adam):
                 maximize=False,
             )
 
-    def _fill_columns(self) -> None:
-        """A state for each parameter, in the form that the library gives its state.
+    def _collect_columns(self) -> None:
+        """Collect the state of each parameter, in the library's form; create missing states.
 
         Raises:
-            ValueError: what was loaded does not fit its parameter; the kernel would not look.
+            ValueError: a loaded state does not fit its parameter, which the kernel does not check.
         """
         for group in self.param_groups:
             for parameter in group["params"]:
@@ -119,11 +119,10 @@ class Adam(torch.optim.Adam):
                 shapes = [self.state[parameter][name].shape for name in ("exp_avg", "exp_avg_sq")]
                 if shapes != [parameter.shape] * 2:
                     raise ValueError(
-                        f"a moment of shape {[*shapes[0]]} or {[*shapes[1]]} stands beside a "
-                        f"parameter of shape {[*parameter.shape]}"
+                        f"cannot load the state of Adam: moments have the shapes {[*shapes[0]]} "
+                        f"and {[*shapes[1]]}; allowed: the parameter's, {[*parameter.shape]}"
                     )
-        # All steps of a group lie in one tensor, since counting them one by one takes as long as
-        # Adam itself.
+        # One tensor has all steps of a group: counting them one by one takes as long as Adam.
         self._counts = [
             torch.stack([self.state[p]["step"] for p in group["params"]])
             for group in self.param_groups
@@ -141,7 +140,7 @@ class Adam(torch.optim.Adam):
             )
             for group in self.param_groups
         ]
-        # Added to the counts: of a number, a tensor would be made each time.
+        # Added to the counts. A Python number would be converted to a tensor each time.
         self._one = torch.ones((), device=self._counts[0].device)
 
     def _has_hooks(self) -> bool:
@@ -153,16 +152,16 @@ class Adam(torch.optim.Adam):
         )
 
 
-def _descend_in_graph(columns: _Columns, gradients: list[Tensor], group: dict[str, Any]) -> None:
-    """Algorithm 1 of Kingma and Ba 2015 (arXiv:1412.6980), in the faster order of their section 2.
+def _step_in_graph(columns: _Columns, gradients: list[Tensor], group: dict[str, Any]) -> None:
+    """Take a step of plain operations, which the compiler fuses with those around them.
 
-    Plain operations, which a compiler joins to what stands around them. Both corrections of the
-    bias are in numbers of one parameter, not in its elements: the library's form has two powers
-    and another quotient for each of those.
+    Algorithm 1 of Kingma and Ba 2015 (arXiv:1412.6980), in the faster order of their section 2.
+    Bias corrections are computed once per parameter; the library computes two powers and one more
+    quotient per element.
     """
     beta1, beta2 = group["betas"]
     steps = torch.stack(columns.steps).double() + 1
-    # Written as an exponential, which the compiler reckons once and not where it is read.
+    # As an exponential, since the compiler would repeat a power wherever it is used.
     correction1 = 1 - torch.exp(steps * math.log(beta1))
     correction2 = (1 - torch.exp(steps * math.log(beta2))).sqrt()
     sizes = (group["lr"] * correction2 / correction1).float()
@@ -177,4 +176,4 @@ def _descend_in_graph(columns: _Columns, gradients: list[Tensor], group: dict[st
         parameter.sub_(sizes[index] * (moment / (square.sqrt() + epsilons[index])))
 
 
-_step_with_hooks = Optimizer.profile_hook_step(Adam._descend)
+_step_with_hooks = Optimizer.profile_hook_step(Adam._step)

@@ -80,7 +80,7 @@ class CompiledUpdate(Generic[_Batch]):
 
     @property
     def is_compiled(self) -> bool:
-        """Whether the first update, which compiles, is done."""
+        """True after the first update, which compiles."""
         return self._actor.is_compiled
 
     def __call__(self, batch: _Batch) -> tuple[Tensor, Tensor, Tensor]:
@@ -120,7 +120,7 @@ class CompiledFunction(Generic[_Batch]):
 
     @property
     def is_compiled(self) -> bool:
-        """Whether the first call is done."""
+        """True after the first call, which compiles."""
         return self._graph is not None
 
     def __call__(self, batch: _Batch) -> tuple[Tensor, ...]:
@@ -139,8 +139,8 @@ class CompiledFunction(Generic[_Batch]):
                 return outputs
             if layout != self._layout:
                 raise CompileError(
-                    f"a batch has the shapes {_layout_text(layout)}; allowed: those of the first "
-                    f"batch that the compiled update took, {_layout_text(self._layout)}"
+                    f"batch: {_layout_text(layout)} is not allowed; allowed: the layout of the "
+                    f"first batch of this compiled update, {_layout_text(self._layout)}"
                 )
             return self._graph(batch)
 
@@ -167,7 +167,7 @@ class CompiledFunction(Generic[_Batch]):
                 return compiled(batch)
         except BackendCompilerFailed as error:
             reason = " ".join(str(error).partition("Set TORCHDYNAMO_VERBOSE")[0].split())
-            raise CompileError(f"the update could not be compiled: {reason}") from error
+            raise CompileError(f"cannot compile the update: {reason}") from error
 
 
 def cache_folder() -> str:
@@ -210,6 +210,6 @@ def _require_compiler() -> None:
         get_cpp_compiler()
     except InvalidCxxCompiler as error:
         raise ConfigError(
-            "compile is True, and PyTorch finds no C++ compiler here; allowed: false, or true with "
-            "g++ or clang++ on the path, or named by the variable CXX"
+            "compile: True is not allowed, since PyTorch finds no C++ compiler; allowed: false, or "
+            "true with g++ or clang++ on the PATH, or named by the environment variable CXX"
         ) from error

@@ -1,4 +1,4 @@
-"""Our Adam against torch's, to the bit: steps, state, hooks, copies."""
+"""Tests that our Adam is bit-identical to torch's: steps, state, hooks, copies."""
 
 from copy import deepcopy
 from typing import Any
@@ -15,7 +15,7 @@ from ddpg.fast.adam import Adam
 
 
 def pair() -> tuple[list[nn.Parameter], list[nn.Parameter], Adam, torch.optim.Adam]:
-    """The same parameters twice, in two groups of which one decays; ours, and torch's."""
+    """Return equal parameters twice and their optimizers, ours and torch's; one group decays."""
     generator = torch.Generator().manual_seed(0)
     shapes = [(2, 3, 5), (2, 1, 5), (7,)]
     ours = [nn.Parameter(torch.randn(shape, generator=generator)) for shape in shapes]
@@ -33,7 +33,7 @@ def pair() -> tuple[list[nn.Parameter], list[nn.Parameter], Adam, torch.optim.Ad
 
 
 def draw_gradients(left: list[nn.Parameter], right: list[nn.Parameter], seed: int) -> None:
-    """The same random gradients for both; now and then there is none."""
+    """Set equal random gradients for both, and none for some parameters."""
     generator = torch.Generator().manual_seed(seed)
     for index, (ours, theirs) in enumerate(zip(left, right, strict=True)):
         ours.grad = (
@@ -47,7 +47,7 @@ def assert_same(left: list[nn.Parameter], right: list[nn.Parameter]) -> None:
         assert torch.equal(ours.view(torch.int32), theirs.view(torch.int32))
 
 
-def test_every_step_is_torchs_to_the_bit():
+def test_every_step_is_bit_identical_to_torchs():
     left, right, ours, theirs = pair()
     before = [parameter.detach().clone() for parameter in left]
     for seed in range(20):
@@ -59,25 +59,25 @@ def test_every_step_is_torchs_to_the_bit():
         assert not torch.equal(parameter, value)
 
 
-def test_the_form_for_a_compiler_is_torchs_up_to_rounding(monkeypatch):
+def test_step_in_a_graph_equals_torchs_up_to_rounding(monkeypatch):
     left, right, ours, theirs = pair()
     monkeypatch.setattr("torch.compiler.is_compiling", lambda: True)
     for seed in range(300):
         draw_gradients(left, right, seed)
         ours.step()
         theirs.step()
-        for mine, other in zip(left, right, strict=True):
-            assert torch.allclose(mine, other, rtol=1e-5, atol=1e-6), seed
-    for mine, other in zip(left, right, strict=True):
-        assert ours.state[mine]["step"] == theirs.state[other]["step"] < 300
+        for one, other in zip(left, right, strict=True):
+            assert torch.allclose(one, other, rtol=1e-5, atol=1e-6), seed
+    for one, other in zip(left, right, strict=True):
+        assert ours.state[one]["step"] == theirs.state[other]["step"] < 300
 
 
-def test_states_are_exchanged_with_torchs():
+def test_states_are_interchangeable_with_torchs():
     left, right, ours, theirs = pair()
     for seed in range(1, 4):
         draw_gradients(left, right, seed)
         theirs.step()
-    # An optimizer takes the tensors of a state as they are.
+    # An optimizer does not copy the tensors of a state.
     ours.load_state_dict(deepcopy(theirs.state_dict()))
     with torch.no_grad():
         for parameter, value in zip(left, right, strict=True):
@@ -90,7 +90,7 @@ def test_states_are_exchanged_with_torchs():
         theirs.load_state_dict(deepcopy(ours.state_dict()))
 
 
-def test_a_copy_goes_on_by_itself():
+def test_copy_is_independent():
     left, right, ours, _ = pair()
     draw_gradients(left, right, 1)
     ours.step()
@@ -108,13 +108,13 @@ def test_a_copy_goes_on_by_itself():
 def test_hooks_are_called_around_the_step(where):
     left, right, ours, theirs = pair()
     draw_gradients(left, right, 1)
-    seen = []
+    calls = []
 
     def before(*_: Any) -> None:
-        seen.append(("before", left[0].detach().clone()))
+        calls.append(("before", left[0].detach().clone()))
 
     def after(*_: Any) -> None:
-        seen.append(("after", left[0].detach().clone()))
+        calls.append(("after", left[0].detach().clone()))
 
     handles = (
         [ours.register_step_pre_hook(before), ours.register_step_post_hook(after)]
@@ -129,19 +129,19 @@ def test_hooks_are_called_around_the_step(where):
             handle.remove()
     theirs.step()
     assert_same(left, right)
-    assert [name for name, _ in seen] == ["before", "after"]
-    assert torch.equal(seen[0][1], start)
-    assert torch.equal(seen[1][1], left[0])
+    assert [name for name, _ in calls] == ["before", "after"]
+    assert torch.equal(calls[0][1], start)
+    assert torch.equal(calls[1][1], left[0])
     draw_gradients(left, right, 2)
     ours.step()
-    assert len(seen) == 2
+    assert len(calls) == 2
 
 
-def test_a_state_that_does_not_fit_its_parameters_is_refused() -> None:
-    """The kernel would write behind what it is given."""
+def test_state_that_does_not_fit_its_parameters_is_an_error() -> None:
+    """The kernel would write out of bounds."""
     parameters = [torch.nn.Parameter(torch.zeros(size)) for size in (4, 9)]
     optimizer = Adam(parameters, lr=0.1)
     state = optimizer.state_dict()
     state["param_groups"][0]["params"] = [1, 0]
-    with pytest.raises(ValueError, match=r"a moment of shape \[9\] .* a parameter of shape \[4\]"):
+    with pytest.raises(ValueError, match=r"the shapes \[9\] and .*: the parameter's, \[4\]"):
         Adam(parameters, lr=0.1).load_state_dict(state)

@@ -1,8 +1,9 @@
-"""Compiled updates: every stop in the graph, equal to the bit, and what surrounds them."""
+"""Tests of compiled updates: every stop in the graph, bit-identical results, errors."""
 
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from ddpg.agent import DDPG, Values
+from ddpg.agent import Values
 from ddpg.config.settings import Config
 from ddpg.errors import CompileError, ConfigError
 from ddpg.fast.compiled import CompiledUpdate
@@ -36,7 +37,7 @@ pytestmark = [
 
 UPSTREAM = stop_names(Crossing.UPSTREAM, Effect.PROTECTS)
 DOWNSTREAM = stop_names(Crossing.DOWNSTREAM, Effect.PROTECTS)
-# Each stop once at each crossing where it protects; a compilation takes seconds.
+# Each stop once per crossing where it protects, since a compilation takes seconds.
 CORRECT = [
     (UPSTREAM[index], DOWNSTREAM[index % len(DOWNSTREAM)]) for index in range(len(UPSTREAM))
 ] + [("detach+inputs", "freeze+optimizer+manual")]
@@ -46,12 +47,13 @@ UPDATES = 5
 
 
 class Outcome(NamedTuple):
-    """What some updates made of an agent."""
+    """An agent after some updates."""
 
     weights: dict[str, dict[str, torch.Tensor]]
     gradients: dict[str, str]
     """Module -> `none`, `zero` or `nonzero`."""
-    terms: list[torch.Tensor]
+    values: list[torch.Tensor]
+    """Values of the last update."""
 
 
 class Learner:
@@ -73,16 +75,16 @@ def small(**settings: Any) -> Learner:
 
 def learn(learner: Learner, first: int = 0, last: int = UPDATES) -> Outcome:
     """Update on the batches from `first` up to `last`."""
-    seen = [learner.update(random_batch(2, seed)) for seed in range(first, last)]
-    return told(learner.agent, seen)
+    return learn_from(learner, (random_batch(2, seed) for seed in range(first, last)))
 
 
-def told(agent: DDPG, seen: list[Values]) -> Outcome:
-    """What `agent` is now, after updates that saw `seen`."""
+def learn_from(learner: Learner, batches: Iterable[Batch]) -> Outcome:
+    values = [learner.update(batch) for batch in batches]
+    modules = learner.agent.modules
     return Outcome(
-        {name: snapshot(module) for name, module in agent.modules.items()},
-        {name: gradient_kind(module.parameters()) for name, module in agent.modules.items()},
-        [value.clone() for value in seen[-1]],
+        {name: snapshot(module) for name, module in modules.items()},
+        {name: gradient_kind(module.parameters()) for name, module in modules.items()},
+        [value.clone() for value in values[-1]],
     )
 
 
@@ -96,23 +98,23 @@ def outcome(stop: str, actor_stop: str, compile: bool) -> Outcome:  # noqa: A002
 def assert_same(left: Outcome, right: Outcome) -> None:
     for name, weights in left.weights.items():
         assert same_bits(weights, right.weights[name]), name
-    for ours, theirs in zip(left.terms, right.terms, strict=True):
+    for ours, theirs in zip(left.values, right.values, strict=True):
         assert torch.equal(ours, theirs)
 
 
-def test_every_stop_is_tried_at_every_crossing_where_it_is_legal():
+def test_every_stop_is_tested_at_every_crossing_where_it_is_legal():
     for crossing, position in ((Crossing.UPSTREAM, 0), (Crossing.DOWNSTREAM, 1)):
-        tried = {pair[position] for pair in CORRECT + LEAKING + STARVING}
+        tested = {pair[position] for pair in CORRECT + LEAKING + STARVING}
         runs = {
             name
             for name, stop in STOPS.items()
             if stop.effect[crossing] not in (Effect.ILLEGAL, Effect.IMPOSSIBLE)
         }
-        assert runs <= tried
+        assert runs <= tested
 
 
 @pytest.mark.parametrize("stops", CORRECT, ids=" / ".join)
-def test_correct_stops_are_equal_to_the_bit(stops):
+def test_correct_stops_are_bit_identical(stops):
     assert_same(outcome(*stops, compile=True), outcome(*CORRECT[0], compile=True))
 
 
@@ -124,9 +126,9 @@ class Size(NamedTuple):
 
 @cache
 def outcome_of_training(stops: tuple[str, str], size: Size) -> Outcome:
-    """A compiled agent after some batches as replay gives them.
+    """Return a compiled agent after some batches from a replay.
 
-    What the compiler fuses, and so the order in which it sums, depends on shapes and strides.
+    Shapes and strides determine what the compiler fuses, and so the order of its sums.
     """
     dims = (OBSERVATION_DIM, ACTION_DIM)
     stream = Stream([np.random.default_rng(member) for member in range(size.members)])
@@ -140,27 +142,27 @@ def outcome_of_training(stops: tuple[str, str], size: Size) -> Outcome:
         actor_stop=stops[1],
         compile=True,
     )
-    return told(learner.agent, [learner.update(replay.sample(size.batch)) for _ in range(UPDATES)])
+    return learn_from(learner, (replay.sample(size.batch) for _ in range(UPDATES)))
 
 
 @pytest.mark.parametrize("size", [Size(8, (64, 64), 64), Size(3, (4, 4), 100)], ids=str)
 @pytest.mark.parametrize("stops", CORRECT[1:], ids=" / ".join)
-def test_correct_stops_are_equal_to_the_bit_in_training(stops, size):
+def test_correct_stops_are_bit_identical_in_training(stops, size):
     assert_same(outcome_of_training(stops, size), outcome_of_training(CORRECT[0], size))
 
 
 @pytest.mark.parametrize("stops", CORRECT + LEAKING + STARVING, ids=" / ".join)
-def test_a_compiled_update_is_the_uncompiled_one_up_to_rounding(stops):
-    ours, eager = outcome(*stops, compile=True), outcome(*stops, compile=False)
-    assert ours.gradients == eager.gradients
+def test_compiled_update_equals_the_eager_one_up_to_rounding(stops):
+    compiled, eager = outcome(*stops, compile=True), outcome(*stops, compile=False)
+    assert compiled.gradients == eager.gradients
     start = small()
     for name, weights in eager.weights.items():
         for key, value in weights.items():
-            assert (ours.weights[name][key] - value).abs().max() < 1e-6, (name, key)
+            assert (compiled.weights[name][key] - value).abs().max() < 1e-6, (name, key)
         moved = not same_bits(weights, snapshot(start.agent.modules[name]))
-        assert moved == (not same_bits(ours.weights[name], snapshot(start.agent.modules[name])))
-    for term, value in zip(ours.terms, eager.terms, strict=True):
-        assert torch.allclose(term, value, atol=1e-6)
+        assert moved == (not same_bits(compiled.weights[name], snapshot(start.agent.modules[name])))
+    for value, expected in zip(compiled.values, eager.values, strict=True):
+        assert torch.allclose(value, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("stops", LEAKING, ids=" / ".join)
@@ -178,63 +180,65 @@ def test_controls_leak(stops):
         {"critic_weight_decay": 0.01, "critic_learning_rate": 0.01},
         {"hidden": (24, 20), "action_layer": 1},
     ],
-    ids=["weight decay", "wider than what is spelled out"],
+    ids=["weight decay", "wider than a written-out product"],
 )
-def test_other_settings_compile_to_the_same_too(settings):
-    ours, eager = learn(small(**settings, compile=True)), learn(small(**settings))
+def test_compiled_update_with_other_settings_equals_the_eager_one(settings):
+    compiled, eager = learn(small(**settings, compile=True)), learn(small(**settings))
     for name, weights in eager.weights.items():
         for key, value in weights.items():
-            assert (ours.weights[name][key] - value).abs().max() < 2e-6, (name, key)
+            assert (compiled.weights[name][key] - value).abs().max() < 2e-6, (name, key)
 
 
-def test_what_is_watched_does_not_change_what_is_learned():
-    watched = small(stop="manual", actor_stop="freeze+optimizer", compile=True)
+def test_audits_do_not_change_weights():
+    audited = small(stop="manual", actor_stop="freeze+optimizer", compile=True)
     for seed in range(UPDATES):
-        found = separation.measure(watched.agent, random_batch(2, seed))
-        assert found.summary == ("critic update moved critic only; actor update moved actor only")
-        assert (found.values["critic_update/critic/grade"] == 3).all()
-        assert (found.values["actor_update/actor/grade"] == 3).all()
-        watched.update(random_batch(2, seed))
+        measured = separation.measure(audited.agent, random_batch(2, seed))
+        assert measured.summary == (
+            "critic update moved critic only; actor update moved actor only"
+        )
+        assert (measured.values["critic_update/critic/grade"] == 3).all()
+        assert (measured.values["actor_update/actor/grade"] == 3).all()
+        audited.update(random_batch(2, seed))
     plain = learn(small(stop="manual", actor_stop="freeze+optimizer", compile=True))
-    again = {name: snapshot(module) for name, module in watched.agent.modules.items()}
+    final = {name: snapshot(module) for name, module in audited.agent.modules.items()}
     for name, weights in plain.weights.items():
-        assert same_bits(weights, again[name]), name
+        assert same_bits(weights, final[name]), name
 
 
-def test_a_state_goes_on_to_the_bit_and_periods_are_kept_across_it():
+def test_loaded_state_continues_bit_identically_and_in_the_same_period():
     settings = {"stop": "manual", "manual_every": 3, "compile": True}
     whole = learn(small(**settings), last=8)
     first, second = small(**settings), small(**settings)
     learn(first, last=4)
     second.agent.load_state_dict(first.agent.state_dict())
     assert_same(learn(second, 4, 8), whole)
-    # Into an agent whose graphs are there already.
+    # Load into an agent that has its graphs already.
     second.agent.load_state_dict(small(**settings).agent.state_dict())
     assert_same(learn(second, last=8), whole)
-    # Into an uncompiled one, and back.
+    # Load into an eager agent, and back.
     eager = small(**{**settings, "compile": False})
     learn(eager, last=4)
     second.agent.load_state_dict(eager.agent.state_dict())
     for name, weights in learn(second, 4, 8).weights.items():
         for key, value in weights.items():
             assert (whole.weights[name][key] - value).abs().max() < 1e-6, (name, key)
-    # Every third update lets the gradient through, so that the targets are moved by it.
+    # Every third update lets the gradient through, which moves the targets.
     assert not same_bits(
         whole.weights["critic_target"],
         learn(small(stop="no_grad"), last=8).weights["critic_target"],
     )
 
 
-def test_a_batch_of_another_shape_is_refused():
+def test_batch_of_another_shape_is_an_error():
     learner = small(compile=True)
     learn(learner, last=1)
     with pytest.raises(
-        CompileError, match=r"\[2, 9, 3\].*allowed: those of the first.*\[2, 8, 3\]"
+        CompileError, match=r"\[2, 9, 3\].*allowed: the layout of the first.*\[2, 8, 3\]"
     ):
         learner.update(random_batch(2, 0, batch=9))
 
 
-def test_a_batch_of_other_strides_is_refused():
+def test_batch_of_other_strides_is_an_error():
     learner, batch = small(compile=True), random_batch(2, 0)
     learner.update(batch)
     wider = torch.cat([batch.observation, batch.observation], dim=-1)[..., :3]
@@ -243,7 +247,7 @@ def test_a_batch_of_other_strides_is_refused():
         learner.update(batch._replace(observation=wider))
 
 
-def test_a_compiler_that_fails_is_told(tmp_path):
+def test_failing_compiler_is_an_error(tmp_path):
     compiler = tmp_path / "broken-compiler"
     compiler.write_text('#!/bin/sh\n[ "$1" = --version ] && echo g++ 13.2.0\n')
     compiler.chmod(0o755)
@@ -259,10 +263,10 @@ def test_a_compiler_that_fails_is_told(tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
     )
-    assert "CompileError: the update could not be compiled: " in done.stderr
+    assert "CompileError: cannot compile the update: " in done.stderr
 
 
-def test_without_a_compiler_one_sentence_says_so():
+def test_missing_compiler_is_an_error():
     code = (
         "from ddpg.fast.compiled import CompiledUpdate; from tests.parts import make_agent; "
         "CompiledUpdate(make_agent())"
@@ -272,14 +276,14 @@ def test_without_a_compiler_one_sentence_says_so():
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 1
-    assert "ConfigError: compile is True, and PyTorch finds no C++ compiler" in done.stderr
+    assert "ConfigError: compile: True is not allowed, since PyTorch finds no C" in done.stderr
 
 
-def test_an_optimizer_that_cannot_be_compiled_is_refused():
+def test_optimizer_that_cannot_be_compiled_is_an_error():
     with pytest.raises(ConfigError, match="compile is True with optimizer 'sgd'; allowed: "):
         Config(compile=True, optimizer="sgd")
 
 
-def test_a_stop_that_cannot_train_warns_as_ever():
+def test_stop_that_cannot_train_is_a_warning():
     with pytest.warns(StopWarning, match="cannot train"):
         small(actor_stop="detach", compile=True)

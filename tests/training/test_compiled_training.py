@@ -61,7 +61,7 @@ def test_audits_evaluations_and_resuming_change_no_bit(tmp_path):
 def test_a_compilation_that_ctrl_c_stopped_is_an_interrupt(tmp_path, monkeypatch):
     def stopped(*_: object) -> None:
         signal.raise_signal(signal.SIGINT)
-        raise CompileError("the update could not be compiled: signal 2")
+        raise CompileError("cannot compile the update: signal 2")
 
     monkeypatch.setattr(CompiledUpdate, "__call__", stopped)
     with pytest.raises(KeyboardInterrupt):
@@ -70,7 +70,7 @@ def test_a_compilation_that_ctrl_c_stopped_is_an_interrupt(tmp_path, monkeypatch
 
 def test_a_failed_compilation_is_an_error(tmp_path, monkeypatch):
     def fails(*_: object) -> None:
-        raise CompileError("the update could not be compiled: no space left")
+        raise CompileError("cannot compile the update: no space left")
 
     monkeypatch.setattr(CompiledUpdate, "__call__", fails)
     with pytest.raises(CompileError, match="no space left"):
