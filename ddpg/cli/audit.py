@@ -65,7 +65,7 @@ def _report(subject: str, rounds: int | None) -> Report:
     except UsageError:
         raise
     except Exception as error:  # The user's own code can raise anything.
-        raise UsageError(f"{subject} raised {_described(error)}") from error
+        raise UsageError(f"{subject} raised {_description(error)}") from error
 
 
 def _parser() -> OneSentenceParser:
@@ -121,7 +121,7 @@ def _call_factory(text: str) -> tuple[Contract, Updates]:
     return result
 
 
-def _described(error: Exception) -> str:
+def _description(error: Exception) -> str:
     place = traceback.extract_tb(error.__traceback__)[-1]
     first = (str(error).strip().splitlines() or [""])[0]
     return f"{type(error).__name__} at {place.filename}:{place.lineno}: {first}"

@@ -30,7 +30,7 @@ class Episodes(NamedTuple):
 
 
 class Evaluator:
-    """Runs every member's deterministic policy over the same episodes.
+    """Runner of every member's deterministic policy over the same episodes.
 
     The environments are reused by later evaluations. No training generator is read, so evaluating
     changes no weight.

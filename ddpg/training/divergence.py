@@ -13,7 +13,9 @@ from ddpg.training.state import TrainingState
 
 
 class DivergenceWatch:
-    """Stops the run at a value that is not finite, or drops its member, as `on_divergence` says.
+    """Watch that stops the run at a value that is not finite, or drops its member.
+
+    The setting `on_divergence` chooses which.
 
     Members share only the matrix products, so dropping one changes no bit of the others.
 

@@ -20,7 +20,7 @@ from ddpg.training.state import TrainingState
 
 
 class Recorder:
-    """Computes the points of a run's curves, without dropped members, and reports progress.
+    """Points of a run's curves, without dropped members, and reports of its progress.
 
     Args:
         state: state of the run.

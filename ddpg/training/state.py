@@ -25,7 +25,7 @@ from ddpg.training.metrics import MetricsWindow
 
 @dataclass
 class TrainingState:
-    """Everything that changes from step to step, except the replay buffer."""
+    """State of a run: everything that changes from step to step, except the replay buffer."""
 
     config: Config
     device: torch.device
