@@ -1,4 +1,4 @@
-"""A small actor-critic in plain torch, right as it stands; tests break it on purpose."""
+"""A small actor-critic in plain torch, correct as written; tests break it on purpose."""
 
 import copy
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What the audit says is reached by a gradient is what finite differences of the loss say.
+"""Audited reach of a gradient, compared with finite differences of the loss.
 
 Random programs: each line feeds one or two earlier values to a module, may multiply by zero, and
 may cut the result off the graph. Finite differences see through a cut, so while parameters are
