@@ -96,7 +96,12 @@ class Config:
         "environment steps",
         ge=1,
     )
-    separation_every: int = setting(1_000, "period of the gradient audit; 0: none", "updates", ge=0)
+    separation_every: int = setting(
+        1_000,
+        "window of the gradient audit, which takes one random update of each; 0: none",
+        "updates",
+        ge=0,
+    )
     tensorboard: bool = setting(
         True, "write TensorBoard files too; metrics.csv always has the same figures"
     )

@@ -111,7 +111,12 @@ def test_a_read_only_folder_is_one_sentence(tmp_path: Path) -> None:
         assert setpriv, "the superuser needs setpriv (util-linux) for this test"
         command = [setpriv, "--bounding-set", "-dac_override", "--", *command]
     process = subprocess.Popen(
-        [*command, "--steps", "1000000"], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [*command, "--steps", "1000000"],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        # Wide enough for the progress bar to take one line.
+        env={**os.environ, "COLUMNS": "200"},
     )
     folder = tmp_path / "mine" / "checkpoints"
     try:
