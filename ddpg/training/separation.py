@@ -25,7 +25,7 @@ class Separation(NamedTuple):
     values: dict[str, NDArray[np.float64]]
     """`<update>/<module>/<quantity>` -> `[member]`; NaN where there is none."""
     summary: str
-    """The modules that each update moved, in words."""
+    """`separation kept`, or the modules that each update moved, in words."""
 
 
 def measure(agent: DDPG, batch: Batch) -> Separation:
@@ -118,4 +118,5 @@ def _update_in_words(update: str, counts: Mapping[tuple[str, str], int], audits:
 
 def _summary(report: Report) -> str:
     moved = Counter((c.update, c.module) for c in report.cells if c.grade == Grade.MOVED)
-    return in_words(moved, 1)
+    kept = {(update, update.removesuffix("_update")) for update in UPDATES}
+    return "separation kept" if set(moved) == kept else in_words(moved, 1)
