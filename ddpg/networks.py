@@ -28,18 +28,17 @@ class Actor(nn.Module):
         widths = pairwise([observation_dim, *hidden])
         self.hidden = nn.ModuleList(MemberLinear(generators, *pair) for pair in widths)
         self.output = MemberLinear(generators, hidden[-1], action_dim, final_bound)
+        self.layers = [*self.hidden, self.output]
 
     def forward(self, observation: Tensor) -> Tensor:
         features = observation
-        for layer in self.hidden:
+        for layer in self.layers[:-1]:
             features = layer(features).relu()
-        return self.output(features).tanh()
+        return self.layers[-1](features).tanh()
 
 
 class Critic(nn.Module):
-    """Value Q(s, a): `[member, batch, observation]`, `[…, action]` -> `[member, batch, 1]`.
-
-    The action enters the layer `action_layer`, counted from 0; the paper's is 1."""
+    """Value Q(s, a): `[member, batch, 1]`. The action enters layer `action_layer` (paper: 1)."""
 
     def __init__(
         self,
@@ -57,10 +56,11 @@ class Critic(nn.Module):
         widths = zip(inputs, hidden, strict=False)
         self.hidden = nn.ModuleList(MemberLinear(generators, *pair) for pair in widths)
         self.output = MemberLinear(generators, inputs[-1], 1, final_bound)
+        self.layers = [*self.hidden, self.output]
 
     def forward(self, observation: Tensor, action: Tensor) -> Tensor:
         features = observation
-        for index, layer in enumerate([*self.hidden, self.output]):
+        for index, layer in enumerate(self.layers):
             if index > 0:
                 features = features.relu()
             if index == self.action_layer:
