@@ -122,5 +122,7 @@ def test_a_subject_is_measured_in_a_process_of_its_own(subject):
 
 @pytest.mark.slow
 def test_the_error_of_a_failed_process_is_one_sentence():
-    with pytest.raises(SubjectError, match=r"^ddpg failed: .*batch_size is 0; allowed: "):
+    with pytest.raises(
+        SubjectError, match=r"^ddpg failed: .*batch_size: 0 is not allowed; allowed: "
+    ):
         run_subject("ddpg", Workload(batch=0))

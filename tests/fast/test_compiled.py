@@ -278,7 +278,9 @@ def test_missing_compiler_is_an_error():
 
 
 def test_optimizer_that_cannot_be_compiled_is_an_error():
-    with pytest.raises(ConfigError, match="compile is True with optimizer 'sgd'; allowed: "):
+    with pytest.raises(
+        ConfigError, match="compile: True is not allowed with optimizer 'sgd'; allowed: "
+    ):
         Config(compile=True, optimizer="sgd")
 
 
