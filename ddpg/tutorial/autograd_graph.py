@@ -1,18 +1,11 @@
-"""The autograd graph of a loss, drawn by torchviz, with box keys that are the same in two runs."""
+"""The autograd graph of a loss, with box keys that are the same in two runs."""
 
-import warnings
 from collections.abc import Iterable, Mapping
 
-import pygraphviz
 from torch import Tensor, nn
 from torch.autograd.graph import Node as Operation
 
 from ddpg.tutorial.drawing import Box, Graph, Role
-
-with warnings.catch_warnings():
-    # torchviz still reads torch's version with distutils.
-    warnings.simplefilter("ignore", DeprecationWarning)
-    from torchviz import make_dot
 
 _LEAF = "AccumulateGrad"
 
@@ -23,7 +16,7 @@ def autograd_graph(
     trained: Iterable[str],
     notes: Mapping[str, tuple[str, ...]],
 ) -> Graph:
-    """Return torchviz's graph of `loss`, each parameter and its `AccumulateGrad` as one box.
+    """Return the graph of `loss`, each parameter and its `AccumulateGrad` as one box.
 
     Args:
         loss: a scalar with a graph.
@@ -33,24 +26,20 @@ def autograd_graph(
     """
     names = {id(parameter): name for name, parameter in parameters.items()}
     positions = _positions(loss)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        source = pygraphviz.AGraph(string=make_dot(loss, params=dict(parameters)).source)
     boxes: dict[str, Box] = {}
-    for drawn in source.nodes():
-        position = positions.get(int(drawn))
-        if position is None:
-            continue
-        key, operation = position
+    edges: set[tuple[str, str]] = {("0", "loss")}
+    for key, operation in positions.values():
         kind = type(operation).__name__
         name = names.get(_variable_id(operation), "") if kind == _LEAF else ""
         role: Role = "operation" if not name else "trained" if name in trained else "protected"
         boxes[key] = Box((name, *notes[name], kind), role, name) if name else Box((kind,), role)
-    ends = ((positions.get(int(edge[0])), positions.get(int(edge[1]))) for edge in source.edges())
-    edges = {(start[0], end[0]) for start, end in ends if start is not None and end is not None}
-    # torchviz draws the loss itself as a tensor behind its last operation.
+        edges |= {
+            (positions[id(following)][0], key)
+            for following, _ in operation.next_functions
+            if following is not None
+        }
     boxes["loss"] = Box(("loss",), "loss")
-    return Graph(boxes, frozenset(edges | {("0", "loss")}))
+    return Graph(boxes, frozenset(edges))
 
 
 def _positions(loss: Tensor) -> dict[int, tuple[str, Operation]]:

@@ -1,22 +1,14 @@
 """The autograd graph of each backward pass, folded to modules."""
 
-import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-import pygraphviz
-from torch import Tensor
 from torch.autograd.graph import Node
 
 from ..contract import Contract, UpdateRow
 from ..observe.autograd import leaf_of, recorded_at
 from ..observe.records import BackwardPass, ForwardCall, UpdateRecord
 from ..observe.watcher import Watcher
-
-with warnings.catch_warnings():
-    # torchviz reads torch's version with the deprecated distutils.
-    warnings.simplefilter("ignore", DeprecationWarning)
-    from torchviz import make_dot
 
 LOSS = "loss"
 ELSEWHERE = "other parameters"
@@ -55,14 +47,13 @@ class Folder:
         self,
         record: UpdateRecord,
         backward: BackwardPass,
-        outputs: Sequence[object],
+        outputs: Sequence[object],  # noqa: ARG002 (inherited)
         nodes: dict[Node, Node | None],
         leaves: dict[Node, int],
     ) -> None:
-        """Draw the graph with torchviz and store it folded."""
-        losses = tuple(each for each in outputs if isinstance(each, Tensor) and each.grad_fn)
-        if losses:
-            self.folded.append((backward, _fold(record, losses, nodes, leaves)))
+        """Store the graph folded."""
+        if nodes:
+            self.folded.append((backward, _fold(record, nodes, leaves)))
 
     def called(self, record: UpdateRecord, call: ForwardCall, output: object) -> None:
         """Ignore the call: the record has it."""
@@ -89,41 +80,37 @@ def folded_graphs(contract: Contract, run: Callable[[Watcher], None]) -> list[Fo
 
 
 def _fold(
-    record: UpdateRecord,
-    losses: tuple[Tensor, ...],
-    nodes: Mapping[Node, Node | None],
-    leaves: Mapping[Node, int],
+    record: UpdateRecord, nodes: Mapping[Node, Node | None], leaves: Mapping[Node, int]
 ) -> FoldedGraph:
     folded = FoldedGraph(record.row)
-    groups: dict[str, str] = {str(id(loss)): LOSS for loss in losses}
-    outside: dict[str, str] = {}
+    groups: dict[Node, str] = {}
+    outside: dict[Node, str] = {}
     for node in nodes:
         group = _module_of(record, node, leaves)
         if group is None:
-            outside[str(id(node))] = node.name().removesuffix("0").removesuffix("Backward")
+            outside[node] = node.name().removesuffix("0").removesuffix("Backward")
         else:
             folded.modules.add(group)
-            groups[str(id(node))] = group
-            leaf = leaf_of(node)
-            if leaf is not None:
-                groups[str(id(leaf))] = group
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        drawn = pygraphviz.AGraph(string=make_dot(losses).source)
-    edges = [(str(edge[0]), str(edge[1])) for edge in drawn.edges()]
+            groups[node] = group
+    edges = [
+        (following, node)
+        for node in nodes
+        for following, _ in node.next_functions
+        if following is not None
+    ]
     components = _connected(outside, edges)
     order = {first: index for index, first in enumerate(dict.fromkeys(components.values()))}
-    for name, first in components.items():
-        groups[name] = f"operations {order[first]}"
-        folded.operations.setdefault(groups[name], []).append(outside[name])
+    for node, first in components.items():
+        groups[node] = f"operations {order[first]}"
+        folded.operations.setdefault(groups[node], []).append(outside[node])
     for one, two in edges:
-        if one in groups and two in groups and groups[one] != groups[two]:
+        if groups[one] != groups[two]:
             folded.edges.add((groups[one], groups[two]))
-    group_of = {node: groups[str(id(node))] for node in nodes}
+    folded.edges |= {(groups[node], LOSS) for node, above in nodes.items() if above is None}
     for leaf in leaves:
-        module = group_of[leaf]
+        module = groups[leaf]
         if module not in folded.paths:
-            folded.paths[module] = _path_edges(leaf, nodes, group_of)
+            folded.paths[module] = _path_edges(leaf, nodes, groups)
     return folded
 
 
@@ -136,19 +123,19 @@ def _module_of(record: UpdateRecord, node: Node, leaves: Mapping[Node, int]) -> 
     return call.module if call else None
 
 
-def _connected(names: Mapping[str, str], edges: Sequence[tuple[str, str]]) -> dict[str, str]:
-    """Return name → the first name of its connected component."""
-    first = {name: name for name in names}
+def _connected(nodes: Iterable[Node], edges: Sequence[tuple[Node, Node]]) -> dict[Node, Node]:
+    """Return node → the first node of its connected component."""
+    first = {node: node for node in nodes}
 
-    def root(name: str) -> str:
-        while first[name] != name:
-            name = first[name]
-        return name
+    def root(node: Node) -> Node:
+        while first[node] != node:
+            node = first[node]
+        return node
 
     for one, two in edges:
         if one in first and two in first:
             first[root(one)] = root(two)
-    return {name: root(name) for name in names}
+    return {node: root(node) for node in first}
 
 
 def _path_edges(
