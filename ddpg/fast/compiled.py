@@ -10,6 +10,9 @@ from torch import Tensor
 
 from ddpg.errors import CompileError, ConfigError
 
+FIRST_TORCH = "2.13"
+"""Oldest PyTorch on which compiled updates are tested."""
+
 _Layout = tuple[torch.Size, tuple[int, ...]]
 """Shape and strides of one column of a batch."""
 
@@ -65,7 +68,7 @@ class CompiledUpdate(Generic[_Batch]):
         agent: the agent whose weights the graphs update.
 
     Raises:
-        ConfigError: there is no C++ compiler.
+        ConfigError: there is no C++ compiler, or PyTorch is too old.
     """
 
     def __init__(self, agent: Updates[_Batch]):
@@ -74,6 +77,7 @@ class CompiledUpdate(Generic[_Batch]):
             agent.update_targets()
             return (policy_q,)
 
+        _require_new_torch()
         _require_compiler()
         self._critic = CompiledFunction(agent.update_critic, agent.critic_stop)
         self._actor = CompiledFunction(update_actor_and_targets, agent.actor_stop)
@@ -200,6 +204,22 @@ def _undispatched_graph(traced: FunctionType) -> Callable[..., tuple[Tensor, ...
 
 def _layout_text(layout: list[_Layout]) -> str:
     return ", ".join(f"{list(shape)} with strides {list(strides)}" for shape, strides in layout)
+
+
+def _require_new_torch() -> None:
+    from torch._dynamo import config
+
+    needed = {
+        "torch.compiler.skip_all_guards_unsafe": hasattr(torch.compiler, "skip_all_guards_unsafe"),
+        "torch._dynamo.config.trace_autograd_ops": hasattr(config, "trace_autograd_ops"),
+    }
+    missing = [name for name, exists in needed.items() if not exists]
+    if missing:
+        raise ConfigError(
+            f"compile: True is not allowed, since PyTorch {torch.__version__} has no "
+            f"{' and no '.join(missing)}; allowed: false, or true with PyTorch {FIRST_TORCH} or "
+            "newer"
+        )
 
 
 def _require_compiler() -> None:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from functools import cache
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -243,6 +244,18 @@ def test_batch_of_other_strides_is_an_error():
     assert torch.equal(wider, batch.observation)
     with pytest.raises(CompileError, match=r"strides \[48, 6, 1\].*allowed: .*\[24, 3, 1\]"):
         learner.update(batch._replace(observation=wider))
+
+
+def test_an_old_torch_is_one_sentence_that_names_the_version(monkeypatch):
+    monkeypatch.delattr("torch.compiler.skip_all_guards_unsafe")
+    monkeypatch.setattr("torch._dynamo.config", SimpleNamespace())
+    with pytest.raises(ConfigError) as caught:
+        CompiledUpdate(make_agent())
+    assert str(caught.value) == (
+        f"compile: True is not allowed, since PyTorch {torch.__version__} has no "
+        "torch.compiler.skip_all_guards_unsafe and no torch._dynamo.config.trace_autograd_ops; "
+        "allowed: false, or true with PyTorch 2.13 or newer"
+    )
 
 
 def test_failing_compiler_is_an_error(tmp_path):
