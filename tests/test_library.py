@@ -9,7 +9,7 @@ import pytest
 
 import ddpg
 
-HEAVY = ("torch", "tensorboard", "matplotlib", "gymnasium", "rliable", "rich", "jsonargparse")
+HEAVY = ("torch", "tensorboard", "matplotlib", "gymnasium", "scipy", "rich", "jsonargparse")
 COMPILER = ("torch._dynamo", "torch._inductor.config", "sympy")
 
 
@@ -28,7 +28,7 @@ def test_the_agent_loads_no_tensorboard_files_or_environments():
     assert not imported("from ddpg import train, evaluate, load_policy") & {
         "tensorboard",
         "matplotlib",
-        "rliable",
+        "scipy",
         "jsonargparse",
     }
 

@@ -187,7 +187,7 @@ def _print_result(result: ComparisonResult) -> int:
 
 def _report(folder: Path) -> Path:
     """Write the report of the runs in `folder`, measuring their cost the first time."""
-    # Matplotlib and rliable take long to import, and training does not need them.
+    # Matplotlib and SciPy take long to import, and training does not need them.
     from ddpg.comparison.report.cost import COST_FILE, measure_cost
     from ddpg.comparison.report.page import write_report
 

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from ddpg.errors import ConfigError
-from ddpg.evaluation.confidence import bootstrap_interval
+from ddpg.evaluation.confidence import bootstrap_interval, interquartile_mean
 from ddpg.evaluation.episodes import Evaluator
 from ddpg.evaluation.policy import load_actor
 from ddpg.runs.folder import RunFolder
@@ -28,7 +28,7 @@ class MemberScore:
     iqm: float
     """Interquartile mean of the returns."""
     interval: tuple[float, float]
-    """95 % stratified-bootstrap interval of the interquartile mean."""
+    """95 % bootstrap interval of the interquartile mean."""
     returns: list[float]
     """Undiscounted return per episode, in the environment's units."""
 
@@ -97,24 +97,13 @@ def evaluate(
         episodes=episodes,
         first_seed=first_seed,
         mean=float(means.mean()),
-        iqm=interquartile_mean(means),
+        iqm=float(interquartile_mean(means)),
         members=[score(config.seed + member, returns[member]) for member in alive],
     )
 
 
 def score(seed: int, returns: NDArray[np.float64]) -> MemberScore:
-    """Return the score of one member's `returns` `[episode]`, by rliable (Agarwal et al. 2021)."""
-    from rliable import metrics
-
-    iqm, low, high = bootstrap_interval(
-        returns[:, None], lambda scores: np.array([metrics.aggregate_iqm(scores)])
-    )
-    interval = (float(low[0]), float(high[0]))
-    return MemberScore(seed, float(returns.mean()), float(iqm[0]), interval, returns.tolist())
-
-
-def interquartile_mean(values: NDArray[np.float64]) -> float:
-    """Return the mean of the middle half of `values`, by rliable (Agarwal et al. 2021)."""
-    from rliable import metrics
-
-    return float(metrics.aggregate_iqm(values))
+    """Return the score of one member's `returns` `[episode]`."""
+    iqm, low, high = bootstrap_interval([returns], interquartile_mean)
+    interval = (float(low), float(high))
+    return MemberScore(seed, float(returns.mean()), float(iqm), interval, returns.tolist())

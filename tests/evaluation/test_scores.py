@@ -7,8 +7,9 @@ from ddpg import ConfigError, evaluate, load_policy, train
 from ddpg.config.settings import Config
 from ddpg.environments.vector import make_environment
 from ddpg.errors import CheckpointError
+from ddpg.evaluation.confidence import interquartile_mean
 from ddpg.evaluation.episodes import Evaluator
-from ddpg.evaluation.scores import interquartile_mean, score
+from ddpg.evaluation.scores import score
 
 
 @pytest.fixture(scope="module")
@@ -101,13 +102,17 @@ def test_scores_by_hand():
     assert interquartile_mean(returns) == scored.iqm
 
 
-def test_an_interval_is_repeatable_and_restores_the_global_generator():
+def test_an_interval_is_repeatable_and_does_not_use_the_global_generator():
     returns = np.random.default_rng(0).normal(size=40)
-    np.random.seed(3)  # noqa: NPY002 (rliable draws from it)
+    np.random.seed(3)  # noqa: NPY002 (the user's generator)
     expected = np.random.random()  # noqa: NPY002
     np.random.seed(3)  # noqa: NPY002
     assert score(0, returns) == score(0, returns)
     assert np.random.random() == expected  # noqa: NPY002
+
+
+def test_one_episode_has_no_interval():
+    assert score(0, np.array([3.0])).interval == (3.0, 3.0)
 
 
 def test_bad_arguments_are_refused(run, tmp_path):

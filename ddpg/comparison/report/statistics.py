@@ -1,7 +1,7 @@
 """Scores of members, interquartile means, probabilities of improvement and their intervals.
 
 Source: Agarwal et al. 2021, "Deep Reinforcement Learning at the Edge of the Statistical Precipice"
-(arXiv:2108.13264), by rliable. A section has one environment, so the bootstrap has one stratum.
+(arXiv:2108.13264). A section has one environment, so the bootstrap has one stratum.
 """
 
 from typing import NamedTuple
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddpg.comparison.report.reading import Series
-from ddpg.evaluation.confidence import bootstrap_interval
+from ddpg.evaluation.confidence import Bounds, bootstrap_interval, interquartile_mean
 
 FINAL_EVALUATIONS = 3
 """Number of last evaluations whose mean is a member's final score."""
@@ -60,12 +60,10 @@ def quartile_band(series: Series) -> Band:
     complete = ~np.isnan(series.values).any(axis=0)
     values = series.values[:, complete]
     low, high = np.quantile(values, (0.25, 0.75), axis=0)
-    return Band(series.steps[complete], _interquartile_mean(values), low, high, len(values))
+    return Band(series.steps[complete], interquartile_mean(values), low, high, len(values))
 
 
-def interquartile_means(
-    values: NDArray[np.float64],
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+def interquartile_means(values: NDArray[np.float64]) -> Bounds:
     """Return the interquartile mean of each column of `values` and its 95 % interval.
 
     Args:
@@ -76,14 +74,7 @@ def interquartile_means(
     """
     if values.shape[1] == 0:
         return np.empty(0), np.empty(0), np.empty(0)
-    # One bootstrap for all columns, which rliable's `aggregate_iqm` does not support.
-    return bootstrap_interval(values[:, None], lambda scores: _interquartile_mean(scores[:, 0]))
-
-
-def _interquartile_mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the mean of each column without its outer quarters, as SciPy's `trim_mean` does."""
-    cut = len(values) // 4
-    return np.sort(values, axis=0)[cut : len(values) - cut].mean(axis=0)
+    return bootstrap_interval([values], interquartile_mean)
 
 
 def probability_of_improvement(x: NDArray[np.float64], y: NDArray[np.float64]) -> Estimate:
@@ -92,10 +83,10 @@ def probability_of_improvement(x: NDArray[np.float64], y: NDArray[np.float64]) -
     The sample size of the estimate is the smaller group's.
     """
 
-    # rliable's own statistic runs a significance test in each repetition, which takes seconds.
-    def statistic(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-        difference = x[:, None, 0] - y[None, :, 0]
-        return np.array([((difference > 0) + 0.5 * (difference == 0)).mean()])
+    def statistic(x: NDArray[np.float64], y: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
+        x, y = np.moveaxis(x, axis, -1), np.moveaxis(y, axis, -1)
+        difference = x[..., :, None] - y[..., None, :]
+        return ((difference > 0) + 0.5 * (difference == 0)).mean(axis=(-2, -1))
 
-    value, low, high = bootstrap_interval((x[:, None], y[:, None]), statistic)
-    return Estimate(float(value[0]), float(low[0]), float(high[0]), min(len(x), len(y)))
+    value, low, high = bootstrap_interval([x, y], statistic)
+    return Estimate(float(value), float(low), float(high), min(len(x), len(y)))

@@ -1,8 +1,13 @@
-"""Statistics against values computed by hand and by rliable."""
+"""Statistics against values computed by hand and by rliable, and the numbers of the study."""
+
+import csv
+import gzip
+import re
+import warnings
 
 import numpy as np
 import pytest
-from rliable import metrics
+from rliable import library, metrics
 
 from ddpg.comparison.report.reading import Series
 from ddpg.comparison.report.statistics import (
@@ -12,6 +17,7 @@ from ddpg.comparison.report.statistics import (
     probability_of_improvement,
     quartile_band,
 )
+from tests.comparison.report import stored_study
 
 
 def test_interquartile_means_by_hand():
@@ -28,6 +34,76 @@ def test_interquartile_mean_equals_rliables(members):
     assert interquartile_means(column[:, None])[0][0] == pytest.approx(
         float(metrics.aggregate_iqm(column)), rel=1e-12
     )
+
+
+@pytest.fixture
+def seeded():
+    """Seed NumPy's global generator, from which rliable draws."""
+    state = np.random.get_state()  # noqa: NPY002
+    np.random.seed(0)  # noqa: NPY002
+    yield
+    np.random.set_state(state)  # noqa: NPY002
+
+
+def by_rliable(scores, statistic):
+    """Return rliable's estimate and bounds of `statistic` of `scores`, with 2,000 draws."""
+    with warnings.catch_warnings():
+        # rliable calls arch with a deprecated argument.
+        warnings.simplefilter("ignore", FutureWarning)
+        values, bounds = library.get_interval_estimates({"": scores}, statistic, reps=2_000)
+    return values[""][0], *bounds[""][:, 0]
+
+
+@pytest.mark.usefixtures("seeded")
+@pytest.mark.parametrize("variant", ["none", "detach"])
+def test_intervals_agree_with_rliables_on_the_scores_of_the_study(variant):
+    place = stored_study.Place("Pendulum-v1", "critic_update", "target", "adam")
+    scores = final_scores(stored_study.stored_returns("critic")[place][variant])
+    ours = np.ravel(interquartile_means(scores[:, None]))
+    theirs = by_rliable(scores[:, None], lambda x: np.array([metrics.aggregate_iqm(x)]))
+    assert ours[0] == pytest.approx(theirs[0], rel=1e-12)
+    # The draws differ, and with them the bounds.
+    assert ours == pytest.approx(theirs, abs=0.05 * (theirs[2] - theirs[1]))
+
+
+@pytest.mark.usefixtures("seeded")
+def test_a_probability_agrees_with_rliables():
+    x, y = np.random.default_rng(2).normal(size=(2, 12))
+    x += 0.5
+
+    def statistic(x, y):
+        return np.array([(x[:, None, 0] > y[None, :, 0]).mean()])
+
+    theirs = by_rliable((x[:, None], y[:, None]), statistic)
+    assert probability_of_improvement(x, y)[:3] == pytest.approx(theirs, abs=0.03)
+
+
+@pytest.mark.parametrize("study", stored_study.STUDIES)
+def test_the_stored_numbers_of_the_study_are_those_of_its_returns(study):
+    computed = {
+        (*place, variant, metric, "" if step is None else str(step)): estimate
+        for place, variant, metric, step, estimate in stored_study.estimates(study)
+    }
+    path = stored_study.FOLDER / f"{study}-figures.csv.gz"
+    with gzip.open(path, "rt", newline="", encoding="utf-8") as file:
+        stored = {
+            tuple(row[:7]): [float(n) for n in row[7:10]] for row in list(csv.reader(file))[1:]
+        }
+    for key, estimate in computed.items():
+        assert stored[key] == pytest.approx(estimate[:3], rel=1e-9), key
+
+
+def test_the_text_of_the_study_has_the_computed_numbers():
+    computed = set()
+    for study in stored_study.STUDIES:
+        for _, _, metric, _, estimate in stored_study.estimates(study):
+            digits = 2 if "improvement" in metric else 0
+            value, low, high = (f"{n:.{digits}f}".replace("-", "−") for n in estimate[:3])
+            computed.add(f"{value} [{low}, {high}]")
+    text = " ".join((stored_study.FOLDER.parent / "study.md").read_text(encoding="utf-8").split())
+    written = re.findall(r"−?[\d.]+ \[−?[\d.]+, −?[\d.]+\]", text)
+    assert len(written) > 100
+    assert [each for each in written if each not in computed] == []
 
 
 def test_intervals_cover_the_true_value_about_as_often_as_stated():
