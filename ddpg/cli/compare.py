@@ -16,6 +16,7 @@ from ddpg.cli.command import STOPPED, command
 from ddpg.cli.display import SpeedColumn
 from ddpg.cli.parser import OneSentenceParser
 from ddpg.comparison.plan import ALL, Plan
+from ddpg.comparison.report.reading import SUMMARY
 from ddpg.comparison.running.runner import ComparisonProgress, ComparisonResult, run
 from ddpg.config.settings import module_message
 from ddpg.errors import ConfigError, StorageError
@@ -41,7 +42,7 @@ def main(default_plan: Path, arguments: Sequence[str] | None = None) -> int:
     parsed = _parser(default_plan).parse_args(arguments)
     try:
         if parsed.report_only:
-            print(_report(parsed.report_only))
+            _print_report(parsed.report_only)
             return 0
         with _progress_bar() as show:
             result = run(_plan(parsed), show, parsed.workers, parsed.ray_address)
@@ -179,10 +180,22 @@ def _print_result(result: ComparisonResult) -> int:
     if not result.finished:
         print(f"Interrupted: run the same command to continue. Stored so far: {result.folder}")
         return 128 + result.signal
-    folder = shlex.quote(str(result.folder))
-    print(f"Done: {result.folder}. Curves: tensorboard --logdir {folder}")
-    print(f"Report: {_report(result.folder)}")
+    print(f"Done: {result.folder}.")
+    print(f"Curves per member: {_tensorboard(result.folder)}")
+    _print_report(result.folder)
     return STOPPED if result.failed else 0
+
+
+def _tensorboard(folder: Path) -> str:
+    """Return the command that shows the TensorBoard runs in `folder`."""
+    return f"tensorboard --logdir {shlex.quote(str(folder))}"
+
+
+def _print_report(folder: Path) -> None:
+    """Write the report of the runs in `folder`; print where it is and how to see its curves."""
+    page = _report(folder)
+    print(f"Curves per variant: {_tensorboard(folder / SUMMARY)}")
+    print(f"Report: {page}")
 
 
 def _report(folder: Path) -> Path:

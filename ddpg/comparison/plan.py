@@ -11,6 +11,7 @@ from typing import Any, Self
 from ddpg.config.settings import Config, unknown_setting_message
 from ddpg.config.yaml_file import read_settings
 from ddpg.errors import ConfigError, did_you_mean
+from ddpg.runs.folder import folder_text
 from ddpg.stops import STOPS, Crossing, StopError, check
 
 CROSSINGS = {"stop": Crossing.UPSTREAM, "actor_stop": Crossing.DOWNSTREAM}
@@ -208,7 +209,7 @@ class Plan:
         words = [label] if label else []
         for axis, value in values.items():
             if axis in CROSSINGS or len(self.axes[axis]) > 1:
-                words.append(f"{axis}={_folder_text(value)}")
+                words.append(f"{axis}={folder_text(value)}")
         return re.sub(r"[^\w.+=,-]+", "_", ",".join(words)) or "run"
 
 
@@ -248,12 +249,3 @@ def _illegal(axis: str, stop: str) -> str | None:
     except StopError as error:
         return str(error)
     return None
-
-
-def _folder_text(value: Any) -> str:
-    """Return the value of an axis as a part of a folder's name."""
-    if isinstance(value, Mapping):
-        return "+".join(f"{key}-{inner}" for key, inner in value.items())
-    if isinstance(value, list):
-        return "x".join(map(str, value))
-    return str(value)

@@ -130,7 +130,11 @@ class Config:
         "highest", "PyTorch's precision of matrix products; medium: faster with 256 units or more"
     )
     runs: str = setting("runs", "folder of all runs")
-    name: str | None = setting(None, "name of this run; null: <env>-<stop>-<seed>")
+    name: str | None = setting(
+        None,
+        "name of this run; null: <env>-<stop>-<seed>, with the other settings of the stops that "
+        "differ from their defaults",
+    )
     resume: bool = setting(False, "continue the run `name` from its checkpoint")
     resume_from: Literal["newest", "previous"] = setting(
         "newest", "checkpoint to resume from; previous: for when the newest is damaged"

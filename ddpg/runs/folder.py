@@ -3,9 +3,9 @@
 import dataclasses
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from ddpg.config.settings import Config
 from ddpg.config.yaml_file import read_settings
@@ -25,6 +25,8 @@ _MAY_CHANGE_ON_RESUME = {
     "resume",
     "resume_from",
 }
+_NAMED_IF_CHANGED = ("actor_stop", "bootstrap_actor", "manual_scale", "manual_every")
+"""Settings in the default name of a run if they differ from their defaults."""
 
 
 class RunFolder:
@@ -43,15 +45,17 @@ class RunFolder:
 
     @classmethod
     def create(cls, config: Config) -> Self:
-        """Create a folder with the name in `config`, or `<env>-<stop>-<seed>` and a number.
+        """Create a folder with the name in `config`, or a default name and a number.
+
+        The default is `<env>-<stop>-<seed>`. In front of the seed it has `<setting>=<value>` for
+        each setting of a stop that differs from the default, such as `bootstrap_actor=live`.
 
         Raises:
             ConfigError: the name is taken, or the folder cannot be created.
         """
         runs = Path(config.runs)
-        stem = f"{config.env}-{config.stop}-{config.seed}".replace("/", "_").replace(":", "_")
         name = config.name or next(
-            name for name in _numbered(stem) if not os.path.lexists(runs / name)
+            name for name in _numbered(_default_name(config)) if not os.path.lexists(runs / name)
         )
         folder = cls(runs / name)
         if os.path.lexists(folder.path):
@@ -127,6 +131,27 @@ class RunFolder:
     def _require_config(self) -> None:
         if not self.config_file.is_file():
             raise ConfigError(f"{self.path} is not a run folder: it has no config.yaml")
+
+
+def folder_text(value: Any) -> str:
+    """Return the value of a setting as a part of a folder's name."""
+    if isinstance(value, Mapping):
+        return "+".join(f"{key}-{inner}" for key, inner in value.items())
+    if isinstance(value, list):
+        return "x".join(map(str, value))
+    return str(value)
+
+
+def _default_name(config: Config) -> str:
+    """Return the name of a run whose settings have no `name`."""
+    default = Config()
+    differing = [
+        f"{name}={folder_text(getattr(config, name))}"
+        for name in _NAMED_IF_CHANGED
+        if getattr(config, name) != getattr(default, name)
+    ]
+    words = "-".join([config.env, config.stop, *differing, str(config.seed)])
+    return words.replace("/", "_").replace(":", "_")
 
 
 def _numbered(stem: str) -> Iterator[str]:

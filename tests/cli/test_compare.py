@@ -92,5 +92,8 @@ def test_ctrl_c_stops_every_worker_and_the_same_command_continues(tmp_path):
     for file, text in zip(begun, before, strict=True):
         assert file.read_bytes().startswith(text)
         assert metrics(tmp_path, file.parent.name).splitlines()[-1].startswith(b"1500,")
+    summary = tmp_path / "small" / "summary"
+    assert f"Curves per variant: tensorboard --logdir {summary}\n" in ended.stdout
+    assert list(summary.rglob("events.*"))
     assert f"Report: {tmp_path / 'small' / 'report.html'}" in ended.stdout
     assert (tmp_path / "small" / "report.html").stat().st_size > 10_000

@@ -20,6 +20,28 @@ def test_a_run_without_a_name_is_numbered(tmp_path):
     ]
 
 
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [
+        ({"stop": "none", "bootstrap_actor": "live"}, "none-bootstrap_actor=live"),
+        ({"stop": "none", "bootstrap_actor": "target"}, "none"),
+        ({"actor_stop": "none"}, "no_grad+optimizer-actor_stop=none"),
+        (
+            {"stop": "manual", "manual_scale": 0.1, "manual_every": 10},
+            "manual-manual_scale=0.1-manual_every=10",
+        ),
+        (
+            {"stop": "manual", "manual_scale": {"critic_target": 0.5, "actor_target": 0.0}},
+            "manual-manual_scale=critic_target-0.5+actor_target-0.0",
+        ),
+        ({"stop": "detach", "gamma": 0.9, "name": None}, "detach"),
+    ],
+)
+def test_a_default_name_has_what_differs_among_the_settings_of_the_stops(tmp_path, settings, name):
+    folder = RunFolder.create(Config(runs=str(tmp_path), seed=3, **settings))
+    assert folder.path.name == f"Pendulum-v1-{name}-3"
+
+
 def test_a_taken_name_is_an_error_and_nothing_is_overwritten(tmp_path):
     config = Config(runs=str(tmp_path), name="mine", gamma=0.9)
     folder = RunFolder.create(config)
