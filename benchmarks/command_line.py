@@ -29,7 +29,7 @@ from benchmarks.timing.cores import available_cores
 from benchmarks.timing.machine import describe_machine
 from benchmarks.workload import SIZES
 from ddpg.cli.command import command
-from ddpg.cli.parser import OneSentenceParser
+from ddpg.cli.sentence_parser import OneSentenceParser
 from ddpg.errors import UsageError
 from ddpg.runs.files import write_file
 

@@ -14,7 +14,7 @@ from typing import Any
 from rich.console import Console
 
 from ddpg.cli.command import command
-from ddpg.cli.parser import OneSentenceParser
+from ddpg.cli.sentence_parser import OneSentenceParser
 from ddpg.errors import CheckpointError, ConfigError, UsageError
 from ddpg.evaluation.audit import contract_and_updates, rounds_of
 from ddpg.isolation import Contract, ContractError, Report, audit

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ddpg.cli.command import STOPPED, command
 from ddpg.cli.display import SpeedColumn
-from ddpg.cli.parser import OneSentenceParser
+from ddpg.cli.sentence_parser import OneSentenceParser
 from ddpg.comparison.plan import ALL, Plan
 from ddpg.comparison.report.reading import SUMMARY
 from ddpg.comparison.running.runner import ComparisonProgress, ComparisonResult, run

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from ddpg.cli.command import command
 from ddpg.cli.display import evaluation_table
-from ddpg.cli.parser import OneSentenceParser
+from ddpg.cli.sentence_parser import OneSentenceParser
 from ddpg.errors import UsageError
 from ddpg.evaluation.scores import FIRST_SEED, evaluate
 from ddpg.evaluation.video import record

@@ -1,4 +1,4 @@
-"""Command-line parsers: errors are one sentence, and every setting of the config is an option."""
+"""Command line of a training: every setting of the config is an option."""
 
 import os
 import re
@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-import yaml
-from jsonargparse import ActionYesNo, ArgumentParser, Namespace
+from jsonargparse import ActionYesNo, Namespace
 
 from ddpg.cli.command import fail
+from ddpg.cli.sentence_parser import OneSentenceParser, plain_value
 from ddpg.config.settings import SETTINGS, Config, module_message, unknown_setting_message
 from ddpg.config.yaml_file import read_settings
 from ddpg.errors import ConfigError
@@ -21,22 +21,6 @@ _WIDER_TYPES: dict[Any, Any] = {
     dict[str, bool | int | float | str]: dict[str, Any],
 }
 """Type of a setting -> type that the parser accepts, where Config decides (1e4 is an integer)."""
-
-
-class OneSentenceParser(ArgumentParser):
-    """Parser whose errors are one sentence and exit status 2."""
-
-    def error(self, message: str, ex: Exception | None = None) -> NoReturn:  # noqa: ARG002 (inherited)
-        number = re.search(
-            r"""Parser key "(\w+)"[^"]*<class '(int|float)'>[^"]*value: (\S*)""", message
-        )
-        if number:
-            allowed = {"int": "a whole number", "float": "a number"}[number[2]]
-            message = f"{number[1]}: {_plain(number[3])!r} is not allowed; allowed: {allowed}"
-        choice = re.search(r"argument --(\w+): invalid choice: (.*) \(choose from (.*)\)", message)
-        if choice:
-            message = f"{choice[1]}: {choice[2]} is not allowed; allowed: {choice[3]}"
-        fail(self.prog, message)
 
 
 class _ConfigParser(OneSentenceParser):
@@ -71,7 +55,7 @@ class _ConfigParser(OneSentenceParser):
         unknown = re.search(r"unrecognized arguments: --(\w+)", message)
         path = re.search(r"Parser key \"config\": (.*): '(.*)'", message)
         if setting and value and setting[1] in SETTINGS:
-            message = SETTINGS[setting[1]].refusal(_plain(value[1]))
+            message = SETTINGS[setting[1]].refusal(plain_value(value[1]))
         elif switch:
             message = SETTINGS[switch[1]].refusal(switch[2])
         elif unknown:
@@ -117,11 +101,3 @@ def _parser() -> _ConfigParser:
             options["type"] = _WIDER_TYPES.get(setting.type, setting.type)
         parser.add_argument(f"--{name}", **options)
     return parser
-
-
-def _plain(text: str) -> object:
-    """Return the YAML value of `text`, or `text` itself if it is not YAML."""
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError:
-        return text

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ddpg.cli.command import command
-from ddpg.cli.parser import OneSentenceParser
+from ddpg.cli.sentence_parser import OneSentenceParser
 from ddpg.evaluation.curves import draw_runs
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from ddpg.cli.command import command
-from ddpg.cli.parser import OneSentenceParser
+from ddpg.cli.sentence_parser import OneSentenceParser
 from ddpg.errors import UsageError
 from ddpg.runs.files import write_file
 from ddpg.tutorial import page, terminal

@@ -8,7 +8,7 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
-from ddpg.cli.parser import OneSentenceParser
+from ddpg.cli.sentence_parser import OneSentenceParser
 from ddpg.config.settings import Config
 from tests.soak.measure import SoakFigures, soak, soak_figures
 
