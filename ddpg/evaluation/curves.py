@@ -16,7 +16,7 @@ from ddpg.errors import ConfigError
 from ddpg.runs.csv_log import parse_number, read_rows
 from ddpg.runs.files import atomic_write
 from ddpg.runs.folder import RunFolder
-from ddpg.runs.tracking import RETURN_EVALUATION, SEPARATION
+from ddpg.runs.tags import RETURN_EVALUATION, SEPARATION
 
 _GRADES = ["nothing", "zero gradient", "non-zero gradient", "moved"]
 

@@ -1,10 +1,7 @@
 """Curves of a run: `metrics.csv`, `weights.csv`, and one TensorBoard run per member."""
 
 import threading
-import time
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,29 +10,17 @@ from ddpg.config.settings import Config
 from ddpg.runs.csv_log import CsvLog
 from ddpg.runs.files import names_path
 from ddpg.runs.folder import RunFolder
-
-RETURN_EVALUATION = "return/evaluation"
-RETURN_DISCOUNTED = "return/discounted"
-RETURN_TRAINING = "return/training"
-EPISODE_LENGTH = "episode/length"
-LOSS_CRITIC = "loss/critic"
-LOSS_ACTOR = "loss/actor"
-VALUE_Q = "value/q"
-VALUE_TARGET = "value/target"
-VALUE_Q_START = "value/q_start"
-SEPARATION = "separation"
-SPEED = "speed/environment_steps_per_second"
-
-UPDATE_TAGS = {
-    "critic_loss": LOSS_CRITIC,
-    "actor_loss": LOSS_ACTOR,
-    "q": VALUE_Q,
-    "target": VALUE_TARGET,
-}
-"""Field of `agent.Metrics` -> tag."""
-
-_COMPARED = ("stop", "actor_stop", "bootstrap_actor", "manual_scale", "env")
-"""Settings in the hparams tab. The text tab has all settings."""
+from ddpg.runs.tags import (
+    EPISODE_LENGTH,
+    RETURN_DISCOUNTED,
+    RETURN_EVALUATION,
+    RETURN_TRAINING,
+    SEPARATION,
+    SPEED,
+    UPDATE_TAGS,
+    VALUE_Q_START,
+)
+from ddpg.runs.tensorboard import open_writer, points
 
 _TAGS = (
     RETURN_EVALUATION,
@@ -78,8 +63,8 @@ class Tracker:
         self._thread_hook = threading.excepthook
         threading.excepthook = self._on_thread_error
         self.writers = [
-            _open_writer(folder.member(config.seed + member), config, separation, resumed_at)
-            for member in self.members
+            open_writer(folder.member(seed), config, seed, resumed_at)
+            for seed in range(config.seed, config.seed + config.members)
             if config.tensorboard
         ]
         """One per member; none without `tensorboard`."""
@@ -104,7 +89,7 @@ class Tracker:
                 continue
             with names_path(self.folder.path):
                 for writer in self.writers[member : member + 1]:
-                    writer.file_writer.add_summary(_points(values), step)
+                    writer.file_writer.add_summary(points(values), step)
             # Speed does not depend on config and seed only.
             exact = {tag: value for tag, value in values.items() if tag != SPEED}
             if exact:
@@ -143,67 +128,3 @@ class Tracker:
         """Ignore an OSError in a writer's thread: the writer raises it again in the next call."""
         if not isinstance(arguments.exc_value, OSError):
             self._thread_hook(arguments)
-
-
-def _open_writer(run: Path, config: Config, separation: list[str], resumed_at: int | None) -> Any:
-    """Open the TensorBoard run of one member; write layout and settings unless they exist."""
-    # Importing TensorBoard is slow, and importing ddpg must stay fast.
-    from torch.utils.tensorboard.writer import SummaryWriter
-
-    described = bool(resumed_at) and run.is_dir()
-    _wait_for_a_later_name(run)
-    # Purging from step 0 also hides layout and settings, so they are written again.
-    writer = SummaryWriter(str(run), purge_step=resumed_at + 1 if resumed_at else resumed_at)
-    if not described:
-        _describe(writer, config, separation)
-    return writer
-
-
-def _points(values: Mapping[str, float]) -> Any:
-    """Return tag -> value as one event, which wakes the writer's thread only once."""
-    from tensorboard.compat.proto.summary_pb2 import Summary  # pyright: ignore[reportAttributeAccessIssue] (generated)
-
-    return Summary(value=[{"tag": tag, "simple_value": value} for tag, value in values.items()])
-
-
-def _wait_for_a_later_name(run: Path) -> None:
-    """Wait up to 1 s: TensorBoard orders event files by the second in their names."""
-    seconds = [int(file.name.split(".")[3]) for file in run.glob("events.out.tfevents.*")]
-    time.sleep(min(max(max(seconds, default=0) + 1 - time.time(), 0.0), 1.0))
-
-
-def _describe(writer: Any, config: Config, separation: list[str]) -> None:
-    """Write the custom-scalars layout, hparams and settings of one TensorBoard run."""
-    from torch.utils.tensorboard.summary import hparams
-
-    def charts(update: str) -> dict[str, list[Any]]:
-        tags = [tag for tag in separation if tag.startswith(f"{SEPARATION}/{update}/")]
-        return {
-            "return": ["Multiline", [RETURN_EVALUATION, RETURN_TRAINING]],
-            **{
-                f"{update}: {quantity}": [
-                    "Multiline",
-                    [tag for tag in tags if tag.endswith(f"/{quantity}")],
-                ]
-                for quantity in ("grade", "movement", "gradient_norm")
-            },
-        }
-
-    writer.add_custom_scalars(
-        {
-            "separation in the critic update": charts("critic_update"),
-            "separation in the actor update": charts("actor_update"),
-            "values and losses": {
-                "Q and its target": ["Multiline", [VALUE_Q, VALUE_TARGET]],
-                "Q at the start and discounted return": [
-                    "Multiline",
-                    [VALUE_Q_START, RETURN_DISCOUNTED],
-                ],
-                "losses": ["Multiline", [LOSS_CRITIC, LOSS_ACTOR]],
-            },
-        }
-    )
-    writer.add_text("config", f"```\n{config.to_yaml()}```")
-    settings = {name: str(value) for name, value in config.to_dict().items() if name in _COMPARED}
-    for summary in hparams(settings, {RETURN_EVALUATION: 0.0}):
-        writer.file_writer.add_summary(summary)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ddpg.agent import DDPG
 from ddpg.errors import DivergenceError
-from ddpg.runs.tracking import UPDATE_TAGS
+from ddpg.runs.tags import UPDATE_TAGS
 from ddpg.training.state import TrainingState
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ddpg.errors import RunWarning
 from ddpg.evaluation.episodes import Episodes
 from ddpg.replay import Batch
-from ddpg.runs import tracking
+from ddpg.runs import tags
 from ddpg.runs.tracking import Tracker
 from ddpg.runs.weight_hash import hash_weights
 from ddpg.training import separation
@@ -52,25 +52,25 @@ class Recorder:
     def add_episodes(self, ended: NDArray[np.bool_]) -> None:
         """Add return and length of the episodes that are True in `ended` `[member]`."""
         state = self.state
-        self._add(tracking.RETURN_TRAINING, np.where(ended, state.episode_return, np.nan))
-        self._add(tracking.EPISODE_LENGTH, np.where(ended, state.episode_length, np.nan))
+        self._add(tags.RETURN_TRAINING, np.where(ended, state.episode_return, np.nan))
+        self._add(tags.EPISODE_LENGTH, np.where(ended, state.episode_length, np.nan))
 
     def add_separation(self, batch: Batch) -> None:
         """Audit an update on `batch`, without an effect on the run, and add the result."""
         values, self.state.verdict = separation.measure(self.state.agent, batch)
         for tag, value in values.items():
-            self._add(f"{tracking.SEPARATION}/{tag}", value)
+            self._add(f"{tags.SEPARATION}/{tag}", value)
 
     def add_metrics(self) -> None:
         """Add the mean of each loss and value since the last point, and the speed."""
         state = self.state
         for field, mean in state.window.means().items():
-            self._add(tracking.UPDATE_TAGS[field], mean)
+            self._add(tags.UPDATE_TAGS[field], mean)
         state.window.clear()
         started, first_step = self._clock
         self.restart_clock()
         speed = (state.step - first_step) / (self._clock[0] - started)
-        self.tracker.add(tracking.SPEED, np.full(state.config.members, speed))
+        self.tracker.add(tags.SPEED, np.full(state.config.members, speed))
         self.report()
 
     def add_evaluation(self, episodes: Episodes) -> None:
@@ -79,9 +79,9 @@ class Recorder:
         first_observation = torch.from_numpy(episodes.first_observation).to(state.device)
         value = state.agent.value(first_observation).mean(dim=(1, 2)).cpu().numpy()
         state.returns = np.where(state.alive, episodes.returns.mean(axis=1), np.nan)
-        self._add(tracking.RETURN_EVALUATION, state.returns)
-        self._add(tracking.RETURN_DISCOUNTED, episodes.discounted.mean(axis=1))
-        self._add(tracking.VALUE_Q_START, value)
+        self._add(tags.RETURN_EVALUATION, state.returns)
+        self._add(tags.RETURN_DISCOUNTED, episodes.discounted.mean(axis=1))
+        self._add(tags.VALUE_Q_START, value)
         hashes = hash_weights(state.agent.modules, state.config.members)
         self.tracker.write_weights(state.step, hashes, state.alive)
         self.report()

@@ -13,10 +13,7 @@ from ddpg.isolation import Cell, Grade, Report, audit
 from ddpg.isolation.contracts import ours
 from ddpg.replay import Batch
 from ddpg.runs.csv_log import parse_number, read_rows
-from ddpg.runs.tracking import SEPARATION
-
-UPDATES = ("critic_update", "actor_update")
-"""Updates of our contract that a training run audits."""
+from ddpg.runs.tags import QUANTITIES, SEPARATION, UPDATES
 
 
 class Separation(NamedTuple):
@@ -52,7 +49,7 @@ def tags(agent: DDPG) -> list[str]:
         f"{update}/{module}/{quantity}"
         for update in UPDATES
         for module in agent.modules
-        for quantity in ("grade", "gradient_norm", "movement")
+        for quantity in QUANTITIES
     ]
 
 

@@ -17,7 +17,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from ddpg.config.settings import Config
 from ddpg.runs.checkpoint import Checkpoints
-from ddpg.runs.tracking import SPEED
+from ddpg.runs.tags import SPEED
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "train.py"
 _START = multiprocessing.get_context("forkserver")

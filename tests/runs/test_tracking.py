@@ -123,32 +123,35 @@ def test_the_layout_puts_separation_beside_the_return(tmp_path):
         }
         for category in layout["category"]
     }
+    assert [*charts] == ["critic update", "actor update", "values and losses"]
     for update in ("critic_update", "actor_update"):
-        category = charts[f"separation in the {update.replace('_', ' ')}"]
-        assert category["return"] == ["return/evaluation", "return/training"]
-        assert category[f"{update}: grade"] == [
-            f"separation/{update}/{module}/grade"
-            for module in ("actor", "critic", "actor_target", "critic_target")
+        assert [*charts[update.replace("_", " ")].items()] == [
+            ("return", ["return/evaluation$"]),
+            *(
+                (
+                    f"{module}: {quantity.replace('_', ' ')}",
+                    [f"separation/{update}/{module}/{quantity}$"],
+                )
+                for quantity in ("grade", "gradient_norm", "movement")
+                for module in ("critic", "actor", "critic_target", "actor_target")
+            ),
         ]
     shown = {tag for category in charts.values() for tags in category.values() for tag in tags}
-    assert set(events(result.folder / "seed-0").Tags()["scalars"]) - shown == {
-        "episode/length",
-        "speed/environment_steps_per_second",
-    }
+    written = {f"{tag}$" for tag in events(result.folder / "seed-0").Tags()["scalars"]}
+    assert written - shown == {"episode/length$", "speed/environment_steps_per_second$"}
 
 
-def test_the_hparams_tab_has_the_stops(tmp_path):
-    result = run(tmp_path, stop="detach")
-    metadata = events(result.folder / "seed-1").summary_metadata["_hparams_/session_start_info"]
-    data = MessageToDict(HParamsPluginData.FromString(metadata.plugin_data.content))
-    settings = data["sessionStartInfo"]["hparams"]
-    assert settings == {
-        "stop": "detach",
-        "actor_stop": "freeze+optimizer",
-        "bootstrap_actor": "target",
-        "manual_scale": "0.0",
-        "env": "ddpg-tests/Truncates-v0",
-    }
+def test_the_hparams_tab_has_every_setting_in_which_runs_can_differ(tmp_path):
+    result = run(tmp_path, stop="detach", gamma=0.98)
+    metadata = events(result.folder / "seed-1").summary_metadata
+    start = metadata["_hparams_/session_start_info"].plugin_data.content
+    settings = MessageToDict(HParamsPluginData.FromString(start))["sessionStartInfo"]["hparams"]
+    place = {"runs", "name", "resume", "resume_from"}
+    assert set(settings) == set(Config().to_dict()) - place
+    assert (settings["stop"], settings["gamma"], settings["seed"]) == ("detach", 0.98, 1)
+    assert (settings["hidden"], settings["final_bound"]) == ("[16, 16]", "None")
+    # A list of columns, written for one run, would hide what the other runs differ in.
+    assert "_hparams_/experiment" not in metadata
     text = events(result.folder / "seed-1").Tensors("config/text_summary")[0]
     assert b"gamma: 0.98" in text.tensor_proto.string_val[0]
 

@@ -20,7 +20,7 @@ from ddpg.comparison.report.statistics import (
     probability_of_improvement,
 )
 from ddpg.comparison.report.variants import DistinctCurve, Variant
-from ddpg.runs.tracking import RETURN_DISCOUNTED, RETURN_EVALUATION, SEPARATION, VALUE_Q_START
+from ddpg.runs.tags import RETURN_DISCOUNTED, RETURN_EVALUATION, SEPARATION, VALUE_Q_START
 
 _GRADES = ("nothing", "wrote zero", "wrote", "moved")
 """Effect of an update on a module, by the audit's grade."""

@@ -19,7 +19,7 @@ from ddpg.comparison.report.panels import (
 from ddpg.comparison.report.sections import ReportSection
 from ddpg.comparison.report.statistics import FINAL_EVALUATIONS, Estimate, quartile_band
 from ddpg.comparison.report.variants import Variant
-from ddpg.runs.tracking import RETURN_DISCOUNTED, RETURN_EVALUATION, SEPARATION, VALUE_Q_START
+from ddpg.runs.tags import RETURN_DISCOUNTED, RETURN_EVALUATION, SEPARATION, VALUE_Q_START
 
 _INTERVAL = "Line: interquartile mean over members. Band: its 95 % bootstrap interval."
 

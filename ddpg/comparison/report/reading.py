@@ -15,7 +15,7 @@ from ddpg.config.yaml_file import read_settings
 from ddpg.errors import BrokenRunError, ConfigError
 from ddpg.runs.csv_log import parse_number, read_rows
 from ddpg.runs.folder import RunFolder
-from ddpg.runs.tracking import LOSS_ACTOR, LOSS_CRITIC, RETURN_EVALUATION, VALUE_Q, VALUE_TARGET
+from ddpg.runs.tags import LOSS_ACTOR, LOSS_CRITIC, RETURN_EVALUATION, VALUE_Q, VALUE_TARGET
 
 PICTURES = "pictures"
 SUMMARY = "summary"

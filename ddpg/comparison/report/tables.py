@@ -9,7 +9,7 @@ from ddpg.comparison.report.analysis import Analysis
 from ddpg.comparison.report.panels import ReportFigure
 from ddpg.comparison.report.sections import ReportSection
 from ddpg.comparison.report.statistics import Estimate
-from ddpg.runs.tracking import RETURN_EVALUATION
+from ddpg.runs.tags import RETURN_EVALUATION
 
 
 class NumberRow(NamedTuple):

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ddpg.comparison.report.analysis import Analysis
 from ddpg.comparison.report.reading import SUMMARY
-from ddpg.comparison.report.sections import ReportSection
 from ddpg.comparison.report.statistics import quartile_band
-from ddpg.runs.tracking import RETURN_DISCOUNTED, RETURN_EVALUATION, SEPARATION, VALUE_Q_START
+from ddpg.runs.tags import RETURN_DISCOUNTED, RETURN_EVALUATION, VALUE_Q_START
+from ddpg.runs.tensorboard import chart, separation_charts, write_settings
 
 _LOW, _HIGH = f"{RETURN_EVALUATION}/low", f"{RETURN_EVALUATION}/high"
 """Tags of the interval of the return."""
@@ -38,28 +39,20 @@ def write_summary_runs(folder: Path, analyses: Sequence[Analysis]) -> None:
                         writer.add_scalar(RETURN_EVALUATION, value, int(step))
                         writer.add_scalar(_LOW, low, int(step))
                         writer.add_scalar(_HIGH, high, int(step))
-                    writer.add_custom_scalars(_layout(section))
+                    writer.add_custom_scalars(_layout(section.update))
+                    settings = variant.config.to_dict()
+                    # Its seeds are the members of the mean.
+                    del settings["seed"]
+                    write_settings(writer, settings)
 
 
-def _layout(section: ReportSection) -> dict[str, dict[str, list[object]]]:
+def _layout(update: str) -> dict[str, dict[str, Any]]:
     """Return charts of the return with its interval, and of the section's update per module."""
-    tags = sorted({tag for variant in section.variants for tag in variant.series})
-    separation = {
-        f"{module}: {quantity.replace('_', ' ')}": [
-            "Multiline",
-            [tag for tag in tags if tag == f"{SEPARATION}/{section.update}/{module}/{quantity}"],
-        ]
-        for quantity in ("grade", "movement", "gradient_norm")
-        for module in ("critic", "actor", "critic_target", "actor_target")
-    }
-    returns: list[object] = ["Margin", [RETURN_EVALUATION, _LOW, _HIGH]]
-    values: list[object] = ["Multiline", [VALUE_Q_START, RETURN_DISCOUNTED]]
+    returns = ["Margin", [RETURN_EVALUATION, _LOW, _HIGH]]
+    title = "return, interquartile mean and 95 % interval"
     return {
-        "learning": {
-            "return, interquartile mean and 95 % interval": returns,
-            "Q at the start and discounted return": values,
-        },
-        section.update.replace("_", " "): {
-            title: chart for title, chart in separation.items() if chart[1]
+        update.replace("_", " "): {title: returns, **dict(separation_charts(update))},
+        "values": {
+            "Q at the start and discounted return": chart(VALUE_Q_START, RETURN_DISCOUNTED),
         },
     }

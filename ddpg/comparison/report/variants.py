@@ -11,7 +11,7 @@ import numpy as np
 
 from ddpg.comparison.report.reading import FinishedRun, Series, merge_series
 from ddpg.config.settings import Config
-from ddpg.runs.tracking import SEPARATION
+from ddpg.runs.tags import SEPARATION
 from ddpg.stops import STOPS, Crossing, Effect
 
 UpdateName = Literal["critic_update", "actor_update"]

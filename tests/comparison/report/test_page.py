@@ -9,6 +9,8 @@ import shutil
 import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.custom_scalar.layout_pb2 import Layout  # pyright: ignore[reportAttributeAccessIssue] (generated)
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData  # pyright: ignore[reportAttributeAccessIssue] (generated)
 
 from ddpg.comparison.report.page import write_report
 from ddpg.errors import ConfigError
@@ -127,6 +129,20 @@ def test_pictures_and_tensorboard_runs_are_written(folder):
     assert all(np.array(low) < [2, 3, 4, 5])
     assert all(np.array(high) > [2, 3, 4, 5])
     assert "separation/critic_update/critic/movement" in points
+    start = events.summary_metadata["_hparams_/session_start_info"].plugin_data.content
+    settings = HParamsPluginData.FromString(start).session_start_info.hparams
+    assert settings["stop"].string_value == "detach"
+    # Its seeds are the members of the mean.
+    assert "seed" not in settings
+    layout = events.Tensors("custom_scalars__config__")[0].tensor_proto.string_val[0]
+    category = Layout.FromString(layout).category[0]
+    assert category.title == "critic update"
+    titles = [chart.title for chart in category.chart]
+    assert titles[:3] == [
+        "return, interquartile mean and 95 % interval",
+        "critic: grade",
+        "actor: grade",
+    ]
 
 
 def test_a_second_report_replaces_the_first_with_the_same_numbers(folder):
