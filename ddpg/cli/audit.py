@@ -5,6 +5,7 @@ an agent of your own.
 """
 
 import importlib
+import shlex
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +17,7 @@ from rich.console import Console
 from ddpg.cli.command import command
 from ddpg.cli.sentence_parser import OneSentenceParser
 from ddpg.errors import CheckpointError, ConfigError, UsageError
-from ddpg.evaluation.audit import contract_and_updates, rounds_of
+from ddpg.evaluation.audit import advise_stops, contract_and_updates, details_of, rounds_of
 from ddpg.isolation import Contract, ContractError, Report, audit
 from ddpg.runs.files import write_file
 
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if parsed.json:
         write_file(parsed.json, report.to_json())
     if parsed.html:
-        write_file(parsed.html, report.to_html())
+        write_file(parsed.html, report.to_html(_details(parsed.subject)))
     console = Console()
     console.print(report.table())
     console.print(report.summary(), markup=False, highlight=False, soft_wrap=True)
@@ -57,15 +58,25 @@ def load(subject: str) -> tuple[Contract, Updates]:
 def _report(subject: str, rounds: int | None) -> Report:
     try:
         contract, updates = load(subject)
+        run = Path(subject) if Path(subject).is_dir() else None
         if rounds is None:
-            rounds = rounds_of(Path(subject)) if Path(subject).is_dir() else 2
-        return audit(contract, updates, rounds=rounds)
+            rounds = rounds_of(run) if run else 2
+        report = audit(contract, updates, rounds=rounds)
+        if run:
+            report.findings = advise_stops(run, report.findings)
+        return report
     except ContractError as error:
         raise UsageError(str(error)) from error
     except UsageError:
         raise
     except Exception as error:  # The user's own code can raise anything.
         raise UsageError(f"{subject} raised {_description(error)}") from error
+
+
+def _details(subject: str) -> dict[str, str]:
+    """Return the lines that name the subject and the command on the page."""
+    named = details_of(Path(subject)) if Path(subject).is_dir() else {"Agent": subject}
+    return {**named, "Command": shlex.join(sys.orig_argv)}
 
 
 def _parser() -> OneSentenceParser:

@@ -1,14 +1,16 @@
 """The audit of a run folder: the agent and the replay buffer of its newest checkpoint."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from ddpg.agent import DDPG
+from ddpg.config.settings import Config
 from ddpg.errors import CheckpointError
-from ddpg.isolation import Contract
+from ddpg.isolation import Contract, Finding
 from ddpg.isolation.contracts import ours
 from ddpg.random_streams import RandomStreams
 from ddpg.replay import Batch, ReplayBuffer
@@ -52,6 +54,47 @@ def rounds_of(run: Path) -> int:
     periods = every.values() if isinstance(every, dict) else [every]
     is_manual = "manual" in f"{config.stop}+{config.actor_stop}".split("+")
     return max(2, *periods) if is_manual else 2
+
+
+def details_of(run: Path) -> dict[str, str]:
+    """Return the name of a run, its environment and its stops, for the page of its audit.
+
+    Raises:
+        ConfigError: the folder is not a run.
+    """
+    folder = RunFolder(run)
+    config = folder.stored_config()
+    return {
+        "Run": folder.path.resolve().name,
+        "Environment": config.env,
+        "Stop": f"{config.stop} in the critic update, with the {config.bootstrap_actor} actor; "
+        f"{config.actor_stop} in the actor update",
+    }
+
+
+def advise_stops(run: Path, findings: Iterable[Finding]) -> list[Finding]:
+    """Return the findings of a run's audit; their advice is a setting instead of an edit of code.
+
+    A finding under the default stop keeps its advice, since the default stops every leak.
+
+    Raises:
+        ConfigError: the folder is not a run.
+    """
+    config, default = RunFolder(run).stored_config(), Config()
+    advice = {
+        update: f"train with {option} {recommended}; this run has {option} {given}"
+        for update, option, recommended, given in (
+            ("critic_update", "--stop", default.stop, config.stop),
+            ("actor_update", "--actor-stop", default.actor_stop, config.actor_stop),
+        )
+        if given != recommended
+    }
+    return [
+        replace(each, path=replace(each.path, stop=advice[each.update]))
+        if each.path is not None and each.update in advice
+        else each
+        for each in findings
+    ]
 
 
 def _agent_and_batch(folder: RunFolder) -> tuple[DDPG, Batch]:

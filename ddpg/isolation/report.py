@@ -1,6 +1,6 @@
 """Report of an audit, and its forms: text, table, JSON, page and picture."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from .contract import Contract
@@ -105,11 +105,15 @@ class Report(Results):
 
         return to_svg(self, self.graphs())
 
-    def to_html(self) -> str:
-        """Return a self-contained page: matrix, findings with paths, notes and `graphs()`."""
+    def to_html(self, details: Mapping[str, str] | None = None) -> str:
+        """Return a self-contained page: matrix, findings with paths, notes and `graphs()`.
+
+        Args:
+            details: name → text of each line below the title, such as the audited commit.
+        """
         from .render.html import to_html
 
-        return to_html(self, self.graphs())
+        return to_html(self, self.graphs(), details)
 
     def graphs(self) -> "list[FoldedGraph]":
         """Return the autograd graph of each kind of backward pass, folded to modules.

@@ -74,6 +74,24 @@ def test_the_contract_of_a_run_without_a_stop_is_broken(broken: Path) -> None:
     ]
 
 
+def test_the_advice_for_a_run_is_a_stop(
+    broken: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "report.html"
+    main([str(broken), "--html", str(page)])
+    out = capsys.readouterr().out
+    assert out.count("stop: train with --stop no_grad+optimizer; this run has --stop none") == 2
+    assert "detach the output" not in out
+    text = page.read_text(encoding="utf-8")
+    for name, detail in (
+        ("Run", broken.name),
+        ("Environment", "Pendulum-v1"),
+        ("Stop", "none in the critic update, with the target actor; freeze+optimizer in the"),
+        ("Command", ""),
+    ):
+        assert f"<dt>{name}</dt><dd>{detail}" in text
+
+
 def test_agent_and_batch_are_those_of_the_resumed_run(kept: Path, tmp_path: Path) -> None:
     _, updates = contract_and_updates(kept)
     shutil.copytree(kept, tmp_path / kept.name)

@@ -2,6 +2,8 @@
 
 import io
 import json
+import re
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -9,6 +11,7 @@ from rich.console import Console
 from torch import nn
 
 from ddpg.isolation import Contract, Report, audit, trains, watch
+from tests.comparison.report.browser import render
 from tests.isolation.agents import ActorCritic
 
 HOSTILE = '<b>&"actor"\\N</b>'
@@ -88,6 +91,43 @@ def test_svg_and_html_are_whole_and_alone(broken: Report) -> None:
     assert page.startswith("<!DOCTYPE html>")
     for outside in ("http://", "https://", "src=", "<link", "<script"):
         assert outside not in page.replace("http://www.w3.org/", "")
+
+
+def test_the_page_names_its_subject_and_its_date(broken: Report) -> None:
+    page = broken.to_html({"Run": HOSTILE, "Stop": "none"})
+    assert HOSTILE not in page
+    for name, text in (
+        ("Run", "&lt;b&gt;&amp;.*"),
+        ("Stop", "none"),
+        ("Date", r"\d{4}-\d\d-\d\d \d\d:\d\d UTC"),
+    ):
+        assert re.search(f"<dt>{name}</dt><dd>{text}</dd>", page), name
+
+
+def test_every_arrow_ends_at_a_shape(broken: Report) -> None:
+    tree = ElementTree.fromstring(broken.to_svg())
+    groups = [(group.get("class"), group) for group in tree.iter() if group.get("class")]
+    nodes = {}
+    for kind, group in groups:
+        title = group.find("{*}title")
+        if kind == "node" and title is not None and title.text != "matrix":
+            nodes[title.text] = any(
+                group.find(f"{{*}}{shape}") is not None for shape in ("polygon", "path", "ellipse")
+            )
+    assert len(nodes) >= 6
+    assert all(nodes.values()), nodes
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dark", [False, True])
+def test_the_page_fits_a_phone_light_and_dark(broken: Report, tmp_path: Path, dark: bool) -> None:
+    file = tmp_path / "report.html"
+    file.write_text(broken.to_html({"Command": "python scripts/audit.py " + "x" * 99}), "utf-8")
+    (tmp_path / "scratch").mkdir()
+    rendered = render(file, 390, dark, tmp_path / "scratch")
+    assert (rendered.messages, rendered.width, rendered.dark) == ([], 390, dark)
+    brightness = rendered.pixels.mean(axis=2)
+    assert (brightness < 0.3 if dark else brightness > 0.8).mean() > 0.7
 
 
 def test_names_are_escaped() -> None:

@@ -1,36 +1,94 @@
 """Report as one self-contained HTML page."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from html import escape
 
 from ..results import Finding, Results
 from .folding import FoldedGraph
 from .matrix import Field, in_words, matrix_of
-from .svg import FILLS, to_svg
+from .svg import DARK, to_svg
 
 _STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; }
-table { border-collapse: collapse; } th, td { border: 1px solid #dadce0; padding: .4rem .7rem; }
-th { text-align: left; } td small { color: #5f6368; display: block; }
-.finding { border-left: 4px solid #c5221f; margin: 1rem 0; padding: .2rem 1rem; }
-.path { color: #5f6368; } code { overflow-wrap: anywhere; } svg { height: auto; max-width: 100%; }
+:root {
+  color-scheme: light dark;
+  --paper: #ffffff; --ink: #1f2328; --quiet: #57606a; --rule: #d0d7df; --finding: #c5221f;
+  --kept: #e6f4ea; --leaked: #f8c9c4; --starved: #fdecc0; --moved_by_other: #e9d5f5;
+}
+* { box-sizing: border-box; }
+body { background: var(--paper); color: var(--ink); font: 15px/1.5 system-ui, sans-serif;
+  margin: 0 auto; max-width: 70rem; overflow-wrap: break-word; padding: 1rem; }
+h1 { font-size: 1.6rem; line-height: 1.2; }
+dl { display: grid; gap: .2rem .8rem; grid-template-columns: auto 1fr; }
+dt { color: var(--quiet); } dd { margin: 0; min-width: 0; }
+table { border-collapse: collapse; } th, td { border: 1px solid var(--rule); padding: .4rem .7rem; }
+th { text-align: left; } td small, .quiet { color: var(--quiet); } td small { display: block; }
+.kept { background: var(--kept); } .leaked { background: var(--leaked); font-weight: 700; }
+.starved { background: var(--starved); font-weight: 700; }
+.moved_by_other { background: var(--moved_by_other); font-weight: 700; }
+td small { font-weight: 400; }
+.finding { border-left: 4px solid var(--finding); margin: 1rem 0; padding: .2rem 1rem; }
+code { font-size: .9em; overflow-wrap: anywhere; }
+.graphs { overflow-x: auto; } .graphs svg { display: block; height: auto; max-width: 100%; }
+.graphs .graph > polygon { fill: none; }
+@media (max-width: 40rem) {
+  table, tbody, tr, th, td { display: block; width: 100%; }
+  tr:first-child { display: none; } tr { margin-bottom: .8rem; }
+  dl { display: block; } dd { margin-bottom: .4rem; }
+  td { border-top: 0; } td::before { content: attr(data-module) ": "; font-weight: 400; }
+}
+@media (prefers-color-scheme: dark) {
+  :root {
+    --paper: #14171b; --ink: #e6e9ed; --quiet: #b3bac4; --rule: #3b424c; --finding: #ff8a80;
+    --kept: #143020; --leaked: #5c1f1b; --starved: #4a3a0a; --moved_by_other: #432a58;
+  }
+  .graphs text { fill: var(--ink); } .graphs ellipse { stroke: var(--ink); }
 """
 
 
-def to_html(results: Results, graphs: Sequence[FoldedGraph]) -> str:
-    """Return a page with the verdict, the matrix, the findings with their paths and the graphs."""
+def to_html(
+    results: Results, graphs: Sequence[FoldedGraph], details: Mapping[str, str] | None = None
+) -> str:
+    """Return a page with the verdict, the matrix, the findings with their paths and the graphs.
+
+    Args:
+        results: of an audit.
+        graphs: of the same audit.
+        details: name → text of each line below the title; the page adds the date.
+    """
     verdict = "The contract is kept" if results.kept else "The contract is broken"
     findings = "".join(_finding(each) for each in results.findings)
     notes = "".join(f"<li>{escape(note)}</li>" for note in results.notes)
     return (
         "<!DOCTYPE html>\n<html lang='en'><head><meta charset='utf-8'>"
-        f"<title>Audit: {verdict.lower()}</title><style>{_STYLE}</style></head><body>"
-        f"<h1>{verdict}</h1>{_matrix(results)}"
+        "<meta name='viewport' content='width=device-width, initial-scale=1'>"
+        f"<title>Audit: {verdict.lower()}</title><style>{_style()}</style></head><body>"
+        f"<h1>{verdict}</h1>{_details(details or {})}{_matrix(results)}"
         + (f"<h2>Findings</h2>{findings}" if findings else "")
         + (f"<h2>Notes</h2><ul>{notes}</ul>" if notes else "")
-        + "<h2>Graphs</h2><p>The autograd graph of each backward pass, folded to modules. Green: "
-        "trained. Red: path of a leak.</p>"
-        f"{to_svg(results, graphs, matrix=False)}</body></html>\n"
+        + (_graphs(results, graphs) if graphs else "")
+        + "</body></html>\n"
+    )
+
+
+def _style() -> str:
+    """Return the style with the dark colour of each colour of the graphs."""
+    rules = "".join(
+        f"  .graphs [{attribute}='{light}'] {{ {attribute}: {dark}; }}\n"
+        for light, dark in DARK.items()
+        for attribute in ("fill", "stroke")
+    )
+    return f"{_STYLE}{rules}}}\n"
+
+
+def _details(details: Mapping[str, str]) -> str:
+    date = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    lines = {**details, "Date": date}
+    return (
+        "<dl>"
+        + "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in lines.items())
+        + "</dl>"
     )
 
 
@@ -38,16 +96,16 @@ def _matrix(results: Results) -> str:
     matrix = matrix_of(results.cells)
     head = "".join(f"<th>{escape(module)}</th>" for module in matrix.modules)
     body = "".join(
-        f"<tr><th>{escape(update)}</th>{''.join(map(_cell, fields))}</tr>"
+        f"<tr><th>{escape(update)}</th>" + "".join(map(_cell, matrix.modules, fields)) + "</tr>"
         for update, fields in matrix.rows.items()
     )
     return f"<table><tr><th></th>{head}</tr>{body}</table>"
 
 
-def _cell(field: Field) -> str:
+def _cell(module: str, field: Field) -> str:
     small = "".join(f"<small>{escape(line)}</small>" for line in field.lines)
     return (
-        f"<td style='background:{FILLS[field.kind]}' title='{escape(field.reason, quote=True)}'>"
+        f"<td class='{field.kind}' data-module='{escape(module)}' title='{escape(field.reason)}'>"
         f"{field.verdict}{small}</td>"
     )
 
@@ -56,10 +114,28 @@ def _finding(finding: Finding) -> str:
     head = f"{finding.update} × {finding.module}: {in_words(finding.verdict)}"
     path = ""
     if finding.path is not None:
-        path = "".join(
-            f"<div class='path'><code>{escape(line)}</code></div>" for line in finding.path.lines()
-        )
+        for line in finding.path.lines():
+            name, _, text = line.partition(": ")
+            path += f"<dt>{name}</dt><dd><code>{escape(text)}</code></dd>"
     return (
         f"<div class='finding'><b>{escape(head)}</b> ({finding.kind}, grade "
-        f"{finding.grade.value})<p>{escape(finding.message)}</p>{path}</div>"
+        f"{finding.grade.value})<p>{escape(finding.message)}</p>"
+        + (f"<dl>{path}</dl>" if path else "")
+        + "</div>"
+    )
+
+
+def _graphs(results: Results, graphs: Sequence[FoldedGraph]) -> str:
+    """Return the graphs; on a narrow screen they shrink as far as their text can be read."""
+    svg = to_svg(results, graphs, matrix=False)
+    svg = re.sub(
+        r'<svg width="(\d+)pt" height="\d+pt"',
+        lambda size: f'<svg style="min-width: {0.65 * int(size[1]):.0f}pt; width: {size[1]}pt"',
+        svg,
+    )
+    return (
+        "<h2>Graphs</h2><p>The autograd graph of each backward pass, folded to modules. Arrows "
+        "have the direction of the forward pass; the gradient flows against them. Green: trained. "
+        "Thick and red: path of a leak. Dashed: operations outside of all modules.</p>"
+        f"<div class='graphs'>{svg}</div>"
     )

@@ -17,6 +17,16 @@ FILLS = {
     "moved_by_other": "#e9d5f5",
 }
 _RED, _GREY, _TRAINED, _OTHER = "#c5221f", "#80868b", "#a8dab5", "#e8eaed"
+_RULE = "#dadce0"
+DARK = {
+    _RED: "#ff8a80",
+    _GREY: "#9aa4b0",
+    _TRAINED: "#1e5b34",
+    _OTHER: "#2b2f34",
+    _RULE: "#3b424c",
+    "#ffffff": "#14171b",
+}
+"""Colour of a graph → its counterpart on a dark page."""
 _FONT: dict[str, Any] = {"fontname": "Helvetica", "fontsize": "11"}
 
 
@@ -46,7 +56,7 @@ def _draw(drawn: pygraphviz.AGraph, folded: FoldedGraph, results: Results, index
 
     add(LOSS, label=LOSS, shape="circle")
     for group, operations in folded.operations.items():
-        add(group, label=_label(_abbreviate(operations)), shape="plaintext", fontcolor=_GREY)
+        add(group, label=_label(_abbreviate(operations)), shape="box", style="dashed", color=_GREY)
     for module in folded.modules:
         fill = _OTHER if module == ELSEWHERE else "#ffffff"
         fill = _TRAINED if module in folded.trained else fill
@@ -60,7 +70,7 @@ def _draw(drawn: pygraphviz.AGraph, folded: FoldedGraph, results: Results, index
         style = {"color": _RED, "penwidth": "2.5"} if (one, two) in red else {}
         drawn.add_edge(names[one], names[two], **style)
     drawn.add_subgraph(
-        list(names.values()), name=f"cluster_{index}", label=_label(str(row)), color="#dadce0"
+        list(names.values()), name=f"cluster_{index}", label=_label(str(row)), color=_RULE
     )
 
 
@@ -76,7 +86,7 @@ def _matrix(results: Results) -> str:
             body += f"<td bgcolor='{FILLS[field.kind]}'>{text}</td>"
         body += "</tr>"
     return (
-        "<<table border='0' cellborder='1' cellspacing='0' cellpadding='5' color='#dadce0'>"
+        f"<<table border='0' cellborder='1' cellspacing='0' cellpadding='5' color='{_RULE}'>"
         f"<tr><td></td>{head}</tr>{body}</table>>"
     )
 
