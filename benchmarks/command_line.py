@@ -40,7 +40,7 @@ _SWITCHES = ("profile", "scaling", "solve", "audit")
 """Sections with a switch of the same name. `speed` has --peers, --limit and --subjects."""
 
 
-@command(_PROGRAM, interrupted="interrupted; the running section is lost")
+@command("bench", interrupted="interrupted; the running section is lost")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print the chosen sections; return 0."""
     given = sys.argv[1:] if arguments is None else arguments

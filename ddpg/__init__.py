@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from ddpg.training.loop import train
     from ddpg.training.progress import Progress, TrainingResult
 
+__version__ = "0.1.0"
+
 _HOMES = {
     "DDPG": "agent",
     "Batch": "replay",

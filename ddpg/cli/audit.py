@@ -15,6 +15,7 @@ from typing import Any
 from rich.console import Console
 
 from ddpg.cli.command import command
+from ddpg.cli.invocation import program
 from ddpg.cli.sentence_parser import OneSentenceParser
 from ddpg.errors import CheckpointError, ConfigError, UsageError
 from ddpg.evaluation.audit import advise_stops, contract_and_updates, details_of, rounds_of
@@ -25,10 +26,10 @@ Updates = Mapping[str, Callable[[], Any]]
 _ALLOWED = "the folder of a run, or module:factory"
 
 
-@command("audit.py")
+@command("audit")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Return 0 if the contract is kept and 1 if it is broken; a usage error exits with 2."""
-    parsed = _parser().parse_args(arguments)
+    parsed = make_parser().parse_args(arguments)
     report = _report(parsed.subject, parsed.rounds)
     if parsed.json:
         write_file(parsed.json, report.to_json())
@@ -79,9 +80,10 @@ def _details(subject: str) -> dict[str, str]:
     return {**named, "Command": shlex.join(sys.orig_argv)}
 
 
-def _parser() -> OneSentenceParser:
+def make_parser() -> OneSentenceParser:
+    """Return the parser of the command line."""
     parser = OneSentenceParser(
-        prog="audit.py",
+        prog=program("audit"),
         description="Report which update reached, wrote and moved which module.",
         epilog="Exit status: 0 the contract is kept, 1 it is broken, 2 a usage error.",
     )

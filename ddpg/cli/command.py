@@ -8,6 +8,7 @@ from functools import wraps
 from importlib import import_module
 from typing import Any, NoReturn, ParamSpec
 
+from ddpg.cli.invocation import program as program_name
 from ddpg.errors import (
     CheckpointError,
     CompileError,
@@ -40,18 +41,19 @@ def start(module: str, *arguments: object) -> int:
 
 
 def command(
-    program: str, interrupted: str = "interrupted"
+    name: str, interrupted: str = "interrupted"
 ) -> Callable[[Callable[_Arguments, int]], Callable[_Arguments, int]]:
     """Decorate the `main` of a command: each known exception is one sentence and an exit status.
 
     Args:
-        program: name of the script, in front of each sentence.
+        name: name of the command; each sentence begins with it.
         interrupted: the sentence after Ctrl-C.
     """
 
     def decorate(main: Callable[_Arguments, int]) -> Callable[_Arguments, int]:
         @wraps(main)
         def decorated(*arguments: _Arguments.args, **options: _Arguments.kwargs) -> int:
+            program = program_name(name)
             try:
                 with one_line_warnings(program):
                     return main(*arguments, **options)

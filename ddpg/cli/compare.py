@@ -14,14 +14,15 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ddpg.cli.command import STOPPED, command
 from ddpg.cli.display import SpeedColumn
+from ddpg.cli.invocation import program
 from ddpg.cli.sentence_parser import OneSentenceParser
 from ddpg.comparison.plan import ALL, Plan
 from ddpg.comparison.report.reading import SUMMARY
 from ddpg.comparison.running.runner import ComparisonProgress, ComparisonResult, run
+from ddpg.config.packaged import packaged_file
 from ddpg.config.settings import module_message
 from ddpg.errors import ConfigError, StorageError
 
-_PROGRAM = "compare.py"
 _AXIS_OPTIONS = {
     "stops": ("stop", "A,B,... or all: stops of the critic update"),
     "actor_stops": ("actor_stop", "A,B,... or all: stops of the actor update"),
@@ -31,15 +32,15 @@ _AXIS_OPTIONS = {
 """Option -> axis and help text."""
 
 
-@command(_PROGRAM, interrupted="interrupted: checkpoints may be missing")
-def main(default_plan: Path, arguments: Sequence[str] | None = None) -> int:
+@command("compare", interrupted="interrupted: checkpoints may be missing")
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the comparison and its report; return the exit status.
 
     Returns:
         0: done. 1: a run was given up, or a file cannot be written. 128 + signal: interrupted. A
         usage error exits with status 2.
     """
-    parsed = _parser(default_plan).parse_args(arguments)
+    parsed = make_parser().parse_args(arguments)
     try:
         if parsed.report_only:
             _print_report(parsed.report_only)
@@ -51,13 +52,17 @@ def main(default_plan: Path, arguments: Sequence[str] | None = None) -> int:
         raise StorageError(f"cannot write {error.filename}: {error.strerror}") from error
 
 
-def _parser(default_plan: Path) -> ArgumentParser:
+def make_parser() -> ArgumentParser:
+    """Return the parser of the command line."""
     parser = OneSentenceParser(
-        prog=_PROGRAM,
+        prog=program("compare"),
         description="Train and compare stops. Runs that are already stored are not repeated.",
     )
     parser.add_argument(
-        "--config", type=Path, default=default_plan, help="YAML file of the comparison"
+        "--config",
+        type=Path,
+        default=Path("comparison"),
+        help="YAML file of the comparison, or the name of a packaged one, such as study-actor",
     )
     parser.add_argument("--name", type=str | None, help="folder of the comparison, below --runs")
     parser.add_argument("--runs", type=str | None, help="parent folder")
@@ -109,7 +114,8 @@ def _plan(parsed: Namespace) -> Plan:
         key: _value(key, parsed[key]) for key in ("members", "steps") if parsed[key] is not None
     }
     settings |= {name: _value(name, text) for name, text in _pairs("set", parsed.set)}
-    plan = Plan.load(parsed.config).override(axes, settings, **place)
+    plan = Plan.load(packaged_file(str(parsed.config)) or parsed.config)
+    plan = plan.override(axes, settings, **place)
     typed_envs = [*axes.get("env", []), settings.get("env")]
     for task in plan.tasks():
         if ":" in task.config.env and task.config.env not in typed_envs:
@@ -176,7 +182,7 @@ def _progress_bar() -> Iterator[Callable[[ComparisonProgress], None]]:
 def _print_result(result: ComparisonResult) -> int:
     """Print the result and write the report of a finished comparison; return the exit status."""
     for name, error in result.failed.items():
-        print(f"{_PROGRAM}: {name} was given up: {error}", file=sys.stderr)
+        print(f"{program('compare')}: {name} was given up: {error}", file=sys.stderr)
     if not result.finished:
         print(f"Interrupted: run the same command to continue. Stored so far: {result.folder}")
         return 128 + result.signal

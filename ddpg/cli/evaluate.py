@@ -12,6 +12,7 @@ from rich.console import Console
 
 from ddpg.cli.command import command
 from ddpg.cli.display import evaluation_table
+from ddpg.cli.invocation import program
 from ddpg.cli.sentence_parser import OneSentenceParser
 from ddpg.errors import UsageError
 from ddpg.evaluation.scores import FIRST_SEED, evaluate
@@ -20,10 +21,10 @@ from ddpg.evaluation.weights import compare_weights
 from ddpg.runs.files import write_file
 
 
-@command("evaluate.py")
+@command("evaluate")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Score a run and return 0; or compare two, and return 1 if their weights differ."""
-    parsed = _parser().parse_args(arguments)
+    parsed = make_parser().parse_args(arguments)
     if bool(parsed.run) == bool(parsed.compare):
         raise UsageError("give the folder of one run, or --compare and the folders of two")
     if parsed.compare:
@@ -34,8 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> OneSentenceParser:
-    parser = OneSentenceParser(prog="evaluate.py", description=__doc__)
+def make_parser() -> OneSentenceParser:
+    """Return the parser of the command line."""
+    parser = OneSentenceParser(prog=program("evaluate"), description=__doc__)
     parser.add_argument("run", type=Path | None, nargs="?", help="folder of the run")
     parser.add_argument(
         "--compare", type=Path, nargs=2, metavar="RUN", help="two runs: where do they differ?"

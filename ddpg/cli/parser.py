@@ -6,10 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from jsonargparse import ActionYesNo, Namespace
+from jsonargparse import (
+    ActionConfigFile,  # pyright: ignore[reportPrivateImportUsage]  documented, not in __all__
+    ActionYesNo,
+    Namespace,
+)
 
 from ddpg.cli.command import fail
+from ddpg.cli.invocation import program
 from ddpg.cli.sentence_parser import OneSentenceParser, plain_value
+from ddpg.config.packaged import packaged_file, packaged_names
 from ddpg.config.settings import SETTINGS, Config, module_message, unknown_setting_message
 from ddpg.config.yaml_file import read_settings
 from ddpg.errors import ConfigError
@@ -21,6 +27,8 @@ _WIDER_TYPES: dict[Any, Any] = {
     dict[str, bool | int | float | str]: dict[str, Any],
 }
 """Type of a setting -> type that the parser accepts, where Config decides (1e4 is an integer)."""
+
+_ALLOWED_FILE = f"a YAML file of settings, or one of {', '.join(packaged_names())}"
 
 
 class _ConfigParser(OneSentenceParser):
@@ -46,7 +54,7 @@ class _ConfigParser(OneSentenceParser):
 
     def parse_string(self, content: str, *_: Any, **__: Any) -> NoReturn:
         """Refuse a `--config` that is not a file; jsonargparse calls this."""
-        fail(self.prog, f"config: {content!r} is not allowed; allowed: a YAML file of settings")
+        fail(self.prog, f"config: {content!r} is not allowed; allowed: {_ALLOWED_FILE}")
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         setting = re.search(r'Parser key "(\w+)"', message)
@@ -61,8 +69,15 @@ class _ConfigParser(OneSentenceParser):
         elif unknown:
             message = unknown_setting_message(unknown[1])
         elif path:
-            message = f"cannot read {path[2]}: {path[1]}; allowed: a YAML file of settings"
+            message = f"cannot read {path[2]}: {path[1]}; allowed: {_ALLOWED_FILE}"
         super().error(message, ex)
+
+
+class _ConfigFile(ActionConfigFile):
+    """Option whose value is a file of settings, or the name of a packaged one."""
+
+    def __call__(self, parser: Any, cfg: Any, values: Any, option_string: Any = None) -> None:
+        super().__call__(parser, cfg, str(packaged_file(values) or values), option_string)
 
 
 def parse_config(arguments: Sequence[str] | None = None) -> Config:
@@ -72,7 +87,7 @@ def parse_config(arguments: Sequence[str] | None = None) -> Config:
         ConfigError: a setting is not allowed.
         SystemExit: the command line cannot be parsed, or asks for help.
     """
-    parser = _parser()
+    parser = make_parser()
     parsed = parser.parse_args(arguments)
     if parser.refused_module and parsed.env == Config().env:
         raise ConfigError(parser.refused_module)
@@ -85,13 +100,18 @@ def parse_config(arguments: Sequence[str] | None = None) -> Config:
     return Config.from_dict(settings)
 
 
-def _parser() -> _ConfigParser:
+def make_parser() -> _ConfigParser:
+    """Return the parser of `train`: every setting is an option."""
     parser = _ConfigParser(
-        prog="train.py",
+        prog=program("train"),
         description="Train DDPG, and record which parameters each loss reached.",
         allow_abbrev=False,
     )
-    parser.add_argument("--config", action="config", help="YAML file of settings")
+    parser.add_argument(
+        "--config",
+        action=_ConfigFile,
+        help="YAML file of settings, or the name of a packaged one, such as pendulum",
+    )
     defaults = Config()
     for name, setting in SETTINGS.items():
         options: dict[str, Any] = {"default": getattr(defaults, name), "help": setting.help_text}

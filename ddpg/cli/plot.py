@@ -4,17 +4,23 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ddpg.cli.command import command
+from ddpg.cli.invocation import program
 from ddpg.cli.sentence_parser import OneSentenceParser
 from ddpg.evaluation.curves import draw_runs
 
 
-@command("plot.py")
+@command("plot")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Draw the picture and return 0."""
-    parser = OneSentenceParser(prog="plot.py", description=__doc__)
-    parser.add_argument("runs", type=Path, nargs="+", help="folders of runs, one row each")
-    parser.add_argument("--output", type=Path, default=Path("curves.png"), help=".png, .svg, .pdf")
-    parsed = parser.parse_args(arguments)
+    parsed = make_parser().parse_args(arguments)
     draw_runs(parsed.runs, parsed.output)
     print(parsed.output)
     return 0
+
+
+def make_parser() -> OneSentenceParser:
+    """Return the parser of the command line."""
+    parser = OneSentenceParser(prog=program("plot"), description=__doc__)
+    parser.add_argument("runs", type=Path, nargs="+", help="folders of runs, one row each")
+    parser.add_argument("--output", type=Path, default=Path("curves.png"), help=".png, .svg, .pdf")
+    return parser

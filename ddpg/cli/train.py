@@ -1,12 +1,13 @@
 """Train DDPG: `python scripts/train.py --stop detach`."""
 
 import shlex
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from ddpg.cli.command import command
 from ddpg.cli.display import progress_display, returns_text, show
+from ddpg.cli.invocation import invocation
+from ddpg.cli.parser import make_parser as make_parser
 from ddpg.cli.parser import parse_config
 from ddpg.config.settings import Config
 from ddpg.errors import CheckpointError, DamagedCheckpointError
@@ -15,7 +16,7 @@ from ddpg.training.progress import TrainingResult
 from ddpg.training.separation import outcome_in_words
 
 
-@command("train.py", interrupted="interrupted: the steps since the last checkpoint are lost")
+@command("train", interrupted="interrupted: the steps since the last checkpoint are lost")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train; return 0, or 128 + n if signal n interrupted it."""
     with progress_display() as bar:
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _summary(config: Config, result: TrainingResult) -> str:
     """Return the last lines of a finished run: return, separation, commands that show it."""
     folder = shlex.quote(str(result.folder))
-    score = shlex.quote(str(Path(sys.argv[0]).with_name("evaluate.py")))
+    score = shlex.join([*invocation("evaluate"), str(result.folder)])
     evaluated = result.returns is not None
     score_text = f"return {returns_text(result.returns)}" if evaluated else "never evaluated"
     separation = outcome_in_words(result.folder / "metrics.csv", config.members)
@@ -49,7 +50,7 @@ def _summary(config: Config, result: TrainingResult) -> str:
         f"{result.folder}: {score_text} after {result.step:,} steps.",
         *([f"Separation: {separation}."] if separation else []),
         *([f"Curves: tensorboard --logdir {folder}"] if config.tensorboard else []),
-        f"Score: python {score} {folder}",
+        f"Score: {score}",
     ]
     return "\n".join(lines)
 
@@ -59,4 +60,4 @@ def _resume_command(config: Config, folder: Path) -> str:
     place = ["--runs", str(folder.parent), "--name", folder.name, "--steps", str(config.steps)]
     # A run's own file may not import a module, so the command line names it again.
     named = ["--env", config.env] if ":" in config.env else []
-    return shlex.join(["python", sys.argv[0], "--resume", *place, *named])
+    return shlex.join([*invocation("train"), "--resume", *place, *named])

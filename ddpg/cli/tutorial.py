@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from ddpg.cli.command import command
+from ddpg.cli.invocation import program
 from ddpg.cli.sentence_parser import OneSentenceParser
 from ddpg.errors import UsageError
 from ddpg.runs.files import write_file
@@ -16,17 +17,15 @@ from ddpg.tutorial.claims.document import claims_document, measure_timings
 from ddpg.tutorial.exercises import checker
 from ddpg.tutorial.lesson.contents import lesson_sections
 
-PROGRAM = "tutorial.py"
 
-
-@command(PROGRAM)
+@command("tutorial")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the lesson, write what the options ask for, or check an exercise.
 
     Returns:
         Exit status: 0, or 1 if an exercise is not solved. A usage error exits with 2.
     """
-    parsed = _parser().parse_args(arguments)
+    parsed = make_parser().parse_args(arguments)
     console = Console(highlight=False)
     outputs = [parsed.claims, parsed.graphs, parsed.html]
     if parsed.exercise is not None:
@@ -49,9 +48,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> OneSentenceParser:
+def make_parser() -> OneSentenceParser:
+    """Return the parser of the command line."""
     parser = OneSentenceParser(
-        prog=PROGRAM,
+        prog=program("tutorial"),
         description="Lesson on gradient stops: two layers L1 → L2, then the two networks of DDPG. "
         "Without options it is printed as text.",
     )

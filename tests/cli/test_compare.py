@@ -13,7 +13,6 @@ from ddpg.cli.compare import main
 from tests.comparison.running.test_runner import metrics
 
 ROOT = Path(__file__).parent.parent.parent
-PLAN = ROOT / "configs" / "comparison.yaml"
 
 
 @pytest.mark.parametrize(
@@ -48,7 +47,7 @@ def test_a_wrong_command_line_gets_one_sentence_and_writes_nothing(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "module.yaml").write_text("axes: {env: ['tests.x:Y-v0']}")
     with pytest.raises(SystemExit) as error:
-        main(PLAN, arguments)
+        main(arguments)
     assert error.value.code == 2
     output, errors = capsys.readouterr()
     assert output == ""
