@@ -1,7 +1,11 @@
 """Curves read from `metrics.csv`, and their picture."""
 
+import shutil
+
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from ddpg.config.settings import Config
 from ddpg.errors import ConfigError
@@ -30,6 +34,58 @@ def test_a_curve_has_every_member_at_every_step(run):
 def test_a_picture_of_two_runs(run, tmp_path):
     draw_runs([run.folder, run.folder], tmp_path / "curves.png")
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.fixture
+def drawn(run, tmp_path, monkeypatch):
+    """Axes and figure of a picture of a run with a long name and of the run itself."""
+    figures = []
+    save = Figure.savefig
+
+    def keep(figure, *arguments, **options):
+        save(figure, *arguments, **options)
+        figures.append(figure)
+
+    monkeypatch.setattr(Figure, "savefig", keep)
+    renamed = tmp_path / ("a-run-with-a-long-name-" * 4)
+    shutil.copytree(run.folder, renamed)
+    draw_runs([renamed, run.folder], tmp_path / "curves.svg")
+    return figures[0]
+
+
+def test_every_line_lies_on_its_level_and_can_be_seen(drawn):
+    for axis in (drawn.axes[1], drawn.axes[2], drawn.axes[4], drawn.axes[5]):
+        lines = {line.get_label(): line for line in axis.get_lines()}
+        assert list(lines) == ["critic", "actor", "critic_target", "actor_target"]
+        for line in lines.values():
+            assert set(line.get_ydata()) <= {0, 1, 2, 3}
+        # Later lines lie on earlier ones.
+        widths = [line.get_linewidth() for line in lines.values()]
+        assert widths == sorted(widths, reverse=True)
+        assert len({line.get_color() for line in lines.values()}) == 4
+    assert set(drawn.axes[1].get_lines()[2].get_ydata()) == {3}
+    assert set(drawn.axes[2].get_lines()[2].get_ydata()) == {0}
+
+
+def test_axes_have_labels_and_one_range_of_steps(drawn):
+    assert len({axis.get_xlim() for axis in drawn.axes}) == 1
+    assert {axis.get_xlabel() for axis in drawn.axes} == {"environment steps"}
+    assert [axis.get_ylabel() for axis in drawn.axes[:2]] == ["return", "effect of the loss"]
+
+
+def test_no_text_is_cut(drawn):
+    drawn.draw_without_rendering()
+    width, height = drawn.canvas.get_width_height()
+    ends = []
+    for axis in drawn.axes:
+        title = axis.get_title("left")
+        for text in axis.findobj(Text):
+            if text.get_text() in (title, axis.get_xlabel(), axis.get_ylabel()):
+                box = text.get_window_extent()
+                assert min(box.x0, box.y0, width - box.x1, height - box.y1) >= 0, text
+                ends += [(box.x0, box.x1)] if text.get_text() == title else []
+    # The long name does not run into the title at its right.
+    assert ends[0][1] < ends[1][0]
 
 
 def test_bad_arguments_are_config_errors(run, tmp_path):

@@ -8,50 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
-
-matplotlib.use("Agg")
-
-import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
 
 from ddpg.comparison.report.panels import DotPanel, LinePanel, ReportFigure
+from ddpg.evaluation.palette import COLOURS, DASHES, INK, MATPLOTLIB_STYLE, RULE, line_style
 
-# Okabe and Ito's colours, which are distinct for any colour vision, darkened for white paper. The
-# page has a second set, with the same names, for a dark background.
-COLOURS = ["#c44e00", "#0072b2", "#00805c", "#a8558a", "#946c00", "#3a3f9e", "#5f5f5f", "#7a1f1f"]
-DARK_COLOURS = [
-    *("#ff9250", "#5bb4f0", "#3fcf9f", "#f0a3d0", "#f0c040", "#a9b0ff", "#b8b8b8", "#ff8f8f"),
-]
-_DASHES: list[tuple[float, ...]] = [
-    *((4, 1.6), (), (6, 1.5, 1, 1.5), (1, 1.3), (5, 1, 1, 1, 1, 1), (9, 2), (2, 2), (3, 1, 3, 3)),
-]
-"""Lengths of dashes and gaps in line widths, by style."""
-_INK, _RULE = "#1f2328", "#d0d7df"
-_NAMES = {_INK: "--ink", _RULE: "--rule"} | {
+_NAMES = {INK: "--ink", RULE: "--rule"} | {
     colour: f"--line-{index}" for index, colour in enumerate(COLOURS)
 }
-_STYLE: Any = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "ddpg",
-    "font.size": 10,
-    "axes.edgecolor": _RULE,
-    "axes.labelcolor": _INK,
-    "axes.titlecolor": _INK,
-    "text.color": _INK,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
-    "axes.titlesize": 10,
-    "axes.titleweight": "bold",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.color": _RULE,
-    "grid.linewidth": 0.6,
-    "axes.axisbelow": True,
-}
+_STYLE: Any = {**MATPLOTLIB_STYLE, "svg.fonttype": "none", "svg.hashsalt": "ddpg"}
 
 # Inches. A panel is as wide as a phone shows with readable text. Positions are computed here, since
 # Matplotlib's automatic layout takes as long as the rest of a report.
@@ -62,12 +30,11 @@ _LEGEND_ROW, _HEAD = 0.21, 0.4
 
 def svg(panel: LinePanel | DotPanel, identifier: str) -> str:
     """Draw one panel as an `<svg>` element whose ids begin with `identifier`."""
-    with plt.rc_context(_STYLE):
-        canvas = plt.figure(figsize=(_WIDTH, _height(panel)))
+    with matplotlib.rc_context(_STYLE):
+        canvas = Figure(figsize=(_WIDTH, _height(panel)))
         _draw(_axes(canvas, panel, 0, 0), panel)
         text = io.StringIO()
         canvas.savefig(text, format="svg", transparent=True, metadata={"Date": None})
-        plt.close(canvas)
     element = text.getvalue()
     element = element[element.index("<svg") :]
     element = re.sub(r"<metadata>.*?</metadata>", "", element, flags=re.DOTALL)
@@ -89,8 +56,8 @@ def png(figure: ReportFigure, path: Path) -> None:
     legend = [(textwrap.fill(label, int(13 * width)), style) for label, style in figure.legend]
     lines = sum(label.count("\n") + 1 for label, _ in legend) if len(legend) > 1 else 0
     heights = [max(_height(panel) for panel in row) for row in rows]
-    with plt.rc_context(_STYLE):
-        canvas = plt.figure(
+    with matplotlib.rc_context(_STYLE):
+        canvas = Figure(
             figsize=(width, sum(heights) + _HEAD + _LEGEND_ROW * lines + 0.15 * (lines > 0))
         )
         canvas.text(
@@ -113,12 +80,11 @@ def png(figure: ReportFigure, path: Path) -> None:
                 handlelength=3.5,
             )
         canvas.savefig(path, dpi=110, metadata={"Software": None})
-        plt.close(canvas)
 
 
 def swatch(style: int) -> str:
     """Draw the line of a legend as a small `<svg>` element."""
-    dashes = " ".join(f"{2.5 * length:g}" for length in _DASHES[style]) or "none"
+    dashes = " ".join(f"{2.5 * length:g}" for length in DASHES[style]) or "none"
     line = f"stroke: var(--line-{style}); stroke-width: 2.5; stroke-dasharray: {dashes}"
     return (
         '<svg class="swatch" viewBox="0 0 36 8" aria-hidden="true">'
@@ -147,12 +113,8 @@ def _axes(canvas: Figure, panel: LinePanel | DotPanel, x: float, top: float) -> 
     )
 
 
-def _dashes(style: int) -> Any:
-    return (0, _DASHES[style]) if _DASHES[style] else "-"
-
-
 def _handle(style: int) -> Line2D:
-    return Line2D([], [], color=COLOURS[style], linestyle=_dashes(style), linewidth=2)
+    return Line2D([], [], color=COLOURS[style], linestyle=line_style(style), linewidth=2)
 
 
 def _draw(axes: Axes, panel: LinePanel | DotPanel) -> None:
@@ -174,7 +136,7 @@ def _draw_lines(axes: Axes, panel: LinePanel) -> None:
         axes.plot(
             *(steps, value),
             color=colour,
-            linestyle=_dashes(line.style),
+            linestyle=line_style(line.style),
             linewidth=1.9,
             marker="o" if len(steps) == 1 else None,
         )
@@ -199,7 +161,7 @@ def _draw_dots(axes: Axes, panel: DotPanel) -> None:
         axes.plot([low, high], [y, y], color=colour, linewidth=2.4, solid_capstyle="butt")
         axes.plot(value, y, color=colour, marker="o", markersize=6)
     if panel.reference is not None:
-        axes.axvline(panel.reference, color=_INK, linewidth=1, linestyle=":")
+        axes.axvline(panel.reference, color=INK, linewidth=1, linestyle=":")
     axes.set_yticks(range(len(panel.dots)), _wrap([dot.label for dot in panel.dots]), size=9)
     axes.set_ylim(len(panel.dots) - 0.5, -0.5)
     axes.set_xlim(*panel.x_limits)

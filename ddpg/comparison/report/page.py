@@ -36,6 +36,7 @@ from ddpg.comparison.report.tables import (
 )
 from ddpg.comparison.report.tensorboard import write_summary_runs
 from ddpg.evaluation.confidence import REPETITIONS
+from ddpg.evaluation.palette import COLOURS, DARK_COLOURS
 from ddpg.runs.files import flush_folder, flush_tree
 
 PAGE = "report.html"
@@ -157,8 +158,8 @@ def _page(folder: Path, contents: Sequence[SectionContent], skipped: Sequence[Sk
         modules=_MODULES,
         final_evaluations=FINAL_EVALUATIONS,
         repetitions=REPETITIONS,
-        colours=drawing.COLOURS,
-        dark_colours=drawing.DARK_COLOURS,
+        colours=COLOURS,
+        dark_colours=DARK_COLOURS,
     )
 
 
