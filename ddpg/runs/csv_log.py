@@ -56,6 +56,7 @@ class CsvLog:
         self._writer = csv.DictWriter(self._file, self._columns)
         if not self._size:
             self._writer.writeheader()
+            self._file.flush()
             flush_folder(self._path.parent)
         return self
 

@@ -1,11 +1,13 @@
 """TensorBoard files of a run: points, layout of the charts, and settings."""
 
+import struct
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from ddpg.config.settings import Config
+from ddpg.isolation.render.matrix import Matrix
 from ddpg.runs.tags import (
     LOSS_ACTOR,
     LOSS_CRITIC,
@@ -14,6 +16,7 @@ from ddpg.runs.tags import (
     RETURN_DISCOUNTED,
     RETURN_EVALUATION,
     RETURN_TRAINING,
+    SEPARATION,
     UPDATES,
     VALUE_Q,
     VALUE_Q_START,
@@ -23,6 +26,9 @@ from ddpg.runs.tags import (
 
 _NOT_COMPARED = {"runs", "name", "resume", "resume_from"}
 """Settings that are not in the HParams tab: the place of a run, which its name shows."""
+
+_RGB = 3
+"""Colour space of an image in TensorBoard's format."""
 
 
 def open_writer(run: Path, config: Config, seed: int, resumed_at: int | None) -> Any:
@@ -53,6 +59,25 @@ def points(values: Mapping[str, float]) -> Any:
     from tensorboard.compat.proto.summary_pb2 import Summary  # pyright: ignore[reportAttributeAccessIssue] (generated)
 
     return Summary(value=[{"tag": tag, "simple_value": value} for tag, value in values.items()])
+
+
+def matrix_summary(matrix: Matrix, caption: str) -> Any:
+    """Return a separation matrix as one event with a picture and a Markdown table.
+
+    Both have the tag `separation`, so the picture is the first card of that group.
+    """
+    from tensorboard.compat.proto.summary_pb2 import Summary  # pyright: ignore[reportAttributeAccessIssue] (generated)
+    from torch.utils.tensorboard.summary import text
+
+    from ddpg.isolation.render.markdown import to_markdown
+    from ddpg.isolation.render.png import to_png
+
+    png = to_png(matrix, caption)
+    # The header of a PNG file holds width and height at the bytes 16 and 20.
+    width, height = struct.unpack(">II", png[16:24])
+    image = Summary.Image(height=height, width=width, colorspace=_RGB, encoded_image_string=png)
+    table = text(SEPARATION, f"{to_markdown(matrix)}\n\n{caption[0].upper()}{caption[1:]}.")
+    return Summary(value=[Summary.Value(tag=SEPARATION, image=image), *table.value])
 
 
 def write_settings(writer: Any, settings: Mapping[str, Any]) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddpg.config.settings import Config
+from ddpg.isolation.render.matrix import Matrix
 from ddpg.runs.csv_log import CsvLog
 from ddpg.runs.files import names_path
 from ddpg.runs.folder import RunFolder
@@ -20,7 +21,7 @@ from ddpg.runs.tags import (
     UPDATE_TAGS,
     VALUE_Q_START,
 )
-from ddpg.runs.tensorboard import open_writer, points
+from ddpg.runs.tensorboard import matrix_summary, open_writer, points
 
 _TAGS = (
     RETURN_EVALUATION,
@@ -99,6 +100,12 @@ class Tracker:
         """Write the hashes of weights at step `step` of the members that are True in `members`."""
         for member in np.flatnonzero(members).tolist():
             self.weights.write(step, member, {"sha256": hashes[member]})
+
+    def write_matrix(self, step: int, member: int, matrix: Matrix, caption: str) -> None:
+        """Write a separation matrix as a picture and as text in TensorBoard."""
+        with names_path(self.folder.path):
+            for writer in self.writers[member : member + 1]:
+                writer.file_writer.add_summary(matrix_summary(matrix, caption), step)
 
     def note(self, step: int, member: int, text: str) -> None:
         """Add a sentence to the member's text in TensorBoard."""

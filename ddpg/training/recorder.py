@@ -15,6 +15,7 @@ from ddpg.runs import tags
 from ddpg.runs.tracking import Tracker
 from ddpg.runs.weight_hash import hash_weights
 from ddpg.training import separation
+from ddpg.training.audit_window import AuditWindow
 from ddpg.training.progress import Progress
 from ddpg.training.state import TrainingState
 
@@ -32,6 +33,11 @@ class Recorder:
         self.state = state
         self.tracker = tracker
         self._report = report
+        self.audits = AuditWindow()
+        """Audits since the last evaluation."""
+        if state.step:
+            metrics = tracker.folder.metrics_file
+            self.audits = AuditWindow.read(metrics, state.config.members)
         self.restart_clock()
 
     def report(self, activity: str = "") -> None:
@@ -58,6 +64,7 @@ class Recorder:
     def add_separation(self, batch: Batch) -> None:
         """Audit an update on `batch`, without an effect on the run, and add the result."""
         values, self.state.verdict = separation.measure(self.state.agent, batch)
+        self.audits.add(values)
         for tag, value in values.items():
             self._add(f"{tags.SEPARATION}/{tag}", value)
 
@@ -84,7 +91,18 @@ class Recorder:
         self._add(tags.VALUE_Q_START, value)
         hashes = hash_weights(state.agent.modules, state.config.members)
         self.tracker.write_weights(state.step, hashes, state.alive)
+        self._write_matrices()
         self.report()
+
+    def _write_matrices(self) -> None:
+        """Write the matrix of the audits since the last evaluation, per member."""
+        audits, state = self.audits, self.state
+        if len(audits) and self.tracker.writers:
+            count = "1 audit" if len(audits) == 1 else f"{len(audits)} audits"
+            caption = f"highest grade in {count} up to step {state.step:,}"
+            for member in np.flatnonzero(state.alive).tolist():
+                self.tracker.write_matrix(state.step, member, audits.matrix(member), caption)
+        audits.clear()
 
     def _add(self, tag: str, values: NDArray[np.floating]) -> None:
         """Add `values` `[member]` to the next point."""

@@ -17,7 +17,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from ddpg.config.settings import Config
 from ddpg.runs.checkpoint import Checkpoints
-from ddpg.runs.tags import SPEED
+from ddpg.runs.tags import SEPARATION, SPEED
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "train.py"
 _START = multiprocessing.get_context("forkserver")
@@ -84,16 +84,30 @@ def replay(run: Path) -> torch.Tensor:
     return torch.cat([torch.load(file, weights_only=True) for file in files], dim=1)
 
 
-def curves(member: Path) -> dict[str, list[tuple[int, float]]]:
-    """Return tag -> every point that TensorBoard shows."""
-    shown = EventAccumulator(str(member), size_guidance={"scalars": 0})
+def curves(member: Path) -> dict[str, list[tuple[int, Any]]]:
+    """Return tag -> every point that TensorBoard shows, and the pictures and texts of matrices."""
+    shown = EventAccumulator(str(member), size_guidance={"scalars": 0, "images": 0, "tensors": 0})
     shown.Reload()
-    return {
+    scalars = {
         tag: [(point.step, point.value) for point in shown.Scalars(tag)]
         for tag in shown.Tags()["scalars"]
         # A tag without points is listed if all its points were purged.
         if tag != SPEED and shown.Scalars(tag)
     }
+    pictures = [(e.step, e.encoded_image_string) for e in matrices(shown.Images, SEPARATION)]
+    texts = [
+        (e.step, e.tensor_proto.string_val[0])
+        for e in matrices(shown.Tensors, f"{SEPARATION}/text_summary")
+    ]
+    return {**scalars, "pictures": pictures, "texts": texts}
+
+
+def matrices(read: Callable[[str], list[Any]], tag: str) -> list[Any]:
+    """Return the matrices with this tag; none if the run ended before its first evaluation."""
+    try:
+        return read(tag)
+    except KeyError:
+        return []
 
 
 def same(one: Any, other: Any) -> bool:

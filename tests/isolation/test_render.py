@@ -7,10 +7,14 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from PIL import Image
 from rich.console import Console
 from torch import nn
 
 from ddpg.isolation import Contract, Report, audit, trains, watch
+from ddpg.isolation.render.markdown import to_markdown
+from ddpg.isolation.render.matrix import matrix_of
+from ddpg.isolation.render.png import to_png
 from tests.comparison.report.browser import render
 from tests.isolation.agents import ActorCritic
 
@@ -153,6 +157,30 @@ def test_a_watched_report_has_a_matrix_and_no_graph() -> None:
         agent.act()
     assert watching.report.graphs() == []
     assert "acting" in watching.report.to_svg()
+
+
+def test_the_matrix_as_a_picture_and_as_markdown(broken: Report) -> None:
+    matrix = matrix_of(broken.cells)
+    drawn = Image.open(io.BytesIO(to_png(matrix, "caption")))
+    picture = drawn.convert("RGB")
+    colours = {
+        (update, module): picture.getpixel((190 + 246 * column + 230, 40 + 92 * row + 80))
+        for column, update in enumerate(matrix.rows)
+        for row, module in enumerate(matrix.modules)
+    }
+    green, vermilion, white = (0, 158, 115), (213, 94, 0), (255, 255, 255)
+    assert colours["critic_update", "critic"] == green
+    assert colours["actor_update", "actor"] == green
+    assert colours["actor_update", "critic"] == vermilion
+    assert colours["critic_update", "actor"] == white
+    other = to_png(matrix_of(broken.cells[:1]), "caption")
+    assert Image.open(io.BytesIO(other)).size != drawn.size
+    head, line, *rows = to_markdown(matrix).splitlines()
+    assert head == f"| update | {' | '.join(matrix.modules)} |"
+    assert line.count("---") == len(matrix.modules) + 1
+    assert rows[1].startswith("| **actor_update** | ")
+    assert "**leaked**: gradient, \\|gradient\\| " in rows[1]
+    assert "**leaked**" not in rows[0]
 
 
 def test_cells_are_found_by_name_or_not_at_all(broken: Report) -> None:

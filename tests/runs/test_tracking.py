@@ -156,6 +156,32 @@ def test_the_hparams_tab_has_every_setting_in_which_runs_can_differ(tmp_path):
     assert b"gamma: 0.98" in text.tensor_proto.string_val[0]
 
 
+def test_every_evaluation_has_the_separation_matrix_as_picture_and_text(tmp_path):
+    texts = {}
+    for stop in ("detach", "none"):
+        result = run(tmp_path, stop=stop, bootstrap_actor="live")
+        shown = events(result.folder / "seed-1")
+        pictures = shown.Images("separation")
+        assert [picture.step for picture in pictures] == [40, 60]
+        assert all(p.encoded_image_string.startswith(b"\x89PNG") for p in pictures)
+        written = shown.Tensors("separation/text_summary")
+        assert [point.step for point in written] == [40, 60]
+        texts[stop] = written[-1].tensor_proto.string_val[0].decode()
+    head, _, critic_update, actor_update, _, caption = texts["none"].splitlines()
+    assert head == "| update | critic | actor | critic_target | actor_target |"
+    assert [cell.count("**leaked**: moved") for cell in critic_update.split(" | ")] == [
+        0,
+        0,
+        1,
+        1,
+        0,
+    ]
+    assert "**leaked**" not in actor_update
+    assert caption == "Highest grade in 2 audits up to step 60."
+    assert "**leaked**" not in texts["detach"]
+    assert texts["detach"].count("kept: moved") == 2
+
+
 def test_without_tensorboard_the_csv_files_are_equal_and_no_event_is_written(tmp_path):
     enabled = run(tmp_path, name="enabled")
     disabled = run(tmp_path, name="disabled", tensorboard=False)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..results import Cell, Verdict
+from ..results import Cell, Grade, Verdict
 
 _GRADES = ("not touched", "zero gradient", "gradient", "moved")
 
@@ -15,12 +15,14 @@ class Field:
     Attributes:
         kind: the cell's verdict.
         verdict: the same in words, such as `moved by other`.
+        grade: the cell's grade.
         lines: the grade, and the norms that are not None or zero.
         reason: one sentence.
     """
 
     kind: Verdict
     verdict: str
+    grade: Grade
     lines: tuple[str, ...]
     reason: str
 
@@ -61,4 +63,4 @@ def _field(cell: Cell) -> Field:
         lines.append(f"|gradient| {cell.gradient_norm:.3g}")
     if cell.movement:
         lines.append(f"|movement| {cell.movement:.3g}")
-    return Field(cell.verdict, in_words(cell.verdict), tuple(lines), cell.reason)
+    return Field(cell.verdict, in_words(cell.verdict), cell.grade, tuple(lines), cell.reason)
