@@ -1,24 +1,28 @@
-"""Command line of `scripts/tutorial.py`."""
+"""Command line of `scripts/tutorial.py`.
+
+Importing it imports no PyTorch, so that the first lines of the lesson appear at once.
+"""
 
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from jsonargparse import Namespace
 from rich.console import Console
 
-from ddpg.cli.command import command
+from ddpg.cli.command import command, fail
 from ddpg.cli.invocation import program
 from ddpg.cli.sentence_parser import OneSentenceParser
 from ddpg.errors import UsageError
 from ddpg.runs.files import write_file
-from ddpg.tutorial import page, terminal
+from ddpg.tutorial import terminal
 from ddpg.tutorial.blocks import GraphFigure, LessonSection
-from ddpg.tutorial.claims.document import claims_document, measure_timings
-from ddpg.tutorial.exercises import checker
-from ddpg.tutorial.lesson.contents import lesson_sections
+from ddpg.tutorial.lesson.contents import CHAPTERS, lesson_sections
+
+_NAME = "tutorial"
+NOTEBOOK = "docs/gradient_flow.ipynb"
 
 
-@command("tutorial")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the lesson, write what the options ask for, or check an exercise.
 
@@ -26,37 +30,60 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Exit status: 0, or 1 if an exercise is not solved. A usage error exits with 2.
     """
     parsed = make_parser().parse_args(arguments)
+    try:
+        chapters = _chapters(parsed)
+    except UsageError as error:
+        fail(program(_NAME), error)
     console = Console(highlight=False)
-    outputs = [parsed.claims, parsed.graphs, parsed.html]
+    if parsed.exercise is None and not any(_outputs(parsed)):
+        console.print(terminal.opening(chapters))
+    return _run(parsed, chapters, console)
+
+
+@command(_NAME)
+def _run(parsed: Namespace, chapters: Sequence[int], console: Console) -> int:
+    """Do the work, for which PyTorch is imported."""
     if parsed.exercise is not None:
-        if any(outputs):
-            raise UsageError("--exercise: only --file, --hint and --solution are allowed with it")
-        if not 1 <= parsed.exercise <= 5:
-            raise UsageError(f"exercise: {parsed.exercise} is not allowed; allowed: 1 to 5")
         return _exercise(parsed.exercise, parsed.file, parsed.hint, parsed.solution, console)
-    if parsed.file or parsed.hint or parsed.solution:
-        raise UsageError("--file, --hint and --solution need --exercise N; allowed: 1 to 5")
-    for folder in _folders(parsed.claims, parsed.graphs, parsed.html):
+    for folder in _folders(parsed):
         # Fail before the work, which can take minutes.
         folder.mkdir(parents=True, exist_ok=True)
     if parsed.claims:
         _write_claims(Path(parsed.claims), console)
+    if parsed.notebook:
+        _write_notebook(Path(parsed.notebook), console)
     if parsed.graphs or parsed.html:
-        _write_lesson(lesson_sections(), parsed.graphs, parsed.html, console)
-    if not any(outputs):
-        console.print(terminal.render(lesson_sections()))
+        sections = list(lesson_sections(chapters))
+        _write_lesson(sections, parsed.graphs, parsed.html, console)
+    if not any(_outputs(parsed)):
+        for section in lesson_sections(chapters):
+            console.print(*terminal.render(section), sep="\n")
     return 0
 
 
 def make_parser() -> OneSentenceParser:
     """Return the parser of the command line."""
+    numbered = ", ".join(f"{number} {title}" for number, (_, title) in CHAPTERS.items())
     parser = OneSentenceParser(
         prog=program("tutorial"),
         description="Lesson on gradient stops: two layers L1 → L2, then the two networks of DDPG. "
         "Without options it is printed as text.",
     )
+    parser.add_argument(
+        "--chapters",
+        metavar="N,N",
+        help=f"print or write these chapters alone (default: all): {numbered}",
+    )
     parser.add_argument("--graphs", metavar="DIR", help="write every graph to DIR as SVG and PNG")
     parser.add_argument("--html", metavar="FILE", help="write the lesson as one HTML page")
+    parser.add_argument(
+        "--notebook",
+        nargs="?",
+        const=NOTEBOOK,
+        metavar="FILE",
+        help="write the chapters 1 to 5 as a Jupyter notebook and run it, which needs the extra "
+        f"dev (default FILE: {NOTEBOOK})",
+    )
     parser.add_argument(
         "--claims",
         nargs="?",
@@ -74,7 +101,39 @@ def make_parser() -> OneSentenceParser:
     return parser
 
 
+def _outputs(parsed: Namespace) -> list[str | None]:
+    return [parsed.claims, parsed.graphs, parsed.html, parsed.notebook]
+
+
+def _chapters(parsed: Namespace) -> list[int]:
+    """Return the numbers of `--chapters`, and check which options are together.
+
+    Raises:
+        UsageError: an option is not allowed.
+    """
+    if parsed.exercise is not None:
+        if any((*_outputs(parsed), parsed.chapters)):
+            raise UsageError("--exercise: only --file, --hint and --solution are allowed with it")
+        if not 1 <= parsed.exercise <= 5:
+            raise UsageError(f"exercise: {parsed.exercise} is not allowed; allowed: 1 to 5")
+    elif parsed.file or parsed.hint or parsed.solution:
+        raise UsageError("--file, --hint and --solution need --exercise N; allowed: 1 to 5")
+    if parsed.chapters is None:
+        return list(CHAPTERS)
+    if parsed.notebook or (parsed.claims and not (parsed.graphs or parsed.html)):
+        raise UsageError("--chapters: allowed for the text, --graphs and --html alone")
+    named = [each.strip() for each in parsed.chapters.split(",")]
+    if not all(each.isdecimal() and int(each) in CHAPTERS for each in named):
+        raise UsageError(
+            f"chapters: {parsed.chapters!r} is not allowed; allowed: numbers from 1 to "
+            f"{len(CHAPTERS)}, joined by ','"
+        )
+    return list(dict.fromkeys(int(each) for each in named))
+
+
 def _exercise(number: int, file: str | None, hint: bool, solution: bool, console: Console) -> int:
+    from ddpg.tutorial.exercises import checker
+
     if solution:
         console.print(checker.solution_text(number), markup=False, soft_wrap=True)
         return 0
@@ -84,10 +143,11 @@ def _exercise(number: int, file: str | None, hint: bool, solution: bool, console
     return 0 if result.solved else 1
 
 
-def _folders(claims: str | None, graphs: str | None, html: str | None) -> list[Path]:
+def _folders(parsed: Namespace) -> list[Path]:
     """Return the folders that the outputs are written to."""
-    folders = [Path(file).parent for file in (claims, html) if file]
-    return [*folders, Path(graphs)] if graphs else folders
+    files = (parsed.claims, parsed.html, parsed.notebook)
+    folders = [Path(file).parent for file in files if file]
+    return [*folders, Path(parsed.graphs)] if parsed.graphs else folders
 
 
 def _write_lesson(
@@ -97,15 +157,31 @@ def _write_lesson(
         count = _write_graphs(sections, Path(graphs))
         console.print(f"{graphs}: {count} graphs, each as SVG and PNG", soft_wrap=True)
     if html:
+        from ddpg.tutorial import page
+
         write_file(Path(html), page.page(sections))
         console.print(f"{html}: the lesson as one page", soft_wrap=True)
 
 
 def _write_claims(path: Path, console: Console) -> None:
+    from ddpg.tutorial.claims.document import claims_document, measure_timings
+
     started = time.perf_counter()
     text = claims_document(measure_timings())
     write_file(path, text)
     console.print(f"{path}: measured in {time.perf_counter() - started:.0f} s", soft_wrap=True)
+
+
+def _write_notebook(path: Path, console: Console) -> None:
+    try:
+        from ddpg.tutorial.notebook import executed_text
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"notebook: the package {error.name} is missing; install it with: "
+            'pip install "ddpg-stops[dev]"'
+        ) from error
+    write_file(path, executed_text())
+    console.print(f"{path}: the notebook, with its outputs", soft_wrap=True)
 
 
 def _write_graphs(sections: Sequence[LessonSection], folder: Path) -> int:

@@ -1,28 +1,25 @@
 """The autograd graph of a loss, with box keys that are the same in two runs."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 
 from torch import Tensor, nn
 from torch.autograd.graph import Node as Operation
 
-from ddpg.tutorial.drawing import Box, Graph, Role
+from ddpg.tutorial.drawing import Box, Graph
 
 _LEAF = "AccumulateGrad"
 
 
 def autograd_graph(
-    loss: Tensor,
-    parameters: Mapping[str, nn.Parameter],
-    trained: Iterable[str],
-    notes: Mapping[str, tuple[str, ...]],
+    loss: Tensor, parameters: Mapping[str, nn.Parameter], drawn: Mapping[str, Box]
 ) -> Graph:
     """Return the graph of `loss`, each parameter and its `AccumulateGrad` as one box.
 
     Args:
         loss: a scalar with a graph.
         parameters: name -> parameter.
-        trained: names of the trained parameters; the others are protected.
-        notes: name -> further lines of the parameter's label.
+        drawn: name -> the parameter's box.
     """
     names = {id(parameter): name for name, parameter in parameters.items()}
     positions = _positions(loss)
@@ -30,9 +27,11 @@ def autograd_graph(
     edges: set[tuple[str, str]] = {("0", "loss")}
     for key, operation in positions.values():
         kind = type(operation).__name__
-        name = names.get(_variable_id(operation), "") if kind == _LEAF else ""
-        role: Role = "operation" if not name else "trained" if name in trained else "protected"
-        boxes[key] = Box((name, *notes[name], kind), role, name) if name else Box((kind,), role)
+        name = names.get(_variable_id(operation)) if kind == _LEAF else None
+        if name is None:
+            boxes[key] = Box((kind,), "operation")
+        else:
+            boxes[key] = replace(drawn[name], label=(*drawn[name].label, kind))
         edges |= {
             (positions[id(following)][0], key)
             for following, _ in operation.next_functions

@@ -31,7 +31,26 @@ class Paragraph:
 
 @dataclass(frozen=True)
 class Code:
-    """A few lines of Python."""
+    """Python that runs as shown, after the code above it in the chapter.
+
+    Attributes:
+        output: text that the code printed.
+    """
+
+    source: str
+    output: str = ""
+
+
+@dataclass(frozen=True)
+class NotebookCode:
+    """Python that only the notebook has: it draws the tables and figures of its section."""
+
+    source: str
+
+
+@dataclass(frozen=True)
+class Command:
+    """A line for the shell."""
 
     source: str
 
@@ -58,7 +77,7 @@ class GraphFigure:
     caption: str
 
 
-Block = Paragraph | Code | LessonTable | GraphFigure
+Block = Paragraph | Code | NotebookCode | Command | LessonTable | GraphFigure
 
 
 @dataclass(frozen=True)

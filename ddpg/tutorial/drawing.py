@@ -2,25 +2,43 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import pygraphviz
 
 Role = Literal["trained", "protected", "operation", "loss"]
 
-COLOURS: dict[str, tuple[str, str]] = {
-    "trained": ("#cfe3fc", "#1a5fb4"),
-    "protected": ("#fde3c3", "#b45309"),
-    "operation": ("#f1f3f4", "#80868b"),
-    "loss": ("#d7efdc", "#2b7a3d"),
-    "ghost": ("#ffffff", "#b9bec4"),
+
+class Shade(NamedTuple):
+    """Fill, outline and text of a box."""
+
+    fill: str
+    line: str
+    text: str
+
+
+GRADES: dict[str, Shade] = {
+    "not touched": Shade("#ffffff", "#80868b", "#202124"),
+    "reached": Shade("#d3e5f5", "#4a6f93", "#202124"),
+    "zero gradient": Shade("#fff3b0", "#8a7a10", "#202124"),
+    "gradient": Shade("#f2a43c", "#7a4a00", "#202124"),
+    "moved": Shade("#1f4e8c", "#0d2d57", "#ffffff"),
 }
-"""Role -> fill and outline. A page can replace them: each box has its role as its class."""
+"""Grade of a parameter -> its shade. Their order in lightness holds without colour vision."""
+_OTHERS: dict[str, Shade] = {
+    "operation": Shade("#f1f3f4", "#80868b", "#202124"),
+    "loss": Shade("#e3e5e8", "#202124", "#202124"),
+    "ghost": Shade("#ffffff", "#9aa0a6", "#6b7177"),
+}
+CONTROL_TITLE = "none (the control)"
+LEGEND = (
+    "Arrows follow the forward pass, from the parameters to the loss. The gradient flows against "
+    "them.",
+    "Double frame: protected. Dashed: removed from the control's graph by the stop.",
+)
 _FONT = "Helvetica"
-_TEXT = "#202124"
 _EDGE = "#5f6368"
 _FRAME = "#dadce0"
-_PAPER = "#ffffff"
 
 
 @dataclass(frozen=True)
@@ -29,14 +47,16 @@ class Box:
 
     Attributes:
         label: lines of text.
-        role: determines the colour.
+        role: protected boxes have a double frame.
         parameter: name of the parameter, or of the module whose parameters are in the graph. Empty
-            for an operation, and for a module that the loss only passes through (drawn unfilled).
+            for an operation, and for a module that the loss only passes through.
+        grade: a key of `GRADES`, which determines the colour; empty without parameters.
     """
 
     label: tuple[str, ...]
     role: Role
     parameter: str = ""
+    grade: str = ""
 
 
 @dataclass(frozen=True)
@@ -67,16 +87,16 @@ class Drawing:
 
     panels: tuple[GraphPanel, ...]
 
-    def svg(self) -> str:
+    def svg(self, legend: bool = True) -> str:
         """Return one SVG element, without an XML prologue."""
-        text = self._render("svg").decode()
+        text = self._render("svg", legend).decode()
         return text[text.index("<svg") :]
 
     def png(self) -> bytes:
         """Return a PNG image."""
-        return self._render("png")
+        return self._render("png", legend=True)
 
-    def _render(self, image_format: str) -> bytes:
+    def _render(self, image_format: str, legend: bool) -> bytes:
         # A new layout per image: pygraphviz crashes when one layout is drawn twice.
         dpi = "150" if image_format == "png" else "72"
         layout = pygraphviz.AGraph(directed=True, newrank="true", nodesep="0.18", ranksep="0.3")
@@ -87,13 +107,15 @@ class Drawing:
         layout.edge_attr.update(arrowsize="0.6", color=_EDGE)
         for index, panel in enumerate(self.panels):
             _add_panel(layout, panel, index)
+        if legend:
+            layout.graph_attr["label"] = _legend()
         image = layout.draw(format=image_format, prog="dot")
         return image if isinstance(image, bytes) else str(image).encode()
 
 
 def draw_beside(control: Graph, graph: Graph, title: str) -> Drawing:
     """Draw the control's graph and next to it the stop's, with removed boxes as ghosts."""
-    first = GraphPanel("control (none)", control)
+    first = GraphPanel(CONTROL_TITLE, control)
     return Drawing((first,) if title == "none" else (first, GraphPanel(title, graph, control)))
 
 
@@ -104,7 +126,7 @@ def _add_panel(layout: pygraphviz.AGraph, panel: GraphPanel, index: int) -> None
         _add_box(layout, f"{index} {key}", box, ghost=key not in panel.graph.boxes)
     for start, end in sorted(control.edges | panel.graph.edges):
         ghost = (start, end) not in panel.graph.edges
-        style = {"style": "dashed", "color": COLOURS["ghost"][1]} if ghost else {}
+        style = {"style": "dashed", "color": _OTHERS["ghost"].line} if ghost else {}
         layout.add_edge(
             f"{index} {start}",
             f"{index} {end}",
@@ -115,6 +137,7 @@ def _add_panel(layout: pygraphviz.AGraph, panel: GraphPanel, index: int) -> None
         [f"{index} {key}" for key in boxes],
         name=f"cluster_{index}",
         label=panel.title,
+        labeljust="l",
         color=_FRAME,
         style="rounded",
         margin="12",
@@ -122,21 +145,41 @@ def _add_panel(layout: pygraphviz.AGraph, panel: GraphPanel, index: int) -> None
 
 
 def _add_box(layout: pygraphviz.AGraph, key: str, box: Box, ghost: bool) -> None:
-    fill, line = COLOURS["ghost" if ghost else box.role]
-    css_class: str = box.role
-    if box.role in ("trained", "protected") and not box.parameter:
-        fill, css_class = _PAPER, f"{box.role} through"
+    if ghost:
+        shade, css_class = _OTHERS["ghost"], "ghost"
+    elif box.grade:
+        # CSS classes: "not touched" is the class not-touched.
+        shade, css_class = GRADES[box.grade], f"{box.role} {box.grade.replace(' ', '-')}"
+    else:
+        shade, css_class = _OTHERS[box.role], box.role
     layout.add_node(
         key,
         label=_label(box.label[:1] if ghost else box.label),
-        fillcolor=fill,
-        color=line,
-        fontcolor=line if ghost else _TEXT,
+        fillcolor=shade.fill,
+        color=shade.line,
+        fontcolor=shade.text,
         style="filled,rounded,dashed" if ghost else "filled,rounded",
-        **{"class": "ghost" if ghost else css_class},
+        peripheries="2" if box.role == "protected" and not ghost else "1",
+        **{"class": css_class},
     )
 
 
 def _label(lines: tuple[str, ...]) -> str:
     # Graphviz crashes on empty lines, and reads backslashes as escapes.
     return "\\n".join(line.replace("\\", "\\\\") for line in lines if line)
+
+
+def _legend() -> str:
+    """Return the legend as a table in Graphviz' HTML-like labels."""
+    grades = "".join(
+        f"<td bgcolor='{shade.fill}' border='1' color='{shade.line}'>"
+        f"<font color='{shade.text}'>{grade}</font></td>"
+        for grade, shade in GRADES.items()
+    )
+    lines = "".join(
+        f"<tr><td colspan='{len(GRADES)}' align='left'>{line}</td></tr>" for line in LEGEND
+    )
+    return (
+        "<<font point-size='9'><table border='0' cellborder='0' cellspacing='4'>"
+        f"<tr>{grades}</tr>{lines}</table></font>>"
+    )

@@ -1,15 +1,17 @@
-"""One update of the two layers under a stop: gradients, movement, graph, saved tensors."""
+"""One update of the two layers: gradients, movement, graph, saved tensors."""
 
 from dataclasses import dataclass
+from functools import cache
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ddpg.isolation import Cell
+from ddpg.isolation.observe.autograd import leaf_of, walk
 from ddpg.isolation.observe.saved_tensors import Amount, SavedTensors
 from ddpg.tutorial.autograd_graph import autograd_graph
-from ddpg.tutorial.drawing import Graph
-from ddpg.tutorial.two_layers import UPDATE, TwoLayers, audit_layers
+from ddpg.tutorial.drawing import Box, Graph
+from ddpg.tutorial.two_layers import UPDATE, TwoLayers, audit_layers, named_parameters
 
 
 @dataclass(frozen=True)
@@ -20,32 +22,34 @@ class ParameterUpdate:
         in_graph: the loss has a path to the parameter.
         gradient: `.grad` at the step.
         movement: L2 norm of the change.
-        cell: result of the audit for the same parameter.
     """
 
     in_graph: bool
     gradient: Tensor | None
     movement: float
-    cell: Cell
+
+    @property
+    def grade(self) -> str:
+        """The grade in words, a key of `ddpg.tutorial.drawing.GRADES`."""
+        if self.movement:
+            return "moved"
+        gradient = {"None": "", "zero": "zero gradient", "value": "gradient"}
+        return gradient[gradient_kind(self.gradient)] or (
+            "reached" if self.in_graph else "not touched"
+        )
 
 
 @dataclass(frozen=True)
 class LayersUpdate:
-    """One update under one stop.
+    """One update of two layers.
 
     Attributes:
-        stop: name of the stop.
         parameters: by name, as `L1.weight`.
         graph: autograd graph of the loss.
-        saved: tensors that the forward pass saved for a backward pass.
-        held: the saved tensors that the graph of the loss still holds.
     """
 
-    stop: str
     parameters: dict[str, ParameterUpdate]
     graph: Graph
-    saved: Amount
-    held: Amount
 
     @property
     def operation_count(self) -> int:
@@ -56,6 +60,10 @@ class LayersUpdate:
         """Return `None`, `zero` or `value` for the layer's gradients."""
         kinds = (gradient_kind(parameter.gradient) for parameter in self._of(layer))
         return " / ".join(dict.fromkeys(kinds))
+
+    def grade(self, layer: str) -> str:
+        """Return the grade of the layer's parameters in words."""
+        return " / ".join(dict.fromkeys(parameter.grade for parameter in self._of(layer)))
 
     def moved(self, layer: str) -> bool:
         """Return True if the step moved the layer."""
@@ -69,40 +77,56 @@ class LayersUpdate:
         return [update for name, update in self.parameters.items() if name.startswith(layer)]
 
 
-def run_layers_update(stop: str) -> LayersUpdate:
+@dataclass(frozen=True)
+class StopUpdate(LayersUpdate):
+    """One update under one stop of `ddpg.stops`.
+
+    Attributes:
+        stop: name of the stop.
+        cells: result of the audit, by parameter.
+        saved: tensors that the forward pass saved for a backward pass.
+        held: the saved tensors that the graph of the loss still holds.
+    """
+
+    stop: str
+    cells: dict[str, Cell]
+    saved: Amount
+    held: Amount
+
+
+@cache
+def run_layers_update(stop: str) -> StopUpdate:
     """Run one update of the two layers under `stop`."""
     layers = TwoLayers(stop)
     report = audit_layers(layers)
-    parameters = layers.parameters()
-    before = {name: parameter.detach().clone() for name, parameter in parameters.items()}
+    cells = {name: report[UPDATE, name] for name in layers.parameters()}
     with SavedTensors() as saved_tensors:
         loss = layers.loss()
     saved, held = saved_tensors.made, saved_tensors.held
     layers.minimize(loss)
+    update = observe_layers(loss, layers.l1, layers.l2)
+    return StopUpdate(update.parameters, update.graph, stop, cells, saved, held)
+
+
+def observe_layers(loss: Tensor, l1: nn.Module, l2: nn.Module) -> LayersUpdate:
+    """Return the update that began with the weights of `TwoLayers` and stepped on `loss`."""
+    before = TwoLayers("none").parameters()
+    parameters = named_parameters(l1, l2)
     movements = {
-        name: float(torch.linalg.vector_norm(parameter.detach() - before[name]))
+        name: float(torch.linalg.vector_norm((parameter - before[name]).detach()))
         for name, parameter in parameters.items()
     }
-    trained = [name for name in parameters if name.startswith("L2")]
-    notes = {
-        name: (
-            str(list(parameter.shape)),
-            f".grad {gradient_kind(parameter.grad)}",
-            "moved" if movements[name] else "not moved",
-        )
-        for name, parameter in parameters.items()
-    }
-    graph = autograd_graph(loss, parameters, trained, notes)
+    assert loss.grad_fn is not None, "the loss has no graph"
+    reached = {id(leaf_of(node)) for node in walk([loss.grad_fn])}
     updates = {
         name: ParameterUpdate(
-            in_graph=name in graph.parameters,
+            in_graph=id(parameter) in reached,
             gradient=None if parameter.grad is None else parameter.grad.clone(),
             movement=movements[name],
-            cell=report[UPDATE, name],
         )
         for name, parameter in parameters.items()
     }
-    return LayersUpdate(stop, updates, graph, saved, held)
+    return LayersUpdate(updates, autograd_graph(loss, parameters, _boxes(parameters, updates)))
 
 
 def gradient_kind(gradient: Tensor | None) -> str:
@@ -118,6 +142,17 @@ def gradient_text(update: ParameterUpdate) -> str:
     if update.gradient is None or kind == "zero":
         return kind
     return f"{kind} {_rounded(update.gradient.tolist())}"
+
+
+def _boxes(
+    parameters: dict[str, nn.Parameter], updates: dict[str, ParameterUpdate]
+) -> dict[str, Box]:
+    boxes: dict[str, Box] = {}
+    for name, update in updates.items():
+        role = "trained" if name.startswith("L2") else "protected"
+        label = (f"{name} {list(parameters[name].shape)}", role, update.grade)
+        boxes[name] = Box(label, role, name, update.grade)
+    return boxes
 
 
 def _rounded(values: float | list[float]) -> str:

@@ -1,4 +1,4 @@
-"""The smallest crossing: `hidden = L1(x)`, `y = L2(hidden)`; only the head L2 is to be trained."""
+"""The smallest crossing: `mse_loss(L2(L1(x)), y)`; only the head L2 is to be trained."""
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +14,7 @@ UPDATE = "update"
 class TwoLayers:
     """L1 and L2 with an optimizer under one stop; weights and data are always the same.
 
-    `x` is `[4, 2]`, `hidden` `[4, 2]`, `y` `[4, 1]`.
+    `x` is `[4, 2]`, L1's output `[4, 2]`, and the target `y` `[4, 1]`.
 
     Args:
         expression: the stop, as in `ddpg.stops.build`.
@@ -55,11 +55,16 @@ class TwoLayers:
 
     def parameters(self) -> dict[str, nn.Parameter]:
         """Return all four parameters by name, as `L1.weight`."""
-        return {
-            f"{name}.{key}": parameter
-            for name, layer in (("L1", self.l1), ("L2", self.l2))
-            for key, parameter in layer.named_parameters()
-        }
+        return named_parameters(self.l1, self.l2)
+
+
+def named_parameters(l1: nn.Module, l2: nn.Module) -> dict[str, nn.Parameter]:
+    """Return the parameters of both layers by name, as `L1.weight`."""
+    return {
+        f"{name}.{key}": parameter
+        for name, layer in (("L1", l1), ("L2", l2))
+        for key, parameter in layer.named_parameters()
+    }
 
 
 def audit_layers(layers: TwoLayers) -> Report:

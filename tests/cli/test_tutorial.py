@@ -1,5 +1,7 @@
 """`scripts/tutorial.py` on its command line."""
 
+import subprocess
+import sys
 from html.parser import HTMLParser
 
 import pytest
@@ -9,7 +11,9 @@ from ddpg.tutorial import page
 from ddpg.tutorial.blocks import Code, LessonSection, LessonTable, Paragraph
 from ddpg.tutorial.claims import document, timing
 from ddpg.tutorial.claims.registry import CLAIMS
+from ddpg.tutorial.drawing import GRADES
 from ddpg.tutorial.exercises import checker
+from ddpg.tutorial.lesson.contents import CHAPTERS, TITLE, chapter_title
 
 
 class Links(HTMLParser):
@@ -35,12 +39,40 @@ def test_without_options_it_prints_the_lesson(capsys):
     for words in ("L1 → L2", "detach", "RuntimeError", "critic update under none", "Exercises"):
         assert words in printed
     assert "(L2(x) - target) ** 2" in printed
+    assert "['actor', 'critic', 'critic_target']" in printed
+    assert all(chapter_title(number) in printed for number in CHAPTERS)
+
+
+def test_the_chapters_can_be_chosen(tmp_path, capsys):
+    assert command_line.main(["--chapters", "5,7"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith(
+        f"{TITLE}\nChapters (of 7):\n  {chapter_title(5)}\n  {chapter_title(7)}\n"
+    )
+    assert printed.count(chapter_title(5)) == printed.count(chapter_title(7)) == 2
+    assert "critic update under none" not in printed
     assert "`" not in printed
+    file = tmp_path / "lesson.html"
+    assert command_line.main(["--chapters", "2", "--html", str(file)]) == 0
+    text = file.read_text(encoding="utf-8")
+    assert chapter_title(2) in text
+    assert chapter_title(3) not in text
+
+
+def test_the_first_lines_need_no_pytorch():
+    code = (
+        "import sys; sys.modules['torch'] = None\n"
+        "from ddpg.cli.tutorial import main; main(['--chapters', '1'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.startswith(f"{TITLE}\nChapters (of 7):\n  {chapter_title(1)}\n")
+    assert "import of torch halted" in done.stderr
 
 
 def test_graphs_and_page(tmp_path, capsys):
     folder, file = tmp_path / "new" / "graphs", tmp_path / "lesson.html"
-    assert command_line.main(["--graphs", str(folder), "--html", str(file)]) == 0
+    arguments = ["--chapters", "1,3,4,5", "--graphs", str(folder), "--html", str(file)]
+    assert command_line.main(arguments) == 0
     drawn = sorted(path.name for path in folder.iterdir())
     assert "layers-detach.svg" in drawn
     assert "actor-update-freeze.png" in drawn
@@ -56,6 +88,9 @@ def test_graphs_and_page(tmp_path, capsys):
     assert "prefers-color-scheme: dark" in text
     assert "url(" not in text
     assert text.count("<svg") > len(drawn) // 2
+    assert text.count("class='legend'") == len(drawn) // 2
+    assert all(f">{grade}</span>" in text for grade in GRADES)
+    assert "<pre class='output'>" in text
 
 
 def test_a_page_escapes_text():
@@ -63,13 +98,18 @@ def test_a_page_escapes_text():
         [
             LessonSection(
                 "a <b>",
-                (Paragraph("`c<d>` **e**"), Code("f < g"), LessonTable(("h",), (("leaked",),))),
+                (
+                    Paragraph("`c<d>` **e**"),
+                    Code("f < g", "h > i"),
+                    LessonTable(("h",), (("leaked",),)),
+                ),
             )
         ]
     )
     assert "a &lt;b&gt;" in text
     assert "<code>c&lt;d&gt;</code> <strong>e</strong>" in text
     assert "f &lt; g" in text
+    assert "<pre class='output'>h &gt; i</pre>" in text
     assert "<td class='bad'>leaked</td>" in text
 
 
@@ -95,6 +135,11 @@ def test_an_exercise_is_checked(tmp_path, capsys):
             "allowed: an existing file with the suffix .py",
         ),
         (["--hint"], "need --exercise N"),
+        (["--chapters", "8"], "chapters: '8' is not allowed; allowed: numbers from 1 to 7"),
+        (["--chapters", "one"], "chapters: 'one' is not allowed"),
+        (["--chapters", "1", "--notebook"], "--chapters: allowed for the text, --graphs and"),
+        (["--chapters", "1", "--exercise", "1"], "--exercise: only --file, --hint and"),
+        (["--notebook", "{file}/notebook.ipynb"], "cannot write"),
         (
             ["--exercise", "1", "--html", "page.html"],
             "--exercise: only --file, --hint and --solution are allowed",

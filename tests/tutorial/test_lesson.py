@@ -5,11 +5,21 @@ import torch
 
 from ddpg.isolation import Grade
 from ddpg.isolation.observe.saved_tensors import SavedTensors
+from ddpg.isolation.render.matrix import grade_in_words
 from ddpg.stops import Crossing, Effect, stop_names
+from ddpg.tutorial.agent_update import BOOTSTRAP_ACTORS
 from ddpg.tutorial.gradient_edits import compare_with_sgd, limit_norm, zero_every_other_step
 from ddpg.tutorial.inference_uses import inference_uses
 from ddpg.tutorial.layers_update import gradient_kind, gradient_text, run_layers_update
-from ddpg.tutorial.lesson.layer_stops import gradient_table, graph_summary
+from ddpg.tutorial.lesson.actor_update import networks_table
+from ddpg.tutorial.lesson.critic_update import bootstraps_table
+from ddpg.tutorial.lesson.layer_stops import (
+    audited_table,
+    gradient_table,
+    graph_summary,
+    side_by_side_table,
+)
+from ddpg.tutorial.lesson.stop_details import by_hand_table
 from ddpg.tutorial.two_layers import TwoLayers
 
 PROTECTING = stop_names(Crossing.UPSTREAM, Effect.PROTECTS)
@@ -36,13 +46,15 @@ def test_a_leaking_stop_moves_both(name):
     update = run_layers_update(name)
     assert update.moved("L1")
     assert update.moved("L2")
-    assert update.parameters["L1.weight"].cell.verdict == "leaked"
+    assert update.cells["L1.weight"].verdict == "leaked"
 
 
 @pytest.mark.parametrize("name", [*PROTECTING, *LEAKING])
 def test_the_tables_and_the_audit_agree(name):
-    for parameter in run_layers_update(name).parameters.values():
-        cell = parameter.cell
+    update = run_layers_update(name)
+    for key, parameter in update.parameters.items():
+        cell = update.cells[key]
+        assert parameter.grade == grade_in_words(cell)
         assert parameter.in_graph is cell.reached
         written = {"none": "None", "zero": "zero", "nonzero": "value"}[cell.written]
         assert gradient_kind(parameter.gradient) == written
@@ -107,3 +119,54 @@ def test_sgd_by_hand():
     sgd = compare_with_sgd()
     assert sgd.add_differs == 0
     assert sgd.subtraction_differs > 0
+    assert [row[1] for row in by_hand_table().rows] == ["0", f"{sgd.subtraction_differs:,}"]
+
+
+def test_the_audits_verdict_is_beside_each_parameter():
+    assert [row[-1] for row in audited_table(run_layers_update("none")).rows] == [
+        "leaked",
+        "leaked",
+        "kept",
+        "kept",
+    ]
+
+
+def test_the_grades_of_the_stops_side_by_side():
+    grades = {row[0].strip("`"): (row[1], row[3]) for row in side_by_side_table().rows}
+    assert {trained for _, trained in grades.values()} == {"moved"}
+    assert {name: protected for name, (protected, _) in grades.items()} == {
+        "none": "moved",
+        "eval": "moved",
+        "optimizer": "gradient",
+        "manual": "zero gradient",
+        "inputs": "reached",
+        **dict.fromkeys(("detach", "no_grad", "inference", "freeze", "substitute"), "not touched"),
+    }
+
+
+def test_both_bootstrap_actors_are_side_by_side():
+    table = bootstraps_table("none")
+    assert table.columns[1:] == tuple(f"`bootstrap_actor: {each}`" for each in BOOTSTRAP_ACTORS)
+    cells = {row[0].strip("`"): row[1:] for row in table.rows}
+    target, live = cells["actor"]
+    assert target == "kept: not touched"
+    assert live.startswith("leaked: moved by")
+    assert cells["actor_target"][0].startswith("leaked: moved by")
+    assert cells["actor_target"][1] == "kept: not touched"
+    assert all(each.startswith("kept: moved by") for each in cells["critic"])
+    assert all(each.startswith("leaked: moved by") for each in cells["critic_target"])
+
+
+@pytest.mark.parametrize("name", PROTECTING)
+def test_a_protecting_stop_protects_both_bootstrap_actors(name):
+    for network, *cells in bootstraps_table(name).rows:
+        moves = network == "`critic`"
+        assert all(cell.startswith("kept: moved" if moves else "kept: ") for cell in cells)
+        assert moves or not any("moved" in cell for cell in cells)
+
+
+def test_the_actor_update_under_a_cut_starves_the_actor():
+    cells = {row[0]: row[1] for row in networks_table("detach").rows}
+    assert cells["`actor`"] == "starved: not touched"
+    assert cells["`critic`"].startswith("leaked: moved by")
+    assert networks_table("freeze").rows[0][1].startswith("kept: moved by")

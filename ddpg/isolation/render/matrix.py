@@ -57,8 +57,13 @@ def in_words(verdict: Verdict) -> str:
     return verdict.replace("_", " ")
 
 
+def grade_in_words(cell: Cell) -> str:
+    """Return `not touched`, `reached`, `zero gradient`, `gradient` or `moved`."""
+    return "reached" if cell.reached and cell.grade == 0 else _GRADES[cell.grade]
+
+
 def _field(cell: Cell) -> Field:
-    lines = ["reached" if cell.reached and cell.grade == 0 else _GRADES[cell.grade]]
+    lines = [grade_in_words(cell)]
     if cell.gradient_norm is not None:
         lines.append(f"|gradient| {cell.gradient_norm:.3g}")
     if cell.movement:

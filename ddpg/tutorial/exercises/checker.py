@@ -10,8 +10,7 @@ from types import ModuleType
 import torch
 
 from ddpg.errors import ExerciseError
-from ddpg.isolation import Report, audit
-from ddpg.tutorial.agent_update import cell_gradient_text
+from ddpg.isolation import Cell, Report, audit
 from ddpg.tutorial.exercises.registry import EXERCISES, Exercise
 
 _SYMPTOMS = {
@@ -119,7 +118,7 @@ def _symptoms(report: Report) -> list[str]:
         if cell.verdict == "kept":
             continue
         loss = f" ({cell.loss})" if cell.loss else ""
-        measured = f".grad {cell_gradient_text(cell)}, moved by {cell.movement:.2g}"
+        measured = f".grad {_gradient_text(cell)}, moved by {cell.movement:.2g}"
         lines.append(f"- {cell.update}{loss}: {cell.module} {_SYMPTOMS[cell.verdict]} ({measured})")
     modules = {finding.module for finding in report.findings if finding.update == "setup"}
     if modules:
@@ -128,6 +127,13 @@ def _symptoms(report: Report) -> list[str]:
             "contract requires"
         )
     return lines
+
+
+def _gradient_text(cell: Cell) -> str:
+    """Return `None`, `zero`, or `value` and the norm."""
+    if cell.written == "nonzero" and cell.gradient_norm is not None:
+        return f"value, norm {cell.gradient_norm:.3g}"
+    return {"none": "None", "zero": "zero", "nonzero": "value"}[cell.written]
 
 
 def _error_text(error: Exception, path: Path) -> str:

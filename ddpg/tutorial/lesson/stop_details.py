@@ -1,6 +1,8 @@
 """Chapter 2: uses of an inference tensor, and uses of gradients edited by hand."""
 
-from ddpg.tutorial.blocks import Code, LessonSection, LessonTable, Paragraph
+from collections.abc import Iterator
+
+from ddpg.tutorial.blocks import LessonSection, LessonTable, NotebookCode, Paragraph
 from ddpg.tutorial.gradient_edits import (
     EditedStep,
     compare_with_sgd,
@@ -8,30 +10,90 @@ from ddpg.tutorial.gradient_edits import (
     zero_every_other_step,
 )
 from ddpg.tutorial.inference_uses import inference_uses
+from ddpg.tutorial.lesson.contents import chapter_title
+from ddpg.tutorial.lesson.execution import Namespace
 
 NORM_LIMIT = 0.3
+INFERENCE = """\
+L1, L2, x, y = two_layers()
+with torch.inference_mode():
+    hidden = L1(x)
+try:
+    L2(hidden)
+except RuntimeError as error:
+    print(error)
+L2(hidden.clone()).sum().backward()  # trains L2"""
+EVERY_OTHER_STEP = """\
+L1, L2, x, y = two_layers()
+optimizer = SGD([*L1.parameters(), *L2.parameters()], lr=0.1)
+for step in range(1, 5):
+    loss = mse_loss(L2(L1(x)), y)
+    optimizer.zero_grad()
+    loss.backward()
+    if step % 2 == 1:
+        for parameter in L1.parameters():
+            parameter.grad.zero_()
+    optimizer.step()"""
+LIMIT = f"""\
+L1, L2, x, y = two_layers()
+mse_loss(L2(L1(x)), y).backward()
+gradients = [parameter.grad for parameter in L1.parameters()]
+norm = torch.cat([gradient.flatten() for gradient in gradients]).norm()
+if norm > {NORM_LIMIT}:
+    for gradient in gradients:
+        gradient.mul_({NORM_LIMIT} / norm)"""
+BY_HAND = """\
+L1, L2, x, y = two_layers()
+mse_loss(L2(L1(x)), y).backward()
+with torch.no_grad():
+    for p in L2.parameters():
+        p.add_(p.grad, alpha=-0.1)"""
 
 
-def sections() -> list[LessonSection]:
-    """Return the chapter's introduction, inference tensors, gradients edited by hand."""
-    return [
-        LessonSection(
-            "2. A closer look at two stops",
-            (
-                Paragraph(
-                    "Which uses of an inference tensor fail, and what editing gradients by hand "
-                    "can do."
-                ),
+def sections() -> Iterator[LessonSection]:
+    """Yield the chapter's introduction, inference tensors, gradients edited by hand."""
+    yield LessonSection(
+        chapter_title(2),
+        (
+            Paragraph(
+                "Which uses of an inference tensor fail, and what editing gradients by hand can do."
             ),
-            level=1,
         ),
-        _inference(),
-        _manual(),
-    ]
+        level=1,
+    )
+    yield _inference()
+    yield _manual()
+
+
+def inference_table() -> LessonTable:
+    """Return one row per use of an inference tensor."""
+    rows = tuple((f"`{use.code}`", use.outcome) for use in inference_uses())
+    return LessonTable(("use", "result"), rows)
+
+
+def every_other_step_table() -> LessonTable:
+    """Return one row per step, L1's gradient being zeroed at every other one."""
+    return _steps(zero_every_other_step())
+
+
+def limit_table() -> LessonTable:
+    """Return one row per step, the norm of L1's gradient being limited."""
+    return _steps(limit_norm(NORM_LIMIT, steps=6))
+
+
+def by_hand_table() -> LessonTable:
+    """Return one row per formula of an SGD step, compared with `optim.SGD`."""
+    sgd = compare_with_sgd()
+    return LessonTable(
+        ("by hand", f"elements of {sgd.elements:,} that differ from `optim.SGD`"),
+        (
+            ("`p.add_(g, alpha=-lr)`", f"{sgd.add_differs:,}"),
+            ("`p - lr * g`", f"{sgd.subtraction_differs:,}"),
+        ),
+    )
 
 
 def _inference() -> LessonSection:
-    rows = tuple((f"`{use.code}`", use.outcome) for use in inference_uses())
     return LessonSection(
         "inference: which uses fail, which work, and the clone that fixes them",
         (
@@ -41,17 +103,14 @@ def _inference() -> LessonSection:
                 "while the same formula written out works. A clone made outside the mode is a "
                 "normal tensor."
             ),
-            Code(
-                "with torch.inference_mode():\n    hidden = L1(x)\n    target = y + 0\n"
-                "L2(hidden)          # RuntimeError\nL2(hidden.clone())  # trains L2"
-            ),
-            LessonTable(("use", "result"), rows),
+            Namespace().run(INFERENCE),
+            NotebookCode("display(views.inference_uses())"),
+            inference_table(),
         ),
     )
 
 
 def _manual() -> LessonSection:
-    sgd = compare_with_sgd()
     return LessonSection(
         "manual: every other step, under a condition, and without an optimizer",
         (
@@ -59,29 +118,23 @@ def _manual() -> LessonSection:
                 "**Zero every other step** (`manual_every=2`: every second update keeps the whole "
                 "gradient)."
             ),
-            _steps(zero_every_other_step()),
+            Namespace().run(EVERY_OTHER_STEP),
+            NotebookCode("display(views.every_other_step())"),
+            every_other_step_table(),
             Paragraph(
                 f"**Scale under a condition**: down to the norm {NORM_LIMIT} where the norm is "
                 "larger."
             ),
-            Code(
-                "norm = torch.linalg.vector_norm(gradient)\nif norm > 0.3:\n"
-                "    gradient.mul_(0.3 / norm)"
-            ),
-            _steps(limit_norm(NORM_LIMIT, steps=6)),
+            Namespace().run(LIMIT),
+            NotebookCode("display(views.limited_norm())"),
+            limit_table(),
             Paragraph(
-                f"**Apply by hand**: one step of θ ← θ − lr·g on {sgd.elements:,} random elements, "
-                "compared with `optim.SGD`. `add_` with `alpha` is the operation that SGD uses "
-                "itself. `p - lr * g` rounds the product before it subtracts."
+                "**Apply by hand**: one step of θ ← θ − lr·g. `add_` with `alpha` is the operation "
+                "that `optim.SGD` uses itself. `p - lr * g` rounds the product before it subtracts."
             ),
-            Code("with torch.no_grad():\n    p.add_(p.grad, alpha=-lr)"),
-            LessonTable(
-                ("by hand", "elements that differ from `optim.SGD`"),
-                (
-                    ("`p.add_(g, alpha=-lr)`", f"{sgd.add_differs:,}"),
-                    ("`p - lr * g`", f"{sgd.subtraction_differs:,}"),
-                ),
-            ),
+            Namespace().run(BY_HAND),
+            NotebookCode("display(views.by_hand())"),
+            by_hand_table(),
         ),
     )
 
