@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ..contract import Contract
+from ..contract import Contract, UpdateRow
 from ..observe.passes import FREED, IN_PLACE
 from ..observe.records import UpdateRecord
 from ..results import Kind, Verdict
@@ -41,12 +41,25 @@ def raised(record: UpdateRecord, contract: Contract, named: bool) -> Iterator[Pr
     if kind == "stored" and named:
         return
     row = next((each.row for each in record.passes() if each.raised), record.row)
-    permission = contract.permission(row)
-    modules = permission.trains or tuple(
-        module for part in permission.split.values() for module in part.trains
-    )
-    for module in modules:
+    for module in _blamed(record, row, contract):
         yield Problem(row, module, verdict, kind, f"{row} raised: {text.strip().splitlines()[0]}")
+
+
+def _blamed(record: UpdateRecord, row: UpdateRow, contract: Contract) -> tuple[str, ...]:
+    """Return the modules that an error is reported for; at least one.
+
+    They are the modules that the row trains, else those that the update trains, else those that
+    the failed pass reached, else those that the update called, else all.
+    """
+    whole = contract.permission(record.row)
+    parts = (module for part in whole.split.values() for module in part.trains)
+    failed = (each for each in record.passes() if each.raised)
+    entries = record.inventory.entries
+    reached = (owner for p in failed for key in p.reached for owner in entries[key].owners)
+    called = (call.module for call in record.calls)
+    choices = (contract.permission(row).trains, whole.trains, parts, reached, called)
+    listed = (tuple(dict.fromkeys(choice)) for choice in choices)
+    return next(filter(None, listed), tuple(contract.modules))
 
 
 def outdated(record: UpdateRecord) -> Iterator[Problem]:

@@ -55,7 +55,7 @@ def _match(passes: list[BackwardPass], steps: list[OptimizerStep]) -> None:
 def _row_of_raised(backward: BackwardPass, record: UpdateRecord, contract: Contract) -> UpdateRow:
     """Return the part that trains what the pass reached and made the fewest steps.
 
-    No step follows a pass that raised an error.
+    No step follows a pass that raised an error. A pass without a graph may be any part's.
     """
     entries = record.inventory.entries
     reached = {owner for key in backward.reached for owner in entries[key].owners}
@@ -63,7 +63,7 @@ def _row_of_raised(backward: BackwardPass, record: UpdateRecord, contract: Contr
     parts = [
         part
         for part, permission in contract.updates[record.update].split.items()
-        if reached.intersection(permission.trains)
+        if reached.intersection(permission.trains) or (permission.trains and not reached)
     ]
     return record.part(min(parts, key=steps.count, default=REST))
 
