@@ -47,8 +47,10 @@ def audit(
     watcher = Watcher(contract, dry_run=True, closely=level == "full")
     rerun = partial(_run, updates=named, rounds=rounds)
     with watcher:
+        watcher.compare_after(named)
         rerun(watcher)
         results = judge(watcher, stacked)
+    results.notes += watcher.notes
     if level == "full" and results.findings:
         results.findings = add_paths(contract, results.findings, rerun)
     return Report(contract, results, rerun)
@@ -79,7 +81,9 @@ class Watching:
 
     @property
     def report(self) -> Report:
-        return Report(self._watcher.contract, judge(self._watcher, self._stacked))
+        results = judge(self._watcher, self._stacked)
+        results.notes += self._watcher.notes
+        return Report(self._watcher.contract, results)
 
 
 @contextmanager

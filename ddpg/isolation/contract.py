@@ -37,6 +37,14 @@ def listed(names: Iterable[str]) -> str:
     return ", ".join(map(repr, names))
 
 
+def shortened(names: Iterable[str], most: int = 4) -> str:
+    """Return `a, b, c, d and 9 more`."""
+    listed = list(names)
+    if len(listed) <= most:
+        return ", ".join(listed)
+    return f"{', '.join(listed[:most])} and {len(listed) - most} more"
+
+
 @dataclass(frozen=True)
 class UpdateRow:
     """Row of a report: an update, or parts of a split update.

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from ..contract import Contract, UpdateRow
+from ..contract import Contract, UpdateRow, shortened
 from ..observe.passes import FREED, IN_PLACE
 from ..observe.records import UpdateRecord
 from ..results import Kind, Verdict
-from .problems import Problem, names_in, shortened
+from .problems import Problem, names_in
 
 _MEANINGS: tuple[tuple[str, Kind, Verdict], ...] = (
     (IN_PLACE, "order", "moved_by_other"),

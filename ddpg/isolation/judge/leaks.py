@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from ..contract import Contract, Permission
+from ..contract import Contract, Permission, shortened
 from ..observe.ledger import Change
 from ..observe.records import BackwardPass, OptimizerStep, UpdateRecord
 from ..results import Grade
 from .facts import Facts, is_nonzero
 from .movers import GRADIENT, TRAIN_MODE, Mover, movements
-from .problems import Problem, names_in, shortened
+from .problems import Problem, names_in
 
 
 def applied(record: UpdateRecord, contract: Contract) -> Iterator[Problem]:

@@ -3,11 +3,11 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from ..contract import Contract, UpdateRow
+from ..contract import Contract, UpdateRow, shortened
 from ..observe.inventory import Entry, Inventory
 from ..observe.records import UpdateRecord
 from ..results import SETUP
-from .problems import Problem, names_in, shortened
+from .problems import Problem, names_in
 
 
 def wrong_holders(records: Sequence[UpdateRecord], contract: Contract) -> Iterator[Problem]:

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from ..contract import Permission, UpdateRow
+from ..contract import Permission, UpdateRow, shortened
 from ..observe.records import ForwardCall, UpdateRecord
-from .problems import Problem, names_in, shortened
+from .problems import Problem, names_in
 
 
 def wrong_modes(record: UpdateRecord, row: UpdateRow, permission: Permission) -> Iterator[Problem]:

@@ -65,11 +65,3 @@ def merge(problems: Sequence[Problem]) -> list[Problem]:
 def names_in(module: str, entries: Iterable[Entry]) -> tuple[str, ...]:
     """Return the names of the entries within the module, in order, each once."""
     return tuple(dict.fromkeys(entry.names.get(module, entry.label) for entry in entries))
-
-
-def shortened(names: Iterable[str], most: int = 4) -> str:
-    """Return `a, b, c, d and 9 more`."""
-    listed = list(names)
-    if len(listed) <= most:
-        return ", ".join(listed)
-    return f"{', '.join(listed[:most])} and {len(listed) - most} more"

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from ..contract import Contract, ContractError, Permission
+from ..contract import Contract, ContractError, Permission, shortened
 from ..observe.gradient_sources import is_multiple
 from ..observe.inventory import Entry
 from ..observe.ledger import same_bits
 from ..observe.records import UpdateRecord
 from ..results import SETUP, Grade, Kind, Verdict
 from .facts import Facts
-from .problems import Problem, Rounds, names_in, shortened
+from .problems import Problem, Rounds, names_in
 
 
 def untrained(facts: Facts, contract: Contract) -> Iterator[Problem]:

@@ -1,7 +1,7 @@
 """The autograd graph and engine, with the private names of torch that the audit needs."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from typing import Any
 
@@ -103,6 +103,14 @@ def path_to_root(node: Node, nodes: Mapping[Node, Node | None]) -> list[Node]:
 def sequence_number() -> int:
     """Return the number that autograd gives to the next operation of this thread."""
     return _c._autograd._get_sequence_nr()
+
+
+def version_kept(tensor: Tensor) -> AbstractContextManager[object]:
+    """Context manager that sets the version counter of a tensor back at its end.
+
+    A graph that saved the tensor before the block is then valid again.
+    """
+    return _autograd._unsafe_preserve_version_counter(tensor)
 
 
 def unwrapped(tensor: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from .autograd import Engine, leaf_of, recorded_at, root_of, saved_tensors, unwr
 from .gradient_sources import GradientSources
 from .inventory import Inventory
 from .ledger import Ledger, copy_of
+from .old_graphs import OldGraphs
 from .records import BackwardPass, ForwardCall, UpdateRecord
 
 IN_PLACE = "modified by an inplace operation"
@@ -56,6 +57,7 @@ class PassRecorder:
         terms: loss term → tensor.
         sources: gets every pass.
         explainer: gets every graph.
+        old_graphs: graphs that no pass may free. None if passes may free all graphs.
     """
 
     record: UpdateRecord
@@ -63,6 +65,7 @@ class PassRecorder:
     terms: Mapping[str, Tensor]
     sources: GradientSources
     explainer: Explainer | None
+    old_graphs: OldGraphs | None
 
     def run(
         self,
@@ -89,6 +92,8 @@ class PassRecorder:
         self.sources.forget_cleared(backward.reached, inventory)
         if self.explainer is not None:
             self.explainer.walked(self.record, backward, outputs, nodes, leaves)
+        if self.old_graphs and self.old_graphs.retain(numbers, frees=not arguments[1]):
+            arguments = (arguments[0], True, *arguments[2:])
         if backward.accumulates:
             with _delivery_recorded(backward, nodes, leaves):
                 result = engine(outputs, *arguments, **keywords)

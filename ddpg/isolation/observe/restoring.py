@@ -4,15 +4,19 @@ import random
 import sys
 from collections import deque
 from collections.abc import Callable, Container, Iterable
+from contextlib import ExitStack
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from ..contract import not_allowed
+from ..contract import not_allowed, shortened
+from .autograd import version_kept
 from .inventory import Inventory, held_by
 from .ledger import copy_of
+from .object_snapshot import ObjectSnapshot
+from .object_tree import random_state
 
 Undo = Callable[[], object]
 
@@ -23,18 +27,27 @@ class Restorer:
     Args:
         inventory: of the named modules.
         restores: further objects, as for `Contract`.
+
+    Attributes:
+        notes: values that differ after `restore`, as sentences.
     """
 
     def __init__(self, inventory: Inventory, restores: Iterable[object] = ()) -> None:
         self._undo: list[Undo] = [_random_states()]
         self._tensors: set[int] = set()
         self._optimizers: set[int] = set()
+        self._versions = ExitStack()
+        self.notes: list[str] = []
         for module in inventory.modules.values():
             if isinstance(module, nn.Module):
                 self._undo += [_structure(each) for each in module.modules()]
         self.remember(entry.tensor for entry in inventory.entries.values())
-        for each in restores:
-            self._undo.append(_object(each))
+        self._objects = [
+            ObjectSnapshot(each, type(each).__name__, self.remember) for each in restores
+        ]
+        self._undo += [each.restore for each in self._objects]
+        self._undo += [_state(each) for each in restores]
+        self._compared: list[ObjectSnapshot] = []
 
     def remember(self, tensors: Iterable[Tensor]) -> None:
         """Copy value, `.grad` and `requires_grad` of tensors that are not copied yet."""
@@ -42,6 +55,8 @@ class Restorer:
             if id(tensor) not in self._tensors:
                 self._tensors.add(id(tensor))
                 self._undo.append(_leaf(tensor))
+                if not tensor.is_inference():
+                    self._versions.enter_context(version_kept(tensor))
 
     def remember_optimizer(self, optimizer: Optimizer) -> None:
         """Copy the groups and the state of an optimizer, if they are not copied yet."""
@@ -53,12 +68,45 @@ class Restorer:
             _value(optimizer.param_groups, known=self._tensors),
             _value(optimizer.state, known=self._tensors),
         ]
+        states = optimizer.state.values()
+        self._tensors |= {id(v) for s in states for v in s.values() if isinstance(v, Tensor)}
+
+    def compare_after(self, name: str, function: object) -> None:
+        """Compare what a function leads to before and after, without restoring it."""
+        self._compared.append(ObjectSnapshot(function, name))
 
     def restore(self) -> None:
         """Restore everything, in reverse order: values first, then the names of tensors."""
         with torch.inference_mode(False), torch.no_grad():
             for undo in reversed(self._undo):
                 undo()
+        changed = self._changed_after()
+        # A graph that an object keeps from the audit would see the versions as too old.
+        if not any(isinstance(each, Tensor) and each.grad_fn is not None for each in changed):
+            self._versions.close()
+
+    def _changed_after(self) -> list[object]:
+        """Add notes on the values that were not restored; return these values."""
+        values: list[object] = []
+        seen: set[str] = set()
+        for snapshot in (*self._objects, *self._compared):
+            places = dict(snapshot.differences(self._tensors))
+            names = [where for where in places if where not in seen]
+            seen |= places.keys()
+            values += places.values()
+            if names and snapshot in self._objects:
+                self.notes.append(f"the audit could not put back {shortened(names)}")
+            elif names:
+                self.notes.append(
+                    f"the updates changed {shortened(names)}, which the audit does not put back: "
+                    "list the object in `restores`"
+                )
+            if snapshot.is_partial:
+                self.notes.append(
+                    f"{snapshot.where} has more than {snapshot.limit:,} values: the audit did not "
+                    "compare all of them after it had put everything back"
+                )
+        return values
 
 
 def _leaf(tensor: Tensor) -> Undo:
@@ -133,66 +181,22 @@ def _value(value: Any, known: Container[int] = ()) -> Callable[[], Any]:
     return lambda: value
 
 
-def _object(value: Any) -> Undo:
-    if hasattr(value, "get_state") and hasattr(value, "set_state"):  # a random generator
+def _state(value: Any) -> Undo:
+    """Return what restores an object by its own methods; nothing if it has none."""
+    if isinstance(value, nn.Module):
+        return lambda: None
+    if hasattr(value, "get_state") and hasattr(value, "set_state"):
         state = value.get_state()
         return lambda: value.set_state(state)
-    if hasattr(value, "bit_generator"):  # numpy.random.Generator
-        state = value.bit_generator.state
-        return lambda: setattr(value.bit_generator, "state", state)
     if hasattr(value, "state_dict") and hasattr(value, "load_state_dict"):
         unchanged = _value(value.state_dict())
-        if not isinstance(value, nn.Module):
-            return lambda: value.load_state_dict(unchanged())
-        attributes = _attributes(value)  # a module's counters are not in its state
-
-        def module() -> None:
-            unchanged()
-            attributes()
-
-        return module
-    if not hasattr(value, "__dict__"):
+        return lambda: value.load_state_dict(unchanged())
+    if not hasattr(value, "__dict__") and random_state(value) is None:
         allowed = (
             "objects with state_dict and load_state_dict, random generators, objects with "
             "attributes"
         )
         raise not_allowed("restores", value, allowed)
-    return _attributes(value)
-
-
-def _attributes(value: Any) -> Undo:
-    attributes = dict(vars(value))
-    contents = [_shallow(each) for each in attributes.values()]
-
-    def undo() -> None:
-        vars(value).clear()
-        vars(value).update(attributes)
-        for content in contents:
-            content()
-
-    return undo
-
-
-def _shallow(value: Any) -> Undo:
-    """Restore a container but not its items: an attribute may be a whole replay buffer."""
-    if isinstance(value, Tensor):
-        return _value(value)
-    if isinstance(value, dict | set):
-        content = value.copy()
-
-        def keyed() -> None:
-            value.clear()
-            value.update(content)
-
-        return keyed
-    if isinstance(value, list | deque):
-        items = list(value)
-
-        def listed() -> None:
-            value.clear()
-            value.extend(items)
-
-        return listed
     return lambda: None
 
 

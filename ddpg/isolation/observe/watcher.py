@@ -1,6 +1,6 @@
 """Watcher: records what updates do, by hooks that it removes from torch afterwards."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any, Self
 
@@ -21,6 +21,7 @@ from .autograd import Engine, engine_replaced, sequence_number
 from .gradient_sources import GradientSources
 from .inventory import Entry, Inventory, held_by, optimizers_of
 from .ledger import Change, Ledger, copy_of
+from .old_graphs import OldGraphs
 from .passes import Explainer, PassRecorder
 from .records import BackwardPass, ForwardCall, OptimizerStep, UpdateRecord, Write
 from .restoring import Restorer
@@ -53,6 +54,7 @@ class Watcher:
         records: of all updates that have run.
         terms: loss term of the running update → tensor.
         setup_inventory, setup_stored: modules, and faults of stored objects, at the beginning.
+        notes: observations that break nothing.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class Watcher:
         self.record: UpdateRecord | None = None
         self.records: list[UpdateRecord] = []
         self.terms: dict[str, Tensor] = {}
+        self.notes: list[str] = []
         self.setup_inventory = self._inventory = Inventory(contract)
         self._optimizers = optimizers_of(contract)
         self.setup_stored = examine(contract.keeps)
@@ -75,6 +78,7 @@ class Watcher:
         if self._restorer:
             for optimizer in self._optimizers.values():
                 self._restorer.remember_optimizer(optimizer)
+        self._old_graphs = OldGraphs() if dry_run else None
         self._ledger = Ledger(self._inventory.primary())
         self._sources = GradientSources(self._inventory)
         self._step: OptimizerStep | None = None
@@ -102,9 +106,16 @@ class Watcher:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
+    def compare_after(self, functions: Mapping[str, object]) -> None:
+        """After a dry run, add notes on the values that these functions changed for good."""
+        if self._restorer:
+            for name, function in functions.items():
+                self._restorer.compare_after(name, function)
+
     def _restore(self) -> None:
         if self._restorer:
             self._restorer.restore()
+            self.notes += self._restorer.notes
 
     @contextmanager
     def update(self, name: str) -> Iterator[None]:
@@ -191,7 +202,9 @@ class Watcher:
         self._add_changes(record, self._ledger.compare())
         backward = BackwardPass(record.row)
         record.events.append(backward)
-        recorder = PassRecorder(record, self._ledger, self.terms, self._sources, self.explainer)
+        recorder = PassRecorder(
+            record, self._ledger, self.terms, self._sources, self.explainer, self._old_graphs
+        )
         self._in_pass = True
         try:
             return recorder.run(backward, engine, outputs, arguments, keywords)
