@@ -85,6 +85,8 @@ class Report(Results):
             )
             if finding.path is not None:
                 lines += [f"    {line}" for line in finding.path.lines()]
+            elif finding.no_path:
+                lines.append(f"    path: missing: {finding.no_path}")
         return "\n".join(lines)
 
     def table(self) -> "Table":

@@ -84,7 +84,12 @@ class Cell:
 
 @dataclass(frozen=True)
 class Finding:
-    """One violation of the contract."""
+    """One violation of the contract.
+
+    Attributes:
+        path: None if the finding is not about a gradient, or if the path is missing.
+        no_path: why the path is missing.
+    """
 
     row: UpdateRow
     module: str
@@ -95,6 +100,7 @@ class Finding:
     loss: str | None = None
     tensors: tuple[str, ...] = ()
     path: Path | None = None
+    no_path: str = ""
 
     @property
     def update(self) -> str:

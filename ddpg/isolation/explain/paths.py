@@ -113,10 +113,10 @@ class PathFinder(TorchFunctionMode):
 
     def path_of(self, finding: Finding) -> Path | None:
         """Return the path of a finding about gradients, else None."""
-        if finding.verdict == "starved" and finding.kind in ("reached", "written"):
-            return self._starved_path(finding)
-        if finding.verdict != "leaked" or finding.kind not in ("written", "moved", "order"):
+        if not has_path(finding):
             return None
+        if finding.verdict == "starved":
+            return self._starved_path(finding)
         for each in self.passes:
             rows = (each.backward.row, *each.backward.row.single_parts())
             path = each.modules.get(finding.module)
@@ -223,10 +223,18 @@ class PathFinder(TorchFunctionMode):
         return line, f"no differentiated loss uses the output of {module} here"
 
 
+def has_path(finding: Finding) -> bool:
+    """Return True for findings about gradients and about values that a graph needs."""
+    if finding.verdict == "starved":
+        return finding.kind in ("reached", "written")
+    kinds = ("written", "moved") if finding.verdict == "leaked" else ("order",)
+    return finding.kind in kinds
+
+
 def add_paths(
     contract: Contract, findings: Sequence[Finding], run: Callable[[Watcher], None]
 ) -> list[Finding]:
-    """Return the findings with their paths.
+    """Return the findings with their paths, or with the reason why a path is missing.
 
     Args:
         contract: as for `audit`.
@@ -238,9 +246,21 @@ def add_paths(
     with _anomaly_mode():
         watcher = Watcher(contract, dry_run=True)
         watcher.explainer = finder = PathFinder(watcher, wanted, foreign)
-        with watcher, finder:
-            run(watcher)
-    return [replace(each, path=finder.path_of(each)) for each in findings]
+        reason = "the run that looks for paths did not repeat it: list the counters, batches or "
+        reason += "random generators that changed since in `restores`"
+        try:
+            with watcher, finder:
+                run(watcher)
+        except Exception as error:  # of the user's code: the findings are worth more than paths
+            reason = f"the run that looks for paths raised {type(error).__name__}"
+            reason += f": {error}" if str(error) else ""
+    return [_with_path(each, finder, reason) for each in findings]
+
+
+def _with_path(finding: Finding, finder: PathFinder, reason: str) -> Finding:
+    path = finder.path_of(finding)
+    missing = path is None and has_path(finding)
+    return replace(finding, path=path, no_path=reason if missing else "")
 
 
 @contextmanager

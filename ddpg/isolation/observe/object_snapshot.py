@@ -3,7 +3,7 @@
 import zlib
 from collections import deque
 from collections.abc import Callable, Container, Iterator, Mapping, MutableMapping
-from types import CellType
+from types import CellType, FunctionType
 from typing import Any
 
 from torch import Tensor, nn
@@ -11,10 +11,11 @@ from torch import Tensor, nn
 from .object_tree import (
     MODULE_PARTS,
     Content,
-    RandomState,
+    GeneratorState,
     attributes_of,
     changed_place,
     content_of,
+    global_values,
     set_random_state,
     walk_objects,
 )
@@ -42,7 +43,8 @@ class ObjectSnapshot:
         self.limit = _MAX_COMPARED if remember else _MAX_COMPARED_OF_UPDATE
         self.where = where
         self._values = list(walk_objects(root, where, self.limit, functions=remember is None))
-        self._contents = [content_of(value) for _, value in self._values]
+        self._content_of = content_of if remember else _content_or_globals
+        self._contents = [self._content_of(value) for _, value in self._values]
         self._marks = [_mark(value) for _, value in self._values]
         self._copies: dict[int, Any] = {}
         if remember is not None:
@@ -78,12 +80,19 @@ class ObjectSnapshot:
             self._values, self._contents, self._marks, strict=True
         ):
             if content is not None:
-                now = content_of(value)
+                now = self._content_of(value)
                 place = (where, None) if now is None else changed_place(where, content, now)
                 if place is not None:
                     yield place
             elif id(value) not in restored and mark != _mark(value):
                 yield where, value
+
+
+def _content_or_globals(value: object) -> Content | None:
+    """Return the content of a value; of a function, the global variables that it names."""
+    if isinstance(value, FunctionType):
+        return Content(list(global_values(value).items()))
+    return content_of(value)
 
 
 def _is_copied_tensor(value: object) -> bool:
@@ -105,7 +114,7 @@ def _mark(value: Any) -> object:
 def _write(value: Any, content: Content) -> None:
     """Write a content back. Iterators and generators cannot be written."""
     state = content.items[0][1] if content.items else None
-    if isinstance(state, RandomState):
+    if isinstance(state, GeneratorState):
         set_random_state(value, state)
     elif isinstance(value, nn.Module):
         for part in MODULE_PARTS:

@@ -31,6 +31,8 @@ _OPAQUE_MODULES = {
 }  # fmt: skip
 """Modules whose objects belong to the operating system or to other threads."""
 
+_NOT_USERS = ("torch._dynamo", "torch._functorch", "torch._inductor", __name__.rpartition(".")[0])
+
 
 def is_function(value: object) -> bool:
     """Return True for functions, methods and partials; False for other callable objects."""
@@ -85,7 +87,8 @@ def _is_builtin_iterator(value: object) -> bool:
 
 
 def _is_opaque(value: object) -> bool:
-    return type(value).__module__.partition(".")[0] in _OPAQUE_MODULES
+    module = type(value).__module__
+    return module.partition(".")[0] in _OPAQUE_MODULES or module.startswith(_NOT_USERS)
 
 
 def attributes_of(value: Any) -> dict[str, Any]:
@@ -123,13 +126,31 @@ def _bound_values(function: Any, where: str) -> list[tuple[str, Any]]:
         owner = function.__self__
         return [] if owner is None else [(type(owner).__name__, owner)]
     cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
+    named = global_values(function)
     defaults = {**(function.__kwdefaults__ or {}), **dict(enumerate(function.__defaults__ or ()))}
     wrapped = vars(function).get("__wrapped__")
     return [
         *cells,
+        *named.items(),
         *((f"{where} (default {name})", each) for name, each in defaults.items()),
         *([] if wrapped is None else [(where, wrapped)]),
     ]
+
+
+class GlobalName(str):
+    """Name of a global variable, as a key of the function that names it."""
+
+
+def global_values(function: FunctionType) -> dict[GlobalName, Any]:
+    """Return the global variables that a function names: values, and functions beside it."""
+    around = function.__globals__
+    values = {name: around[name] for name in function.__code__.co_names if name in around}
+    return {
+        GlobalName(name): value
+        for name, value in values.items()
+        if not isinstance(value, type | ModuleType | BuiltinFunctionType)
+        and (not is_function(value) or getattr(value, "__globals__", None) is around)
+    }
 
 
 def _cell(cell: CellType) -> list[Any]:
@@ -199,7 +220,9 @@ def changed_place(where: str, before: Content, after: Content) -> tuple[str, Any
 
 
 def _item(where: str, key: object) -> str:
-    """Return the expression for an item."""
+    """Return the expression for an item; a global variable has its own name."""
+    if isinstance(key, GlobalName):
+        return key
     part, _, name = key.partition(".") if isinstance(key, str) else ("", "", "")
     if part in MODULE_PARTS:
         return f"{where}.{name}"
@@ -210,12 +233,12 @@ def is_same(one: Any, other: Any) -> bool:
     """Return True for identical objects and for equal plain values."""
     if one is other:
         return True
-    if type(one) is not type(other) or not isinstance(one, (*PLAIN, frozenset, RandomState)):
+    if type(one) is not type(other) or not isinstance(one, (*PLAIN, frozenset, GeneratorState)):
         return False
     return one == other or (one != one and other != other)
 
 
-class RandomState:
+class GeneratorState:
     """State of a random generator, compared by its text."""
 
     def __init__(self, value: object) -> None:
@@ -223,24 +246,24 @@ class RandomState:
         self._text = str(value.tolist() if isinstance(value, Tensor) else value)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, RandomState) and self._text == other._text
+        return isinstance(other, GeneratorState) and self._text == other._text
 
     def __hash__(self) -> int:
         return hash(self._text)
 
 
-def random_state(value: Any) -> RandomState | None:
+def random_state(value: Any) -> GeneratorState | None:
     """Return the state of a random generator of torch, NumPy or Python; else None."""
     if isinstance(value, random.Random):
-        return RandomState(value.getstate())
+        return GeneratorState(value.getstate())
     if hasattr(type(value), "bit_generator"):  # numpy.random.Generator
-        return RandomState(value.bit_generator.state)
+        return GeneratorState(value.bit_generator.state)
     if isinstance(value, torch.Generator) or type(value).__name__ == "RandomState":
-        return RandomState(value.get_state())
+        return GeneratorState(value.get_state())
     return None
 
 
-def set_random_state(value: Any, state: RandomState) -> None:
+def set_random_state(value: Any, state: GeneratorState) -> None:
     if isinstance(value, random.Random):
         value.setstate(state.value)  # pyright: ignore[reportArgumentType]
     elif hasattr(type(value), "bit_generator"):

@@ -18,6 +18,7 @@ from torch.optim.optimizer import (
 
 from ..contract import Contract, ContractError, listed, not_allowed
 from .autograd import Engine, engine_replaced, sequence_number
+from .compiling import is_tracing, run_eagerly, uncompiled
 from .gradient_sources import GradientSources
 from .inventory import Entry, Inventory, held_by, optimizers_of
 from .ledger import Change, Ledger, copy_of
@@ -90,6 +91,8 @@ class Watcher:
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             stack.callback(self._restore)
+            if self._restorer:
+                stack.enter_context(run_eagerly())
             stack.enter_context(engine_replaced(self._wrapped))
             for handle in (
                 register_optimizer_step_pre_hook(self._before_step),
@@ -190,12 +193,13 @@ class Watcher:
 
     def _wrapped(self, engine: Engine) -> Engine:
         def backward(outputs: Any, *arguments: Any, **keywords: Any) -> Any:
-            if self.record is None or self._in_pass:
+            if self.record is None or self._in_pass or is_tracing():
                 return engine(outputs, *arguments, **keywords)
             return self._run_pass(self.record, engine, outputs, arguments, keywords)
 
         return backward
 
+    @uncompiled
     def _run_pass(
         self, record: UpdateRecord, engine: Engine, outputs: Any, arguments: Any, keywords: Any
     ) -> Any:
@@ -214,6 +218,7 @@ class Watcher:
         finally:
             self._in_pass = False
 
+    @uncompiled
     def _before_step(self, optimizer: Optimizer, *_: object) -> None:
         if self.record is None or self._step is not None:
             return
@@ -247,6 +252,7 @@ class Watcher:
         ):
             step.momentum.add(key)
 
+    @uncompiled
     def _after_step(self, *_: object) -> None:
         if self.record is not None and self._step is not None:
             self._add_changes(self.record, self._ledger.compare())
@@ -266,15 +272,18 @@ class Watcher:
         return name
 
     def _before_forward(self, module: nn.Module, _: object) -> None:
-        if self.record is None:
-            return
+        if self.record is not None and not is_tracing():
+            self._begin_call(self.record, module)
+
+    @uncompiled
+    def _begin_call(self, record: UpdateRecord, module: nn.Module) -> None:
         place = self._submodules.get(id(module))
         if place is None:
             self._calls.append(None)
             return
         own = [p for p in module._parameters.values() if p is not None]
         if self._closely:
-            self._compare(self.record, (*own, *module._buffers.values()))
+            self._compare(record, (*own, *module._buffers.values()))
         call = ForwardCall(
             *place,
             training=module.training,
@@ -283,22 +292,25 @@ class Watcher:
             own=len(own),
             first=sequence_number(),
             depth=len(self._calls),
-            before=len(self.record.events),
+            before=len(record.events),
         )
-        self.record.calls.append(call)
+        record.calls.append(call)
         self._calls.append(call)
 
     def _after_forward(self, module: nn.Module, _: object, output: object) -> None:
-        if self.record is None or not self._calls:
-            return
+        if self.record is not None and self._calls and not is_tracing():
+            self._end_call(self.record, module, output)
+
+    @uncompiled
+    def _end_call(self, record: UpdateRecord, module: nn.Module, output: object) -> None:
         call = self._calls.pop()
         if call is not None:
             call.last = sequence_number()
             if self.explainer is not None:
-                self.explainer.called(self.record, call, output)
+                self.explainer.called(record, call, output)
             if self._closely:
-                self._compare(self.record, module._parameters.values())
-            self._compare(self.record, module._buffers.values(), call)
+                self._compare(record, module._parameters.values())
+            self._compare(record, module._buffers.values(), call)
 
     def _compare(
         self,

@@ -1,5 +1,6 @@
 """The autograd graph of each backward pass, folded to modules."""
 
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -68,8 +69,11 @@ def folded_graphs(contract: Contract, run: Callable[[Watcher], None]) -> list[Fo
     """
     folder = Folder()
     watcher = Watcher(contract, dry_run=True, explainer=folder)
-    with watcher:
-        run(watcher)
+    try:
+        with watcher:
+            run(watcher)
+    except Exception as error:  # of the user's code: the report is worth more than its graphs
+        warnings.warn(f"some graphs are missing: the run for them raised {error!r}", stacklevel=2)
     distinct: dict[tuple[UpdateRow, frozenset[tuple[str, str]]], FoldedGraph] = {}
     for backward, graph in folder.folded:
         permission = contract.permission(backward.row)

@@ -113,10 +113,12 @@ def _cell(module: str, field: Field) -> str:
 def _finding(finding: Finding) -> str:
     head = f"{finding.update} × {finding.module}: {in_words(finding.verdict)}"
     path = ""
-    if finding.path is not None:
-        for line in finding.path.lines():
-            name, _, text = line.partition(": ")
-            path += f"<dt>{name}</dt><dd><code>{escape(text)}</code></dd>"
+    lines = finding.path.lines() if finding.path else ()
+    if finding.no_path:
+        lines = (f"path: missing: {finding.no_path}",)
+    for line in lines:
+        name, _, text = line.partition(": ")
+        path += f"<dt>{name}</dt><dd><code>{escape(text)}</code></dd>"
     return (
         f"<div class='finding'><b>{escape(head)}</b> ({finding.kind}, grade "
         f"{finding.grade.value})<p>{escape(finding.message)}</p>"
