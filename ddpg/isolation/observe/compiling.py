@@ -17,7 +17,7 @@ uncompiled: Any = _torch._disable_dynamo
 def run_eagerly() -> Iterator[None]:
     """Context manager in which compiled functions run their Python code.
 
-    The watcher then sees every forward call, pass and step, and nothing is compiled anew.
+    The watcher then sees every forward call, pass and step, and nothing is compiled again.
     """
     # Before PyTorch 2.6 there is no such setting; without `_dynamo` nothing can be compiled.
     if "torch._dynamo" not in sys.modules or not hasattr(torch.compiler, "set_stance"):
