@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-import pygraphviz
+if TYPE_CHECKING:
+    import pygraphviz
 
 Role = Literal["trained", "protected", "operation", "loss"]
 
@@ -97,6 +98,9 @@ class Drawing:
         return self._render("png", legend=True)
 
     def _render(self, image_format: str, legend: bool) -> bytes:
+        # The lesson as text needs no Graphviz.
+        import pygraphviz
+
         # A new layout per image: pygraphviz crashes when one layout is drawn twice.
         dpi = "150" if image_format == "png" else "72"
         layout = pygraphviz.AGraph(directed=True, newrank="true", nodesep="0.18", ranksep="0.3")
@@ -119,7 +123,7 @@ def draw_beside(control: Graph, graph: Graph, title: str) -> Drawing:
     return Drawing((first,) if title == "none" else (first, GraphPanel(title, graph, control)))
 
 
-def _add_panel(layout: pygraphviz.AGraph, panel: GraphPanel, index: int) -> None:
+def _add_panel(layout: "pygraphviz.AGraph", panel: GraphPanel, index: int) -> None:
     control = panel.control or panel.graph
     boxes = {**control.boxes, **panel.graph.boxes}
     for key, box in boxes.items():
@@ -144,7 +148,7 @@ def _add_panel(layout: pygraphviz.AGraph, panel: GraphPanel, index: int) -> None
     )
 
 
-def _add_box(layout: pygraphviz.AGraph, key: str, box: Box, ghost: bool) -> None:
+def _add_box(layout: "pygraphviz.AGraph", key: str, box: Box, ghost: bool) -> None:
     if ghost:
         shade, css_class = _OTHERS["ghost"], "ghost"
     elif box.grade:
