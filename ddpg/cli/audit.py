@@ -60,8 +60,8 @@ def _report(subject: str, rounds: int | None) -> Report:
     try:
         contract, updates = load(subject)
         run = Path(subject) if Path(subject).is_dir() else None
-        if rounds is None:
-            rounds = rounds_of(run) if run else 2
+        if rounds is None and run:
+            rounds = rounds_of(run)
         report = audit(contract, updates, rounds=rounds)
         if run:
             report.findings = advise_stops(run, report.findings)
@@ -98,7 +98,8 @@ def make_parser() -> OneSentenceParser:
     parser.add_argument(
         "--rounds",
         type=int | None,
-        help="how often the updates run, ≥ 1; default: 2, or the period of a run's stop manual",
+        help="how often the updates run, ≥ 1; default: until every part has run twice; for a run: "
+        "2, or the period of its stop manual",
     )
     return parser
 

@@ -8,29 +8,34 @@ from typing import Any, Literal
 from .contract import Contract, listed, not_allowed
 from .explain.paths import add_paths
 from .judge.errors import is_finding
-from .judge.verdicts import judge
+from .judge.unseen import unseen
+from .judge.verdicts import Judge, judge
 from .observe.watcher import Watcher
 from .report import Report
 
 Update = Callable[[], Any]
 Level = Literal["light", "full"]
+MAX_ROUNDS = 12
+"""Rounds of an audit without `rounds`: an update that runs in every sixth round runs twice."""
 
 
 def audit(
     contract: Contract,
     updates: Mapping[str, Update] | Update,
     *,
-    rounds: int = 2,
+    rounds: int | None = None,
     level: Level = "full",
     stacked: bool = False,
 ) -> Report:
-    """Run the updates in the given order, `rounds` times, restore everything, and judge them.
+    """Run the updates in the given order, in rounds, restore everything, and judge them.
 
     Args:
         contract: permission of each update.
         updates: update → function without arguments; or one function, if the contract has one
             update or one of the same name as the function.
-        rounds: number of runs. The second run shows what the first one left in `.grad`.
+        rounds: number of runs of every update. None: until every part of every update has run
+            twice and no later round could solve a problem, at most `MAX_ROUNDS`. The second run
+            shows what the first one left in `.grad`.
         level: `full`; or `light`, which finds no paths and compares values only at backward
             passes and steps.
         stacked: every parameter is `[member, ...]`; cells then have grades and norms per member.
@@ -42,18 +47,34 @@ def audit(
     named = _named(contract, updates)
     if level not in ("light", "full"):
         raise not_allowed("level", level, "'light' or 'full'")
-    if rounds < 1:
+    if rounds is not None and rounds < 1:
         raise not_allowed("rounds", rounds, "a whole number ≥ 1")
     watcher = Watcher(contract, dry_run=True, closely=level == "full")
-    rerun = partial(_run, updates=named, rounds=rounds)
+    judge = Judge(watcher)
     with watcher:
         watcher.compare_after(named)
-        rerun(watcher)
-        results = judge(watcher, stacked)
+        if rounds is None:
+            rounds = _run_until_shown(watcher, named, judge)
+        else:
+            _run(watcher, named, rounds)
+        results = judge.results(stacked)
     results.notes += watcher.notes
+    effect = unseen(watcher.records, contract) if rounds == MAX_ROUNDS else ""
+    if effect:
+        results.notes.append(f"the audit ended after {rounds} rounds, although {effect}")
     if level == "full" and results.findings:
+        rerun = partial(_run, updates=named, rounds=min(rounds, judge.first_run))
         results.findings = add_paths(contract, results.findings, rerun)
-    return Report(contract, results, rerun)
+    return Report(contract, results, partial(_run, updates=named, rounds=rounds))
+
+
+def _run_until_shown(watcher: Watcher, updates: Mapping[str, Update], judge: Judge) -> int:
+    """Run the updates until no more rounds are necessary; return the number of rounds."""
+    for number in range(1, MAX_ROUNDS + 1):
+        _run(watcher, updates, rounds=1)
+        if not judge.has_unsolved() and not unseen(watcher.records, watcher.contract):
+            return number
+    return MAX_ROUNDS
 
 
 def _run(watcher: Watcher, updates: Mapping[str, Update], rounds: int) -> None:

@@ -25,6 +25,7 @@ class Facts:
         own: entries of the module.
         trainable: parameters that require grad, or did when the audit began; all parameters if
             none does.
+        passes: backward passes of the row, and those that it shares.
         reached: entries that the graphs of the row's losses have a path to.
         delivered: sums of the gradients that the row's backward passes delivered.
         returned: sums of the gradients that `autograd.grad` returned.
@@ -56,7 +57,8 @@ class Facts:
         accumulated: set[int] = set()
         # A pass that several steps share counts for every row of these that trains the module.
         shared = [p for p in record.passes() if trained and row in p.row.single_parts()]
-        for each in dict.fromkeys([*record.passes(row), *shared]):
+        self.passes = list(dict.fromkeys([*record.passes(row), *shared]))
+        for each in self.passes:
             self.reached |= each.reached & self.own.keys()
             if each.raised:
                 continue

@@ -44,8 +44,10 @@ def changed_requires_grad(record: UpdateRecord) -> Iterator[Problem]:
                 module,
                 "leaked",
                 "modes",
-                f"{record.update} left requires_grad={now} in {module} ({shortened(names)})",
+                f"{record.update} left requires_grad={now} in {module}",
                 names,
+                rounds="undone",
+                tail=" ({})",
             )
 
 

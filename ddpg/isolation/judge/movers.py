@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ..observe.inventory import Entry
+from ..observe.inventory import Entry, unwrapped_name
 from ..observe.ledger import Change
 from ..observe.records import OptimizerStep, UpdateRecord, Write
 from .facts import Facts, is_nonzero
@@ -142,7 +142,8 @@ def _values(record: UpdateRecord, key: int, seen: Change) -> list[Tensor]:
 
 
 def _share_a_name(one: Entry, other: Entry) -> bool:
-    return bool(set(one.names.values()) & set(other.names.values()))
+    names, others = (set(map(unwrapped_name, each.names.values())) for each in (one, other))
+    return bool(names & others)
 
 
 def _fraction(step: Tensor, target: Tensor, before: Tensor) -> float:

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from ..contract import UpdateRow
+from ..contract import UpdateRow, shortened
 from ..observe.inventory import Entry
 from ..results import Grade, Kind, Verdict
 
-Rounds = Literal["any", "every", "last"]
+Rounds = Literal["any", "every", "last", "undone"]
 
 
 @dataclass(frozen=True)
@@ -17,8 +17,11 @@ class Problem:
 
     Attributes:
         grade: None: that of the cell.
-        rounds: the problem counts if it is in any round of the update; only if it is in every
-            round (that could show it); or also if it is in the last round.
+        rounds: `any`: the problem counts if it is in any round; `every`: for the tensors that no
+            round shows without it; `last`: for these, and for tensors that had no problem before
+            and have one since; `undone`: for the tensors that no other run changes back.
+        tail: words after the message; `{}` is replaced by the tensors.
+        all: number of tensors of the module. A problem of all of them has no tail.
     """
 
     row: UpdateRow
@@ -30,6 +33,14 @@ class Problem:
     loss: str | None = None
     grade: Grade | None = None
     rounds: Rounds = "any"
+    tail: str = ""
+    all: int = 0
+
+    @property
+    def text(self) -> str:
+        if not self.tail or len(self.tensors) == self.all:
+            return self.message
+        return self.message + self.tail.replace("{}", shortened(self.tensors))
 
     @property
     def key(self) -> tuple[UpdateRow, str, Verdict, Kind, str | None]:

@@ -1,62 +1,119 @@
 """Problems and notes that depend on all rounds of the updates."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from ..contract import Contract, UpdateRow
-from ..observe.gradient_sources import BEFORE
 from ..observe.records import UpdateRecord
+from ..results import Grade
 from .facts import Facts
-from .problems import Problem
-from .starving import is_idle
+from .following import Following
+from .problems import Problem, names_in
+
+_Place = tuple[UpdateRow, str, str | None]
+"""Row, module and loss term."""
+
+
+@dataclass
+class _Tensors:
+    """Tensors of one place, each with the last run of its row that shows it bad or good.
+
+    Attributes:
+        bad: tensor → last run in which it had a problem, and the problem.
+        good: tensors without a problem in any run.
+        recovered: tensors that had a problem in one run, and none in a later one.
+        grade: highest grade in the runs with a problem.
+    """
+
+    bad: dict[str, tuple[int, Problem]] = field(default_factory=dict)
+    good: set[str] = field(default_factory=set)
+    recovered: set[str] = field(default_factory=set)
+    grade: Grade = Grade.NOTHING
+
+    def unsolved(self, last_run: int) -> dict[str, Problem]:
+        """Return tensor → problem, for the problems that count."""
+        return {
+            tensor: problem
+            for tensor, (run, problem) in self.bad.items()
+            if tensor not in self.good
+            or (problem.rounds == "last" and run == last_run and tensor not in self.recovered)
+        }
 
 
 class RoundCounter:
-    """Counts the runs of each row, and the runs in which each problem appeared."""
+    """Collects the problems of every run of every row, and finds those that count."""
 
     def __init__(self, contract: Contract) -> None:
         self._contract = contract
         self._runs: Counter[UpdateRow] = Counter()
         self._idle_runs: Counter[tuple[UpdateRow, str]] = Counter()
         self._synced: set[tuple[UpdateRow, str]] = set()
-        self._problems: dict[tuple[object, ...], list[tuple[int, Problem]]] = {}
+        self._any: dict[tuple[object, ...], list[Problem]] = {}
+        self._tensors: defaultdict[_Place, _Tensors] = defaultdict(_Tensors)
+        self._toggled: dict[tuple[str, str], set[bool]] = {}
 
     def add(
-        self, facts: Mapping[tuple[UpdateRow, str], Facts], problems: Sequence[Problem]
+        self,
+        record: UpdateRecord,
+        facts: Mapping[tuple[UpdateRow, str], Facts],
+        followers: Mapping[tuple[UpdateRow, str], Following],
+        problems: Sequence[Problem],
     ) -> None:
         """Count one record.
 
         Args:
             facts: (row, module) → facts, for all rows of the record.
+            followers: (row, follower) → comparison with its source.
             problems: of the record, one per key.
         """
         for row in dict.fromkeys(row for row, _ in facts):
             self._runs[row] += 1
-            for follower, source in self._contract.permission(row).follows.items():
-                each = facts[row, follower]
-                self._idle_runs[row, follower] += is_idle(each, source)
-                if each.changes:
-                    self._synced.add((row, follower))
+        for key, result in followers.items():
+            self._idle_runs[key] += result.is_idle
+            if facts[key].changes:
+                self._synced.add(key)
+        self._add_toggles(record)
+        bad: dict[_Place, dict[str, Problem]] = defaultdict(dict)
         for problem in problems:
-            each = facts.get((problem.row, problem.module))
-            if problem.verdict == "starved" and problem.grade is None and each is not None:
-                problem = replace(problem, grade=each.grade())
-            runs = self._problems.setdefault(problem.key, [])
-            runs.append((self._runs[problem.row], problem))
+            grade, each = problem.grade, facts.get((problem.row, problem.module))
+            if problem.verdict == "starved" and grade is None and each is not None:
+                grade = each.grade()
+            if problem.rounds in ("any", "undone"):
+                self._any.setdefault(problem.key, []).append(replace(problem, grade=grade))
+                continue
+            place = (problem.row, problem.module, problem.loss)
+            bad[place] |= dict.fromkeys(problem.tensors or ("",), problem)
+            self._tensors[place].grade = max(self._tensors[place].grade, grade or Grade.NOTHING)
+        for place, each in bad.items():
+            run = self._runs[place[0]]
+            self._tensors[place].bad |= {name: (run, problem) for name, problem in each.items()}
+        if record.error is None:
+            for place, names in self._shown(facts, followers):
+                self._add_good(place, set(names) - bad.get(place, {}).keys())
 
     def problems(self) -> list[Problem]:
         """Return the problems that count, by `Problem.rounds`."""
-        once: list[Problem] = []
-        repeated: list[Problem] = []
-        for runs in self._problems.values():
-            grades = [problem.grade for _, problem in runs if problem.grade is not None]
+        found: list[Problem] = []
+        for problems in self._any.values():
+            grades = [each.grade for each in problems if each.grade is not None]
             worst = max(grades, default=None)
-            once += [replace(p, grade=worst) for _, p in runs if p.rounds == "any"]
-            others = [(run, problem) for run, problem in runs if problem.rounds != "any"]
-            if others and self._counts(*others[-1], len(others)):
-                repeated.append(replace(others[-1][1], grade=worst))
-        return once + repeated
+            found += [replace(p, grade=worst) for p in problems if p.rounds == "any"]
+            found += [replace(p, tensors=t) for p in problems if (t := self._left_changed(p))]
+        for place, tensors in self._tensors.items():
+            by_kind: dict[str, list[tuple[str, Problem]]] = {}
+            for name, problem in tensors.unsolved(self._runs[place[0]]).items():
+                by_kind.setdefault(problem.kind, []).append((name, problem))
+            for pairs in by_kind.values():
+                names = tuple(name for name, _ in pairs if name)
+                found.append(replace(pairs[-1][1], tensors=names, grade=tensors.grade))
+        return found
+
+    def has_unsolved(self) -> bool:
+        """Return True if more rounds could show that a problem is none."""
+        return any(
+            tensors.unsolved(self._runs[place[0]]) for place, tensors in self._tensors.items()
+        ) or any(self._left_changed(p) for problems in self._any.values() for p in problems)
 
     def notes(self) -> list[str]:
         """Return a note for each follower that always equalled its source."""
@@ -67,59 +124,38 @@ class RoundCounter:
             if runs == self._runs[row] and (row, follower) not in self._synced
         ]
 
-    def _counts(self, last_run: int, problem: Problem, runs: int) -> bool:
-        """Return True if a problem counts that appeared in `runs` runs, at last in `last_run`."""
-        row = problem.row
-        if problem.rounds == "last" and last_run == self._runs[row]:
-            return True
-        # A follower that equals its source cannot come closer to it.
-        return runs == self._runs[row] - self._idle_runs[row, problem.module]
+    def _left_changed(self, problem: Problem) -> tuple[str, ...]:
+        """Return the tensors whose `requires_grad` was changed in one direction only."""
+        if problem.rounds != "undone":
+            return ()
+        return tuple(n for n in problem.tensors if len(self._toggled[problem.module, n]) == 1)
 
+    def _shown(
+        self,
+        facts: Mapping[tuple[UpdateRow, str], Facts],
+        followers: Mapping[tuple[UpdateRow, str], Following],
+    ) -> Iterable[tuple[_Place, Iterable[str]]]:
+        """Yield the tensors of each place that the record shows to be good, unless they are bad."""
+        for (row, module), each in facts.items():
+            permission = self._contract.permission(row)
+            names = ("", *names_in(module, each.entries(each.trainable)))
+            if module in permission.trains:
+                yield (row, module, None), names
+            for term, inner in permission.terms.items():
+                if module in inner.trains:
+                    yield (row, module, term), names
+        for (row, follower), result in followers.items():
+            yield (row, follower, None), names_in(follower, result.closer)
 
-def notes_on(records: Sequence[UpdateRecord], contract: Contract) -> list[str]:
-    """Return notes: undeclared optimizers, tensors and terms, and gradients left in `.grad`."""
-    notes: list[str] = []
-    for record in records:
-        notes += _notes_on_optimizers(record, contract)
-        for each in record.passes():
-            if len(each.row.parts) > 1 and not each.terms:
-                notes.append(
-                    f"the steps of {each.row} share one backward pass: name its losses with "
-                    "term() to see which loss moved which module"
-                )
-            undeclared = each.terms.keys() - contract.permission(each.row).terms.keys()
-            notes += [
-                f"{each.row} names the loss term {name!r}, which is not in the contract"
-                for name in sorted(undeclared)
-            ]
-        notes += _notes_on_old_gradients(record)
-    return list(dict.fromkeys(notes))
+    def _add_good(self, place: _Place, names: set[str]) -> None:
+        tensors = self._tensors[place]
+        tensors.good |= names
+        tensors.recovered |= names & tensors.bad.keys()
 
-
-def _notes_on_optimizers(record: UpdateRecord, contract: Contract) -> list[str]:
-    notes = [
-        f"an optimizer that is not in the contract made a step: {name}"
-        for name in record.optimizers
-        if name not in contract.optimizers
-    ]
-    for name, keys in record.optimizers.items():
-        others = sum(key not in record.inventory.entries for key in keys)
-        if others:
-            notes.append(f"the optimizer {name!r} holds {others} tensors of no named module")
-    return notes
-
-
-def _notes_on_old_gradients(record: UpdateRecord) -> list[str]:
-    notes: list[str] = []
-    passes = set(record.passes())
-    for step in record.steps():
-        sources = [source for each in step.sources.values() for source in each]
-        applied = f"in {step.row}, a step of {step.optimizer!r} applied a gradient"
-        if any(source.row == BEFORE for source in sources):
-            notes.append(f"{applied} from before the audit")
-        earlier = {s.row for s in sources if s.row != BEFORE and s not in passes}
-        notes += [
-            f"{applied} that an earlier run of {row} left in .grad: no zero_grad came between"
-            for row in sorted(earlier, key=str)
-        ]
-    return notes
+    def _add_toggles(self, record: UpdateRecord) -> None:
+        """Add the directions in which an update changed `requires_grad`."""
+        for key, before in record.required.items():
+            after = record.required_after.get(key)
+            if after is not None and after != before:
+                for module, name in record.inventory.entries[key].names.items():
+                    self._toggled.setdefault((module, name), set()).add(after)

@@ -1,17 +1,12 @@
-"""Modules that an update should train or move, and that were not trained or moved."""
+"""Modules that an update should train, and that were not trained."""
 
-import math
 from collections.abc import Iterator
 
-import torch
-from torch import Tensor
-
-from ..contract import Contract, ContractError, Permission, shortened
+from ..contract import Contract, Permission
 from ..observe.gradient_sources import is_multiple
-from ..observe.inventory import Entry
 from ..observe.ledger import same_bits
 from ..observe.records import UpdateRecord
-from ..results import SETUP, Grade, Kind, Verdict
+from ..results import Grade, Kind
 from .facts import Facts
 from .problems import Problem, Rounds, names_in
 
@@ -48,11 +43,12 @@ def _without_gradient(facts: Facts, live: set[int]) -> Iterator[Problem]:
     frozen = {key for key in cut if not record.required[key]}
     if frozen:
         # Parameters that an earlier round froze stay frozen; a delayed update has no pass at all.
-        rounds = "last" if any(record.passes(facts.row)) else "every"
+        rounds = "last" if facts.passes else "every"
         reason = "its parameters do not require grad"
         yield _untrained(facts, "reached", frozen, reason, rounds)
     if cut - frozen:
-        yield _untrained(facts, "reached", cut - frozen, "no loss has a path to it")
+        reason = "no loss has a path to it" if facts.passes else "it ran no backward pass"
+        yield _untrained(facts, "reached", cut - frozen, reason)
     unasked = (keys & facts.reached) - facts.delivered.keys() - live
     if unasked:
         reason = "a loss has a path to it, but delivered no gradient"
@@ -83,10 +79,17 @@ def _unmoved(facts: Facts, unmoved: set[int], contract: Contract) -> Iterator[Pr
 def _untrained(
     facts: Facts, kind: Kind, keys: set[int], reason: str, rounds: Rounds = "every"
 ) -> Problem:
-    names = names_in(facts.module, facts.entries(keys))
-    part = "" if keys == facts.trainable else f" (of {facts.module}: {shortened(names)})"
-    message = f"{facts.row} should train {facts.module}: {reason}{part}"
-    return Problem(facts.row, facts.module, "starved", kind, message, names, rounds=rounds)
+    return Problem(
+        facts.row,
+        facts.module,
+        "starved",
+        kind,
+        f"{facts.row} should train {facts.module}: {reason}",
+        names_in(facts.module, facts.entries(keys)),
+        rounds=rounds,
+        tail=f" (of {facts.module}: {{}})",
+        all=len(names_in(facts.module, facts.entries(facts.trainable))),
+    )
 
 
 def _gradients_of_others(facts: Facts) -> set[int]:
@@ -139,112 +142,3 @@ def untrained_by_term(facts: Facts, permission: Permission) -> Iterator[Problem]
             grade=grade,
             rounds="every",
         )
-
-
-def lagging(facts: Facts, source: str) -> Iterator[Problem]:
-    """Yield tensors of a follower that the row did not move closer to their source."""
-    record, row, follower = facts.record, facts.row, facts.module
-    stayed: list[Entry] = []
-    strayed: list[Entry] = []
-    changes_of = {each[-1].entry.names.get(follower): each for each in facts.changes.values()}
-    for entry, target in _pairs(record, follower, source):
-        changes = changes_of.get(entry.names[follower])
-        before = changes[0].before if changes else record.end[id(entry.tensor)]
-        after = changes[-1].after if changes else before
-        if not before.is_floating_point():
-            continue
-        was, now = _distance(before, target), _distance(after, target)
-        if now > was + _rounding(target):
-            strayed.append(entry)
-        elif now == was and _differs(record, entry, follower, source):
-            stayed.append(entry)
-    outcomes: tuple[tuple[list[Entry], Verdict, str], ...] = (
-        (stayed, "starved", "did not come closer"),
-        (strayed, "moved_by_other", "moved away"),
-    )
-    for entries, verdict, outcome in outcomes:
-        if entries:
-            names = names_in(follower, entries)
-            yield Problem(
-                row,
-                follower,
-                verdict,
-                "moved",
-                f"{row}: {follower} should follow {source}, but {outcome} ({shortened(names)})",
-                names,
-                rounds="every" if verdict == "starved" else "any",
-            )
-
-
-def is_idle(facts: Facts, source: str) -> bool:
-    """Return True if the follower equalled its source, so that it could not come closer."""
-    pairs = _pairs(facts.record, facts.module, source)
-    return not any(_differs(facts.record, entry, facts.module, source) for entry, _ in pairs)
-
-
-def unequal(record: UpdateRecord, target: str, source: str) -> Iterator[Problem]:
-    """Yield tensors of `target` that do not equal those of `source` when the record begins."""
-    entries = [
-        entry
-        for entry, value in _pairs(record, target, source, at_start=True)
-        if not bool((record.start[id(entry.tensor)] == value).all())
-    ]
-    if entries:
-        names = names_in(target, entries)
-        yield Problem(
-            SETUP,
-            target,
-            "starved",
-            "moved",
-            f"{target} should equal {source} at the start, but differs ({shortened(names)})",
-            names,
-        )
-
-
-def _differs(record: UpdateRecord, entry: Entry, follower: str, source: str) -> bool:
-    """Return True if the entry differs from its source at both ends of the update.
-
-    Differences up to a relative 1e-4 count as equal.
-    """
-    other = record.inventory.within(source)[entry.names[follower]]
-    key = id(entry.tensor)
-    for values in (record.start, record.end):
-        target = values.get(id(other), other).double()
-        if _distance(values[key], target) <= 1e-4 * float(target.norm()):
-            return False
-    return True
-
-
-def _pairs(
-    record: UpdateRecord, follower: str, source: str, at_start: bool = False
-) -> Iterator[tuple[Entry, Tensor]]:
-    """Yield the follower's entries with the value of the same name in the source, at the end.
-
-    Raises:
-        ContractError: the source has no tensor of that name, or one of another shape.
-    """
-    sources = record.inventory.within(source)
-    values = record.start if at_start else record.end
-    for name, tensor in record.inventory.within(follower).items():
-        entry = record.inventory.entries[id(tensor)]
-        if follower not in entry.owners or entry.is_alias or id(tensor) not in record.start:
-            continue
-        if name not in sources or sources[name].shape != tensor.shape:
-            raise ContractError(
-                f"{follower!r} cannot follow or equal {source!r}: {source!r} has no tensor "
-                f"{name!r} of shape {list(tensor.shape)}"
-            )
-        other = sources[name]
-        if other is not tensor:
-            yield entry, values.get(id(other), other)
-
-
-def _rounding(target: Tensor) -> float:
-    """Return the largest rounding error of (1 − tau)·x + tau·x in the dtype of x."""
-    return 4 * torch.finfo(target.dtype).eps * float(target.double().norm())
-
-
-def _distance(one: Tensor, other: Tensor) -> float:
-    if one.shape != other.shape:
-        return math.inf
-    return float((one.double() - other.double()).norm())

@@ -1,5 +1,6 @@
 """Verdicts: the records of every update, against the contract."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from ..contract import Contract, Permission, UpdateRow
@@ -8,43 +9,97 @@ from ..observe.watcher import Watcher
 from ..results import SETUP, Cell, Finding, Grade, Results, Verdict
 from . import errors, leaks, membership, modes, starving
 from .facts import Facts, norm, norm_by_member
+from .following import Following, check_pairs, following, lagging, unequal
 from .movers import movements
+from .notes import notes_on
 from .problems import Problem, merge
-from .rounds import RoundCounter, notes_on
+from .rounds import RoundCounter
 
 _KEPT: Verdict = "kept"
 _WORST_FIRST: tuple[Verdict, ...] = ("leaked", "moved_by_other", "starved")
 
 
-def judge(watcher: Watcher, stacked: bool = False) -> Results:
-    """Judge the updates that the watcher has recorded.
+class Judge:
+    """Judges the updates that a watcher records, while it records them.
 
     Args:
         watcher: with the contract and the records.
-        stacked: every parameter is `[member, ...]`.
 
     Raises:
         ContractError: the source of a follower has no tensor of the same name and shape.
     """
-    contract, setup, records = watcher.contract, watcher.setup_inventory, watcher.records
-    facts: dict[tuple[UpdateRow, str], list[Facts]] = {}
-    counter = RoundCounter(contract)
-    for record in records:
-        facts_of_record = _facts_of(record, contract, records[0].required)
-        for key, each in facts_of_record.items():
-            facts.setdefault(key, []).append(each)
-        problems_of_record = merge(list(_problems_of(record, contract, facts_of_record)))
-        counter.add(facts_of_record, problems_of_record)
-    problems = list(membership.aliased(setup, contract, SETUP))
-    if records:
-        for target, source in contract.equal_at_start.items():
-            problems += starving.unequal(records[0], target, source)
-        problems += membership.wrong_holders(records, contract)
-    problems += _stored(records, watcher.setup_stored)
-    problems += membership.aliased_later(setup, records, contract)
-    problems += counter.problems()
-    notes = [*notes_on(records, contract), *counter.notes()]
-    return _results(contract, facts, merge(problems), notes, stacked)
+
+    def __init__(self, watcher: Watcher) -> None:
+        self._watcher, self._contract = watcher, watcher.contract
+        check_pairs(watcher.setup_inventory, watcher.contract)
+        self._worst: dict[tuple[UpdateRow, str], Facts] = {}
+        self._counter = RoundCounter(watcher.contract)
+        self._judged = 0
+        self._runs: Counter[str] = Counter()
+        self._first_run = 1
+        self._shown: set[tuple[object, ...]] = set()
+
+    def add_records(self) -> None:
+        """Judge the records that are new since the last call."""
+        records = self._watcher.records
+        for record in records[self._judged :]:
+            facts = _facts_of(record, self._contract, records[0].required)
+            followers = {
+                (row, follower): following(facts[row, follower], source)
+                for row in dict.fromkeys(row for row, _ in facts)
+                for follower, source in self._contract.permission(row).follows.items()
+            }
+            problems = merge(list(_problems_of(record, self._contract, facts, followers)))
+            self._counter.add(record, facts, followers, problems)
+            self._runs[record.update] += 1
+            self._add_first_run(record, problems)
+            for key, each in facts.items():
+                known = self._worst.get(key)
+                if known is None or each.grade() > known.grade():
+                    self._worst[key] = each
+        self._judged = len(records)
+
+    @property
+    def first_run(self) -> int:
+        """The run until which all problems have appeared, each in a row that ran."""
+        return self._first_run
+
+    def _add_first_run(self, record: UpdateRecord, problems: Sequence[Problem]) -> None:
+        ran = {row for event in record.events for row in (event.row, *event.row.single_parts())}
+        new = {p.key for p in problems if p.row in ran or p.rounds == "any"} - self._shown
+        if new:
+            self._shown |= new
+            self._first_run = self._runs[record.update]
+
+    def has_unsolved(self) -> bool:
+        """Return True if more rounds could solve a problem."""
+        self.add_records()
+        return self._counter.has_unsolved()
+
+    def results(self, stacked: bool = False) -> Results:
+        """Return cells, findings and notes.
+
+        Args:
+            stacked: every parameter is `[member, ...]`.
+        """
+        self.add_records()
+        contract, records = self._contract, self._watcher.records
+        setup = self._watcher.setup_inventory
+        problems = list(membership.aliased(setup, contract, SETUP))
+        if records:
+            for target, source in contract.equal_at_start.items():
+                problems += unequal(records[0], target, source)
+            problems += membership.wrong_holders(records, contract)
+        problems += _stored(records, self._watcher.setup_stored)
+        problems += membership.aliased_later(setup, records, contract)
+        problems += self._counter.problems()
+        notes = [*notes_on(records, contract), *self._counter.notes()]
+        return _results(contract, self._worst, merge(problems), notes, stacked)
+
+
+def judge(watcher: Watcher, stacked: bool = False) -> Results:
+    """Judge the updates that the watcher has recorded; see `Judge`."""
+    return Judge(watcher).results(stacked)
 
 
 def _facts_of(
@@ -66,7 +121,10 @@ def _rows(record: UpdateRecord, contract: Contract) -> list[UpdateRow]:
 
 
 def _problems_of(
-    record: UpdateRecord, contract: Contract, facts: dict[tuple[UpdateRow, str], Facts]
+    record: UpdateRecord,
+    contract: Contract,
+    facts: Mapping[tuple[UpdateRow, str], Facts],
+    followers: Mapping[tuple[UpdateRow, str], Following],
 ) -> Iterator[Problem]:
     yield from leaks.applied(record, contract)
     yield from errors.outdated(record)
@@ -86,7 +144,7 @@ def _problems_of(
         yield from modes.wrong_modes(record, row, permission)
         if record.error is None:
             for follower, source in permission.follows.items():
-                yield from starving.lagging(facts[row, follower], source)
+                yield from lagging(facts[row, follower], source, followers[row, follower])
 
 
 def _stored(records: Sequence[UpdateRecord], at_setup: dict[str, str]) -> Iterator[Problem]:
@@ -100,15 +158,14 @@ def _stored(records: Sequence[UpdateRecord], at_setup: dict[str, str]) -> Iterat
 
 def _results(
     contract: Contract,
-    facts: dict[tuple[UpdateRow, str], list[Facts]],
+    facts: Mapping[tuple[UpdateRow, str], Facts],
     problems: Sequence[Problem],
     notes: Sequence[str],
     stacked: bool,
 ) -> Results:
     cells: list[Cell] = []
-    for (row, module), rounds in facts.items():
+    for (row, module), worst in facts.items():
         own = [p for p in problems if (p.row, p.module) == (row, module)]
-        worst = max(rounds, key=Facts.grade)
         cells.append(_cell(contract.permission(row), worst, own, stacked))
     grades = {(cell.row, cell.module): cell.grade for cell in cells}
     findings = [
@@ -118,7 +175,7 @@ def _results(
             p.verdict,
             grades.get((p.row, p.module), Grade.NOTHING) if p.grade is None else p.grade,
             p.kind,
-            p.message,
+            p.text,
             p.loss,
             p.tensors,
         )
@@ -152,7 +209,7 @@ def _cell(permission: Permission, facts: Facts, problems: Sequence[Problem], sta
         cell.gradient_norms = norm_by_member(gradients, members) if gradients else None
         cell.movements = norm_by_member(facts.differences(), members)
     problem = next((p for p in problems if p.verdict == verdict), None)
-    cell.reason = problem.message if problem else _why_kept(permission, facts)
+    cell.reason = problem.text if problem else _why_kept(permission, facts)
     return cell
 
 

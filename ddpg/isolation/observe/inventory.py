@@ -14,6 +14,8 @@ from ..contract import Contract, ContractError, ModuleLike, not_allowed
 
 _NamedTensor = tuple[str, Tensor, bool]
 """Name, tensor, and True for a buffer."""
+_WRAPPERS = {"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
+"""Names under which DataParallel, AveragedModel, `torch.compile` and others keep a network."""
 _MODULE_LIKE = (
     "an nn.Module, a tensor, a list or dict of these, or a function without arguments that returns "
     "one of these"
@@ -136,6 +138,11 @@ def optimizers_of(contract: Contract) -> dict[str, Optimizer]:
             raise not_allowed(place, optimizer, "a torch.optim.Optimizer")
         optimizers[name] = optimizer
     return optimizers
+
+
+def unwrapped_name(name: str) -> str:
+    """Return the name of a tensor without the prefixes of wrappers such as DataParallel."""
+    return ".".join(part for part in name.split(".") if part not in _WRAPPERS) or name
 
 
 def held_by(optimizer: Optimizer) -> list[Tensor]:

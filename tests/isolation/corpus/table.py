@@ -37,6 +37,7 @@ MISTAKES = {
     "L": "train, eval and no_grad confused",
     "M": "zero gradients instead of None: momentum and weight decay apply",
     "N": "reachable, but the gradient is exactly zero",
+    "O": "styles of writing a training loop, with a mistake and without",
 }
 
 

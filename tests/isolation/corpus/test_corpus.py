@@ -45,7 +45,7 @@ def for_cases(corpus: list[CaseFile]) -> pytest.MarkDecorator:
 
 
 def test_the_corpus_covers_every_class_of_mistake() -> None:
-    assert {each.case.mistake_class for each in BROKEN} == set("ABCDEFGHIJKLMN")
+    assert {each.case.mistake_class for each in BROKEN} == set("ABCDEFGHIJKLMNO")
     assert len(BROKEN) >= 45
     assert len(FALSE_ALARMS) >= 12
 
@@ -55,8 +55,10 @@ def test_a_case_is_in_the_folder_of_its_class_and_cites_its_source(case_file: Ca
     case = case_file.case
     assert case_file.name.startswith(f"{case.mistake_class.lower()}/")
     assert case.identifier.startswith(case.mistake_class)
-    assert case.url.startswith("https://")
     assert case_file.module.__doc__
+    if case.mistake_class == "O":
+        return
+    assert case.url.startswith("https://")
     assert case.url in case_file.module.__doc__
 
 
@@ -79,6 +81,8 @@ def test_a_false_alarm_has_no_findings(case_file: CaseFile) -> None:
 
 @for_cases([each for each in BROKEN if each.name not in ORDER_MATTERS])
 def test_reversed_updates_give_the_same_findings(case_file: CaseFile) -> None:
+    if len(case_file.example("broken")()[1]) == 1:
+        return
     outcome = audit_example(reverse_updates(case_file.example("broken")), case_file.case.expected)
     assert not outcome.missed
     assert not outcome.unexpected
