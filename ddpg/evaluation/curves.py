@@ -8,11 +8,12 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 from numpy.typing import NDArray
 
 from ddpg.errors import ConfigError
-from ddpg.evaluation.palette import COLOURS, MATPLOTLIB_STYLE, line_style
+from ddpg.evaluation.palette import COLOURS, INK, MATPLOTLIB_STYLE, RULE, line_style
 from ddpg.runs.csv_log import parse_number, read_rows
 from ddpg.runs.files import atomic_write
 from ddpg.runs.folder import RunFolder
@@ -20,14 +21,12 @@ from ddpg.runs.tags import RETURN_EVALUATION, SEPARATION
 
 _WIDTH, _HEIGHT, _NAME = 13, 3.1, 38
 """Size of a row in inches, and characters of a run's name per line."""
-_GRADES = ["nothing", "zero gradient", "non-zero gradient", "moved"]
-_MODULES = {
-    "critic": (1, 7.0),
-    "actor": (0, 4.6),
-    "critic_target": (2, 2.8),
-    "actor_target": (3, 1.4),
-}
-"""Module -> style and width of its line. Narrow lines lie on wide ones, so that all are seen."""
+_GRADES = ("nothing", "zero gradient", "gradient", "moved")
+_MODULES = ("critic", "actor", "critic_target", "actor_target")
+_TRAINED = {"critic_update": "critic", "actor_update": "actor"}
+_MOVED_TRAINED, _MOVED_OTHER = COLOURS[2], COLOURS[0]
+_FILLS = (RULE, "#9cc3de", "#e3b94f", _MOVED_OTHER)
+"""Colour of each grade of a module that the update does not train."""
 
 
 @dataclass(frozen=True)
@@ -82,50 +81,70 @@ def draw_runs(runs: list[Path], output: Path) -> None:
         rows = figure.subplots(len(runs), 3, squeeze=False, sharex=True, sharey="col")
         for axes, path in zip(rows, runs, strict=True):
             folder = RunFolder(path)
-            _draw_return(axes[0], folder)
-            for axis, update in zip(axes[1:], ("critic_update", "actor_update"), strict=True):
-                _draw_grades(axis, folder, update)
+            end = _draw_return(axes[0], folder)
+            for axis, (update, trained) in zip(axes[1:], _TRAINED.items(), strict=True):
+                _draw_grades(axis, folder, update, trained, end)
         for axis in rows.flat:
             axis.set_xlabel("environment steps")
             axis.tick_params(labelbottom=True, labelleft=True)
             axis.xaxis.set_major_locator(MaxNLocator(5, integer=True))
             axis.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-        handles, labels = rows[0, 1].get_legend_handles_labels()
+        fills = (_MOVED_TRAINED, *reversed(_FILLS))
+        words = ("moved: trained by the update", "moved: a leak", *reversed(_GRADES[:-1]))
         figure.legend(
-            *(handles, labels), loc="outside lower center", ncols=4, frameon=False, handlelength=3.5
+            handles=[
+                Patch(color=fill, label=word) for fill, word in zip(fills, words, strict=True)
+            ],
+            **{"loc": "outside lower center", "ncols": 5, "frameon": False},
         )
         with atomic_write(output) as unfinished:
             figure.savefig(unfinished, dpi=110)
 
 
-def _draw_return(axis: Axes, folder: RunFolder) -> None:
-    """Draw the return of every member, and their median."""
+def _draw_return(axis: Axes, folder: RunFolder) -> int:
+    """Draw the return of every member, and their median; return the last step."""
     curve = read_curve(folder, RETURN_EVALUATION)
-    axis.plot(curve.steps, curve.values.T, color=COLOURS[1], alpha=0.45, linewidth=0.8)
-    axis.plot(curve.steps, np.median(curve.values, axis=0), color=COLOURS[1], linewidth=2)
+    config = folder.stored_config()
+    # As in the report of a comparison, the control is the dashed line.
+    style = 0 if "none" in (config.stop, config.actor_stop) else 1
+    axis.plot(curve.steps, curve.values.T, color=COLOURS[style], alpha=0.45, linewidth=0.8)
+    axis.plot(
+        *(curve.steps, np.median(curve.values, axis=0)),
+        color=COLOURS[style],
+        linestyle=line_style(style),
+        linewidth=2,
+        marker="o" if len(curve.steps) == 1 else None,
+    )
     name = textwrap.fill(folder.path.resolve().name, _NAME)
     count = len(curve.values)
     members = "its only member" if count == 1 else f"median and {count} members"
     axis.set_title(f"{name}\nreturn: {members}", loc="left")
     axis.set_ylabel("return")
+    return int(curve.steps[-1])
 
 
-def _draw_grades(axis: Axes, folder: RunFolder, update: str) -> None:
-    """Draw the grade of each module in `update`; the highest of any member."""
-    for module, (style, width) in _MODULES.items():
+def _draw_grades(axis: Axes, folder: RunFolder, update: str, trained: str, end: int) -> None:
+    """Draw one lane per module: its grade in `update`, the highest of any member, up to `end`."""
+    for lane, module in enumerate(_MODULES):
         curve = read_curve(folder, f"{SEPARATION}/{update}/{module}/grade")
-        axis.plot(
-            *(curve.steps, curve.values.max(axis=0)),
-            color=COLOURS[style],
-            linestyle=line_style(style),
-            linewidth=width,
-            dash_capstyle="butt",
-            solid_capstyle="butt",
-            marker="o" if len(curve.steps) == 1 else None,
-            markersize=2 * width,
-            label=module,
-        )
-    axis.set_yticks(range(len(_GRADES)), _GRADES)
-    axis.set_ylim(-0.4, 3.4)
-    axis.set_ylabel("effect of the loss")
-    axis.set_title(f"{update.replace('_', ' ')}: effect on each module", loc="left")
+        grades = curve.values.max(axis=0).astype(int)
+        changes = [0, *(np.flatnonzero(np.diff(grades)) + 1)]
+        starts = curve.steps[changes]
+        widths = np.diff([*starts, max(end, curve.steps[-1] + 1)])
+        for start, width, grade in zip(
+            starts.tolist(), widths.tolist(), grades[changes], strict=True
+        ):
+            intended = module == trained and grade == 3
+            fill = _MOVED_TRAINED if intended else _FILLS[grade]
+            axis.broken_barh([(start, width)], (lane - 0.4, 0.8), color=fill)
+            if width > 0.2 * end:
+                axis.text(
+                    *(start + 0.02 * end, lane, _GRADES[grade]),
+                    color="white" if grade == 3 else INK,
+                    verticalalignment="center",
+                )
+    axis.set_yticks(range(len(_MODULES)), _MODULES)
+    axis.set_ylim(len(_MODULES) - 0.5, -0.5)
+    axis.grid(visible=False, axis="y")
+    axis.set_ylabel("module")
+    axis.set_title(f"effect of the {update.replace('_', ' ')} on", loc="left")

@@ -10,6 +10,7 @@ from matplotlib.text import Text
 from ddpg.config.settings import Config
 from ddpg.errors import ConfigError
 from ddpg.evaluation.curves import draw_runs, read_curve
+from ddpg.evaluation.palette import COLOURS
 from ddpg.runs.folder import RunFolder
 from ddpg.training.loop import train
 
@@ -53,24 +54,28 @@ def drawn(run, tmp_path, monkeypatch):
     return figures[0]
 
 
-def test_every_line_lies_on_its_level_and_can_be_seen(drawn):
-    for axis in (drawn.axes[1], drawn.axes[2], drawn.axes[4], drawn.axes[5]):
-        lines = {line.get_label(): line for line in axis.get_lines()}
-        assert list(lines) == ["critic", "actor", "critic_target", "actor_target"]
-        for line in lines.values():
-            assert set(line.get_ydata()) <= {0, 1, 2, 3}
-        # Later lines lie on earlier ones.
-        widths = [line.get_linewidth() for line in lines.values()]
-        assert widths == sorted(widths, reverse=True)
-        assert len({line.get_color() for line in lines.values()}) == 4
-    assert set(drawn.axes[1].get_lines()[2].get_ydata()) == {3}
-    assert set(drawn.axes[2].get_lines()[2].get_ydata()) == {0}
+def test_each_module_has_a_lane_with_its_grade_in_words_and_colour(drawn):
+    for axis, moved in ((drawn.axes[4], (0, 2, 3)), (drawn.axes[5], (1,))):
+        assert [label.get_text() for label in axis.get_yticklabels()] == [
+            *("critic", "actor", "critic_target", "actor_target")
+        ]
+        words = {text.get_position()[1]: text.get_text() for text in axis.texts}
+        assert words == {lane: "moved" if lane in moved else "nothing" for lane in range(4)}
+        colours = [tuple(bar.get_facecolor()[0]) for bar in axis.collections]
+        # The trained module, a leak, and a module that nothing reached.
+        assert len(set(colours)) == (3 if len(moved) > 1 else 2)
+
+
+def test_the_control_has_the_reports_dashes(drawn):
+    median = drawn.axes[3].get_lines()[-1]
+    assert median.get_color() == COLOURS[0]
+    assert median.get_linestyle() == "--"
 
 
 def test_axes_have_labels_and_one_range_of_steps(drawn):
     assert len({axis.get_xlim() for axis in drawn.axes}) == 1
     assert {axis.get_xlabel() for axis in drawn.axes} == {"environment steps"}
-    assert [axis.get_ylabel() for axis in drawn.axes[:2]] == ["return", "effect of the loss"]
+    assert [axis.get_ylabel() for axis in drawn.axes[:2]] == ["return", "module"]
 
 
 def test_no_text_is_cut(drawn):
