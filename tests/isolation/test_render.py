@@ -164,7 +164,7 @@ def test_the_matrix_as_a_picture_and_as_markdown(broken: Report) -> None:
     drawn = Image.open(io.BytesIO(to_png(matrix, "caption")))
     picture = drawn.convert("RGB")
     colours = {
-        (update, module): picture.getpixel((190 + 246 * column + 230, 40 + 92 * row + 80))
+        (update, module): picture.getpixel((78 + 124 * column + 115, 17 + 45 * row + 40))
         for column, update in enumerate(matrix.rows)
         for row, module in enumerate(matrix.modules)
     }
