@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import Any, NoReturn, ParamSpec
 
 from ddpg.cli.invocation import program as program_name
+from ddpg.cli.streams import BROKEN_PIPE, flushed_output, prepare_streams
 from ddpg.errors import (
     CheckpointError,
     CompileError,
@@ -35,6 +36,7 @@ def start(module: str, *arguments: object) -> int:
 
     PyTorch takes seconds to import. Ctrl-C exits silently until it is loaded.
     """
+    prepare_streams()
     with ends_at_once():
         main = import_module(module).main
     return main(*arguments)
@@ -55,11 +57,13 @@ def command(
         def decorated(*arguments: _Arguments.args, **options: _Arguments.kwargs) -> int:
             program = program_name(name)
             try:
-                with one_line_warnings(program):
+                with one_line_warnings(program), flushed_output():
                     return main(*arguments, **options)
             except (CheckpointError, CompileError, ConfigError, ExerciseError, UsageError) as error:
                 fail(program, error)
             except OSError as error:
+                if isinstance(error, BrokenPipeError) and error.filename is None:
+                    return BROKEN_PIPE
                 path = error.filename or "standard output"
                 fail(program, f"cannot write {path}: {error.strerror}")
             except RunError as error:

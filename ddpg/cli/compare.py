@@ -1,6 +1,5 @@
 """Command line of `scripts/compare.py`: plan, progress bar, report and exit status."""
 
-import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +15,8 @@ from ddpg.cli.command import STOPPED, command
 from ddpg.cli.display import SpeedColumn
 from ddpg.cli.invocation import program
 from ddpg.cli.sentence_parser import OneSentenceParser
+from ddpg.cli.shell import tensorboard_command
+from ddpg.cli.streams import print_outcome
 from ddpg.comparison.plan import ALL, Plan
 from ddpg.comparison.report.reading import SUMMARY
 from ddpg.comparison.running.runner import ComparisonProgress, ComparisonResult, run
@@ -67,8 +68,7 @@ def make_parser() -> ArgumentParser:
     parser.add_argument("--name", type=str | None, help="folder of the comparison, below --runs")
     parser.add_argument("--runs", type=str | None, help="parent folder")
     for option, (_, text) in _AXIS_OPTIONS.items():
-        names = dict.fromkeys((f"--{option.replace('_', '-')}", f"--{option}"))
-        parser.add_argument(*names, type=str | None, help=text)
+        parser.add_argument(f"--{option.replace('_', '-')}", type=str | None, help=text)
     parser.add_argument(
         "--axis",
         action="append",
@@ -184,24 +184,20 @@ def _print_result(result: ComparisonResult) -> int:
     for name, error in result.failed.items():
         print(f"{program('compare')}: {name} was given up: {error}", file=sys.stderr)
     if not result.finished:
-        print(f"Interrupted: run the same command to continue. Stored so far: {result.folder}")
+        text = "Interrupted: run the same command to continue. Stored so far:"
+        print_outcome(program("compare"), f"{text} {result.folder}")
         return 128 + result.signal
-    print(f"Done: {result.folder}.")
-    print(f"Curves per member: {_tensorboard(result.folder)}")
+    print_outcome(program("compare"), f"Done: {result.folder}.")
+    print_outcome(program("compare"), f"Curves per member: {tensorboard_command(result.folder)}")
     _print_report(result.folder)
     return STOPPED if result.failed else 0
-
-
-def _tensorboard(folder: Path) -> str:
-    """Return the command that shows the TensorBoard runs in `folder`."""
-    return f"tensorboard --logdir {shlex.quote(str(folder))}"
 
 
 def _print_report(folder: Path) -> None:
     """Write the report of the runs in `folder`; print where it is and how to see its curves."""
     page = _report(folder)
-    print(f"Curves per variant: {_tensorboard(folder / SUMMARY)}")
-    print(f"Report: {page}")
+    curves = tensorboard_command(folder / SUMMARY)
+    print_outcome(program("compare"), f"Curves per variant: {curves}\nReport: {page}")
 
 
 def _report(folder: Path) -> Path:

@@ -13,8 +13,10 @@ from jsonargparse import (
 )
 
 from ddpg.cli.command import fail
+from ddpg.cli.help_formatter import examples
 from ddpg.cli.invocation import program
 from ddpg.cli.sentence_parser import OneSentenceParser, plain_value
+from ddpg.cli.settings_help import GROUPS, help_text, metavar, stops_help
 from ddpg.config.packaged import packaged_file, packaged_names
 from ddpg.config.settings import SETTINGS, Config, module_message, unknown_setting_message
 from ddpg.config.yaml_file import read_settings
@@ -23,6 +25,7 @@ from ddpg.runs.folder import RunFolder
 
 _WIDER_TYPES: dict[Any, Any] = {
     int: int | float,
+    str | None: str,
     tuple[int, ...]: list[Any],
     dict[str, bool | int | float | str]: dict[str, Any],
 }
@@ -60,7 +63,7 @@ class _ConfigParser(OneSentenceParser):
         setting = re.search(r'Parser key "(\w+)"', message)
         value = re.search(r"(?:Got|Given) value: (.*)", message)
         switch = re.search(r"argument --(\w+)/.* invalid _boolean_type value: '(.*)'", message)
-        unknown = re.search(r"unrecognized arguments: --(\w+)", message)
+        unknown = re.search(r"unrecognized arguments: --([\w-]+)", message)
         path = re.search(r"Parser key \"config\": (.*): '(.*)'", message)
         if setting and value and setting[1] in SETTINGS:
             message = SETTINGS[setting[1]].refusal(plain_value(value[1]))
@@ -104,20 +107,37 @@ def make_parser() -> _ConfigParser:
     """Return the parser of `train`: every setting is an option."""
     parser = _ConfigParser(
         prog=program("train"),
-        description="Train DDPG, and record which parameters each loss reached.",
+        usage="%(prog)s [--SETTING VALUE ...]",
+        description="Train DDPG, and record which parameters each loss reached. "
+        "--actor-stop is the same as --actor_stop.",
+        epilog=examples(
+            ("train", "--stop", "none", "--members", "8"),
+            ("train", "--config", "paper", "--name", "paper"),
+            ("train", "--resume", "--name", "paper", "--steps", "100000"),
+        ),
         allow_abbrev=False,
     )
     parser.add_argument(
         "--config",
         action=_ConfigFile,
+        metavar="FILE",
         help="YAML file of settings, or the name of a packaged one, such as pendulum",
     )
+    printing = next(a for a in parser._actions if "--print_config" in a.option_strings)
+    printing.help, printing.metavar = "print all settings as YAML, and exit", ""
     defaults = Config()
+    group = parser
     for name, setting in SETTINGS.items():
-        options: dict[str, Any] = {"default": getattr(defaults, name), "help": setting.help_text}
+        if name in GROUPS:
+            about = stops_help() if name == "stop" else None
+            group = parser.add_argument_group(GROUPS[name], about)
+        default = getattr(defaults, name)
+        options: dict[str, Any] = {"default": default, "help": help_text(setting, default)}
         if setting.type is bool:
             options |= {"action": ActionYesNo, "nargs": "?"}
         else:
             options["type"] = _WIDER_TYPES.get(setting.type, setting.type)
-        parser.add_argument(f"--{name}", **options)
+        if shown := metavar(setting):
+            options["metavar"] = shown
+        group.add_argument(f"--{name}", **options)
     return parser

@@ -1,14 +1,15 @@
 """Train DDPG: `python scripts/train.py --stop detach`."""
 
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
 from ddpg.cli.command import command
 from ddpg.cli.display import progress_display, returns_text, show
-from ddpg.cli.invocation import invocation
+from ddpg.cli.invocation import program
 from ddpg.cli.parser import make_parser as make_parser
 from ddpg.cli.parser import parse_config
+from ddpg.cli.shell import option, own_command, tensorboard_command
+from ddpg.cli.streams import print_outcome
 from ddpg.config.settings import Config
 from ddpg.errors import CheckpointError, DamagedCheckpointError
 from ddpg.training.loop import train
@@ -33,31 +34,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
             ) from error
     if result.signal and not result.finished:
         again = _resume_command(config, result.folder)
-        print(f"Stopped at step {result.step:,}. Continue with: {again}")
+        print_outcome(program("train"), f"Stopped at step {result.step:,}. Continue with: {again}")
         return 128 + result.signal
-    print(_summary(config, result))
+    print_outcome(program("train"), _summary(config, result))
     return 0
 
 
 def _summary(config: Config, result: TrainingResult) -> str:
     """Return the last lines of a finished run: return, separation, commands that show it."""
-    folder = shlex.quote(str(result.folder))
-    score = shlex.join([*invocation("evaluate"), str(result.folder)])
     evaluated = result.returns is not None
     score_text = f"return {returns_text(result.returns)}" if evaluated else "never evaluated"
     separation = outcome_in_words(result.folder / "metrics.csv", config.members)
     lines = [
         f"{result.folder}: {score_text} after {result.step:,} steps.",
         *([f"Separation: {separation}."] if separation else []),
-        *([f"Curves: tensorboard --logdir {folder}"] if config.tensorboard else []),
-        f"Score: {score}",
+        *([f"Curves: {tensorboard_command(result.folder)}"] if config.tensorboard else []),
+        f"Score: {own_command('evaluate', result.folder, *_module_option(config))}",
     ]
     return "\n".join(lines)
 
 
 def _resume_command(config: Config, folder: Path) -> str:
     """Return the command that resumes the run in `folder`, up to the same last step."""
-    place = ["--runs", str(folder.parent), "--name", folder.name, "--steps", str(config.steps)]
-    # A run's own file may not import a module, so the command line names it again.
-    named = ["--env", config.env] if ":" in config.env else []
-    return shlex.join([*invocation("train"), "--resume", *place, *named])
+    words = [*option("runs", str(folder.parent)), *option("name", folder.name)]
+    words += ["--steps", str(config.steps), *_module_option(config)]
+    return own_command("train", "--resume", *words)
+
+
+def _module_option(config: Config) -> list[str]:
+    """Return the environment for a command line, since a run's own file may not import a module."""
+    return option("env", config.env) if ":" in config.env else []

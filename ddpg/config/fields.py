@@ -55,10 +55,14 @@ class Setting:
         return f"{_TYPE_WORDS[self.type]} {limits}".strip()
 
     @property
+    def meaning(self) -> str:
+        """Meaning and unit."""
+        return f"{self._text}; unit: {self._unit}" if self._unit else self._text
+
+    @property
     def help_text(self) -> str:
-        """Meaning, unit and range, for `--help`."""
-        unit = f"; unit: {self._unit}" if self._unit else ""
-        return f"{self._text}{unit}; allowed: {self.allowed}"
+        """Meaning, unit and range."""
+        return f"{self.meaning}; allowed: {self.allowed}"
 
     def refusal(self, value: object) -> str:
         """Return the error message for a value that is not allowed."""

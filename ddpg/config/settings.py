@@ -27,7 +27,7 @@ class Config:
         {}, "keyword arguments of the environment, {name: value}"
     )
     seed: int = setting(0, "seed of member 0; member k has seed + k", ge=0, lt=2**31)
-    members: int = setting(1, "independent agents trained side by side", "agents", ge=1, le=10_000)
+    members: int = setting(1, "independent agents trained side by side", ge=1, le=10_000)
     steps: int = setting(20_000, "length of the run", "environment steps of one member", ge=1)
 
     stop: str = setting("no_grad+optimizer", "stop of the critic update; + joins several")
@@ -49,7 +49,7 @@ class Config:
     batch_size: int = setting(
         64, "batch of one update", "transitions of one member", ge=1, le=2**20
     )
-    hidden: tuple[int, ...] = setting((64, 64), "width of each hidden layer", "units")
+    hidden: tuple[int, ...] = setting((64, 64), "units of each hidden layer")
     action_layer: int = setting(0, "layer of the critic that the action enters, from 0", ge=0)
     final_bound: float | None = setting(
         None, "half-width of the last layers' initial weights; null: 1/sqrt(inputs)", gt=0
@@ -122,7 +122,7 @@ class Config:
     )
 
     device: str = setting("cpu", "cpu, cuda, cuda:N, mps, or auto: the first of cuda, mps, cpu")
-    threads: int = setting(1, "threads of PyTorch on the CPU", "threads", ge=1, le=1024)
+    threads: int = setting(1, "threads of PyTorch on the CPU", ge=1, le=1024)
     compile: bool = setting(
         False, "compile the update: about 20 s at first; then small updates take half the time"
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ddpg.cli.compare import main
+from tests.cli.test_scripts import run_printed
 from tests.comparison.running.test_runner import metrics
 
 ROOT = Path(__file__).parent.parent.parent
@@ -94,5 +95,8 @@ def test_ctrl_c_stops_every_worker_and_the_same_command_continues(tmp_path):
     summary = tmp_path / "small" / "summary"
     assert f"Curves per variant: tensorboard --logdir {summary}\n" in ended.stdout
     assert list(summary.rglob("events.*"))
+    for label, place in (("per member", "stop=none/seed-0"), ("per variant", "summary")):
+        shown = run_printed(ended.stdout, f"Curves {label}: ", "--inspect", cwd=tmp_path)
+        assert place in shown.stdout
     assert f"Report: {tmp_path / 'small' / 'report.html'}" in ended.stdout
     assert (tmp_path / "small" / "report.html").stat().st_size > 10_000

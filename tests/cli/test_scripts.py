@@ -24,6 +24,21 @@ def script(name: str, *arguments: object, cwd: Path) -> subprocess.CompletedProc
     )
 
 
+def run_printed(text: str, label: str, *more: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run the command behind `label` in `text` as a shell without an activated environment does."""
+    command = next(line.partition(label)[2] for line in text.splitlines() if label in line)
+    ended = subprocess.run(
+        ["bash", "-c", shlex.join([*shlex.split(command), *more])],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PATH": "/usr/bin:/bin", "COLUMNS": "120"},
+    )
+    assert ended.returncode == 0, ended.stderr
+    return ended
+
+
 @pytest.mark.slow
 def test_train_then_evaluate_then_resume(tmp_path):
     trained = script("train.py", "--stop", "detach", "--steps", 60, *SMALL, cwd=tmp_path)
@@ -36,14 +51,12 @@ def test_train_then_evaluate_then_resume(tmp_path):
         "seed-0",
         "weights.csv",
     ]
-    assert "tensorboard --logdir runs/Pendulum-v1-detach-0" in trained.stdout
-    assert f"{SCRIPTS / 'evaluate.py'} runs/Pendulum-v1-detach-0" in trained.stdout
-    scored = script(
-        "evaluate.py",
-        *(run, "--episodes", 2, "--json", "score.json", "--video", "it.gif"),
-        cwd=tmp_path,
-    )
-    assert scored.returncode == 0, scored.stderr
+    # `--inspect` prints what the server would show, and exits.
+    curves = run_printed(trained.stdout, "Curves: ", "--inspect", cwd=tmp_path)
+    assert "Event statistics for runs/Pendulum-v1-detach-0/seed-0" in curves.stdout
+    files = ["--json", "score.json", "--video", "it.gif"]
+    scored = run_printed(trained.stdout, "Score: ", "--episodes", "2", *files, cwd=tmp_path)
+    assert "Pendulum-v1 after 60 steps" in scored.stdout
     assert json.loads((tmp_path / "score.json").read_text())["run"] == run.name
     assert (tmp_path / "it.gif").read_bytes().startswith(b"GIF89a")
     resumed = script("train.py", "--resume", "--name", run.name, "--steps", 80, cwd=tmp_path)
@@ -55,9 +68,9 @@ def test_train_then_evaluate_then_resume(tmp_path):
 
 @pytest.mark.slow
 def test_ctrl_c_saves_and_prints_the_command_that_continues(tmp_path):
-    command = [sys.executable, str(SCRIPTS / "train.py"), "--name", "my run"]
+    command = [sys.executable, str(SCRIPTS / "train.py"), "--name=-my run"]
     never = ["--random_steps", "1000000", "--evaluation_every", "0"]
-    begun = script("train.py", "--name", "my run", "--steps", 30, *SMALL, *never, cwd=tmp_path)
+    begun = script("train.py", "--name=-my run", "--steps", 30, *SMALL, *never, cwd=tmp_path)
     assert begun.returncode == 0, begun.stderr
     process = subprocess.Popen(
         [*command, "--resume", "--steps", "1000000"],
@@ -66,7 +79,7 @@ def test_ctrl_c_saves_and_prints_the_command_that_continues(tmp_path):
         stderr=subprocess.PIPE,
         text=True,
     )
-    metrics = tmp_path / "runs" / "my run" / "metrics.csv"
+    metrics = tmp_path / "runs" / "-my run" / "metrics.csv"
     deadline = time.monotonic() + 60
     while len(metrics.read_text().splitlines()) <= 1:
         assert time.monotonic() < deadline
@@ -77,11 +90,13 @@ def test_ctrl_c_saves_and_prints_the_command_that_continues(tmp_path):
     assert "Traceback" not in errors
     assert len(output.splitlines()) == 1
     # Up to the steps of the second start. `config.yaml` of the first start has 30.
-    assert shlex.split(output.partition("Continue with: ")[2]) == [
-        *("python", str(SCRIPTS / "train.py"), "--resume"),
-        *("--runs", "runs", "--name", "my run", "--steps", "1000000"),
-    ]
-    assert len(list((tmp_path / "runs" / "my run" / "checkpoints").glob("manifest-*.json"))) == 2
+    _, *words = shlex.split(output.partition("Continue with: ")[2])
+    last = ["--resume", "--runs", "runs", "--name=-my run", "--steps", "1000000"]
+    assert words == [str(SCRIPTS / "train.py"), *last]
+    assert len(list((tmp_path / "runs" / "-my run" / "checkpoints").glob("manifest-*.json"))) == 2
+    reached = int(output.partition("at step ")[2].partition(".")[0].replace(",", ""))
+    ended = run_printed(output, "Continue with: ", "--steps", str(reached + 20), cwd=tmp_path)
+    assert f"after {reached + 20:,} steps" in ended.stdout
 
 
 @pytest.mark.slow
@@ -100,7 +115,7 @@ def test_a_stop_that_cannot_train_gets_one_warning_in_one_line(tmp_path):
 def test_help_and_the_printed_config(tmp_path):
     shown = script("train.py", "--help", cwd=tmp_path).stdout
     for words in (
-        "--gamma GAMMA",
+        "--gamma X",
         "allowed: a number ≥ 0 and ≤ 1",
         "unit: half-ranges of the action",
     ):
