@@ -158,7 +158,8 @@ def split(**parts: Permission) -> Permission:
     """Permit a call that runs several updates; the audit cuts it at the optimizers' steps.
 
     Args:
-        parts: optimizer or `rest` → permission of the part.
+        parts: optimizer or `rest` → permission of the part. `critic+encoder` means the steps
+            of two optimizers that apply one backward pass.
     """
     return Permission(split=parts)
 
@@ -201,6 +202,9 @@ class Contract:
         whole = self.updates.get(row.update, Permission())
         if not row.parts:
             return whole
+        for name, permission in whole.split.items():
+            if set(self._optimizers_in(name)) == set(row.parts):
+                return permission
         permissions = [whole.split.get(part, Permission()) for part in row.parts]
         return permissions[0] if len(permissions) == 1 else _union(permissions)
 
@@ -209,7 +213,14 @@ class Contract:
         return [row for update in self.updates for row in self.rows_of(update)]
 
     def rows_of(self, update: str) -> list[UpdateRow]:
-        return UpdateRow(update, tuple(self.updates[update].split)).single_parts()
+        parts = self.updates[update].split
+        return [UpdateRow(update, self._optimizers_in(part)) for part in parts] or [
+            UpdateRow(update)
+        ]
+
+    def _optimizers_in(self, part: str) -> tuple[str, ...]:
+        """Return the names in a part such as `critic` or `critic+encoder`."""
+        return (part,) if part in self.optimizers else tuple(part.split("+"))
 
     def _check(self) -> None:
         for field_name in ("modules", "updates"):
@@ -239,9 +250,10 @@ class Contract:
         for part, inner in permission.split.items():
             if not isinstance(inner, Permission) or inner.split:
                 raise not_allowed(f"{place} (split), {part!r}", inner, allowed)
-            if part != REST and part not in self.optimizers:
+            if part != REST and not set(self._optimizers_in(part)) <= self.optimizers.keys():
                 optimizers = listed(self.optimizers) or "none are named"
-                raise not_allowed(f"{place} (split)", part, f"{REST!r}, optimizers ({optimizers})")
+                allowed = f"{REST!r}, optimizers ({optimizers}), several joined by '+'"
+                raise not_allowed(f"{place} (split)", part, allowed)
         for field_name, module in permission.named_modules():
             self._check_modules([module], f"{place} ({field_name})")
 

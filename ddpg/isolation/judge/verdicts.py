@@ -8,6 +8,7 @@ from ..observe.records import UpdateRecord
 from ..observe.watcher import Watcher
 from ..results import SETUP, Cell, Finding, Grade, Results, Verdict
 from . import errors, leaks, membership, modes, starving
+from .borrowed import borrowed
 from .facts import Facts, norm, norm_by_member
 from .following import Following, check_pairs, following, lagging, unequal
 from .movers import movements
@@ -105,13 +106,34 @@ def judge(watcher: Watcher, stacked: bool = False) -> Results:
 def _facts_of(
     record: UpdateRecord, contract: Contract, required_first: Mapping[int, bool]
 ) -> dict[tuple[UpdateRow, str], Facts]:
-    return {
-        (row, module): Facts(
-            record, row, module, contract.permission(row).may_train(module), required_first
-        )
-        for row in _rows(record, contract)
-        for module in contract.modules
+    facts: dict[tuple[UpdateRow, str], Facts] = {}
+    for row in _rows(record, contract):
+        for module in contract.modules:
+            trained = contract.permission(row).may_train(module)
+            each = Facts(record, row, module, trained, required_first)
+            each.trainable -= _of_other_parts(record, contract, row, module)
+            facts[row, module] = each
+    return facts
+
+
+def _of_other_parts(
+    record: UpdateRecord, contract: Contract, row: UpdateRow, module: str
+) -> set[int]:
+    """Return the entries that only optimizers of other parts hold which train the module too.
+
+    An example is a list of critics with an optimizer each.
+    """
+    others = {
+        part
+        for other in contract.rows_of(record.update)
+        if other != row and module in contract.permission(other).trains
+        for part in other.parts
     }
+    held: dict[bool, set[int]] = {True: set(), False: set()}
+    for optimizer, keys in record.optimizers.items():
+        if optimizer in row.parts or optimizer in others:
+            held[optimizer in row.parts].update(keys)
+    return held[False] - held[True]
 
 
 def _rows(record: UpdateRecord, contract: Contract) -> list[UpdateRow]:
@@ -127,6 +149,7 @@ def _problems_of(
     followers: Mapping[tuple[UpdateRow, str], Following],
 ) -> Iterator[Problem]:
     yield from leaks.applied(record, contract)
+    yield from borrowed(record)
     yield from errors.outdated(record)
     yield from errors.raised(record, contract, bool(record.stored))
     yield from membership.orphaned(record, contract)

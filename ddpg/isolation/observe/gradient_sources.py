@@ -1,12 +1,14 @@
 """The backward passes that the `.grad` of each parameter comes from."""
 
+from collections import Counter
+
 import torch
 from torch import Tensor
 
 from ..contract import UpdateRow
 from .inventory import Inventory
 from .ledger import copy_of, same_bits
-from .records import BackwardPass
+from .records import BackwardPass, UpdateRecord
 
 BEFORE = UpdateRow("before the audit")
 """Row of the passes that ran before the audit."""
@@ -48,6 +50,12 @@ class GradientSources:
                 self._added.setdefault(key, []).append(backward)
                 value = (copy_of(gradient), list(self._added[key]))
                 self._values.setdefault(key, []).append(value)
+
+    def left(self, record: UpdateRecord) -> dict[int, list[BackwardPass]]:
+        """Return entry → passes of `.grad`, for entries that several passes of the record reach."""
+        times = Counter(key for each in record.passes() for key in each.delivered)
+        entries = record.inventory.entries
+        return {key: self.of(entries[key].tensor) for key, count in times.items() if count > 1}
 
     def of(self, parameter: Tensor) -> list[BackwardPass]:
         """Return the passes that the present `.grad` comes from.

@@ -114,6 +114,8 @@ class UpdateRecord:
         optimizers, optimizers_after: optimizer → identities of the tensors that it holds.
         start, end: entry → value.
         required, required_after: entry → `requires_grad`.
+        sources_after: entry → backward passes that its `.grad` comes from, at the end, for entries
+            that several passes delivered a gradient to.
         stored: name under `keeps` → fault.
         error: that the update raised.
     """
@@ -127,6 +129,7 @@ class UpdateRecord:
     end: dict[int, Tensor] = field(default_factory=dict)
     gradients_before: dict[int, Tensor] = field(default_factory=dict)
     gradients_after: dict[int, Tensor] = field(default_factory=dict)
+    sources_after: dict[int, list[BackwardPass]] = field(default_factory=dict)
     required: dict[int, bool] = field(default_factory=dict)
     required_after: dict[int, bool] = field(default_factory=dict)
     after: Inventory | None = None

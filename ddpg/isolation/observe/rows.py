@@ -1,8 +1,7 @@
 """Assignment of events to rows; split updates are cut at the optimizers' steps."""
 
-from itertools import permutations
-
 from ..contract import REST, Contract, UpdateRow
+from .pairing import pair
 from .records import BackwardPass, OptimizerStep, UpdateRecord
 
 
@@ -16,40 +15,11 @@ def assign_rows(record: UpdateRecord, contract: Contract) -> None:
         return
     for event in record.events:
         event.row = record.part(REST)
-    passes: list[BackwardPass] = []
-    steps: list[OptimizerStep] = []
-    for event in record.events:
-        if isinstance(event, BackwardPass):
-            if steps:
-                _match(passes, steps)
-                passes, steps = [], []
-            passes.append(event)
-        elif isinstance(event, OptimizerStep):
-            event.row = record.part(event.optimizer)
-            steps.append(event)
-    if steps:
-        _match(passes, steps)
-    elif passes and passes[-1].raised:
-        passes[-1].row = _row_of_raised(passes[-1], record, contract)
+    pair(record, contract)
+    last = next(reversed(list(record.passes())), None)
+    if last is not None and last.raised:
+        last.row = _row_of_raised(last, record, contract)
     _assign_calls(record)
-
-
-def _match(passes: list[BackwardPass], steps: list[OptimizerStep]) -> None:
-    """Set the rows of backward passes that are followed by optimizer steps.
-
-    With as many passes as steps each pass gets the row of a step that applies its gradients.
-    Otherwise (the backward pass of a sum) the passes belong to all these steps together.
-    """
-    if len(passes) == len(steps) <= 5:
-        for order in permutations(passes):
-            pairs = list(zip(order, steps, strict=True))
-            if all(set(backward.delivered) & step.held for backward, step in pairs):
-                for backward, step in pairs:
-                    backward.row = step.row
-                return
-    names = tuple(dict.fromkeys(step.optimizer for step in steps))
-    for backward in passes:
-        backward.row = UpdateRow(backward.row.update, names)
 
 
 def _row_of_raised(backward: BackwardPass, record: UpdateRecord, contract: Contract) -> UpdateRow:
@@ -59,13 +29,13 @@ def _row_of_raised(backward: BackwardPass, record: UpdateRecord, contract: Contr
     """
     entries = record.inventory.entries
     reached = {owner for key in backward.reached for owner in entries[key].owners}
-    steps = [step.optimizer for step in record.steps()]
-    parts = [
-        part
-        for part, permission in contract.updates[record.update].split.items()
-        if reached.intersection(permission.trains) or (permission.trains and not reached)
-    ]
-    return record.part(min(parts, key=steps.count, default=REST))
+    steps = [step.row for step in record.steps()]
+    rows: list[UpdateRow] = []
+    for row in contract.rows_of(record.update):
+        trained = contract.permission(row).trains
+        if reached.intersection(trained) or (trained and not reached):
+            rows.append(row)
+    return min(rows, key=steps.count, default=record.part(REST))
 
 
 def _assign_calls(record: UpdateRecord) -> None:
