@@ -43,9 +43,9 @@ setup: .venv/.ready
 	touch $@
 
 .venv/.ready-development: .venv/.ready
-	$(PIP) --editable ".[dev,peers,ray,video,mujoco,box2d]"
+	$(PIP) --editable ".[all,dev,docs,peers]"
 	touch $@
 
 .venv/.ready-bench: .venv/.ready
-	$(PIP) --editable ".[peers,peers-jax]"
+	$(PIP) --editable ".[report,peers,peers-jax]"
 	touch $@

@@ -70,7 +70,14 @@ def violations(file: Path) -> Iterator[Violation]:
 
 def documents() -> list[Path]:
     """Files that the style covers."""
-    patterns = ("*.md", "docs/**/*.md", "ddpg/**/*.py", "benchmarks/**/*.py", "scripts/*.py")
+    patterns = (
+        "*.md",
+        "docs/**/*.md",
+        "ddpg/**/*.md",
+        "ddpg/**/*.py",
+        "benchmarks/**/*.py",
+        "scripts/*.py",
+    )
     tests = (file for file in ROOT.glob("tests/**/*.py") if file.name not in _OWN)
     return sorted([*(file for pattern in patterns for file in ROOT.glob(pattern)), *tests])
 

@@ -1,6 +1,7 @@
 """The layout holds its rules of dependency (docs/architecture.md)."""
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
@@ -14,11 +15,15 @@ PACKAGE = ROOT / "ddpg"
 FILES = {
     ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): file
     for file in PACKAGE.rglob("*.py")
+    # Run by Hatch; not in a wheel.
+    if file.name != "hatch_build.py"
 }
 FOUNDATION = ("errors", "random_streams", "stops", "fast", "isolation")
 """Usable without the agent; `isolation` without its contracts."""
 ORDER = ("config", "runs", "environments", "evaluation", "training")
 """Each of these imports only the names before it."""
+COMMANDS = ("ddpg.isolation.__main__", "ddpg.isolation.command")
+"""The command of the audit as a distribution of its own."""
 USERS = ("comparison", "tutorial")
 """They may import everything below, and only `cli` imports them."""
 
@@ -135,7 +140,7 @@ def test_only_the_command_line_prints_parses_and_exits():
     calls = {
         (module, ast.unparse(node.func))
         for module, file in FILES.items()
-        if room(module) not in ("cli", "__main__")
+        if room(module) not in ("cli", "__main__") and module not in COMMANDS
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
         if isinstance(node, ast.Call)
     }
@@ -156,7 +161,7 @@ def test_there_is_no_circle():
 
 
 def test_no_private_name_crosses_a_file():
-    assert [each for each in INSIDE if each.name.startswith("_")] == []
+    assert [each for each in INSIDE if re.match(r"_[^_]", each.name)] == []
 
 
 def test_the_top_of_the_package_is_the_algorithm():

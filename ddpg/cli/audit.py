@@ -4,13 +4,10 @@
 an agent of your own.
 """
 
-import importlib
 import shlex
 import sys
-import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
@@ -20,10 +17,10 @@ from ddpg.cli.sentence_parser import OneSentenceParser
 from ddpg.errors import CheckpointError, ConfigError, UsageError
 from ddpg.evaluation.audit import advise_stops, contract_and_updates, details_of, rounds_of
 from ddpg.isolation import Contract, ContractError, Report, audit
+from ddpg.isolation.factory import SUBJECT, SubjectError, Updates, description, load_factory
 from ddpg.runs.files import write_file
 
-Updates = Mapping[str, Callable[[], Any]]
-_ALLOWED = "the folder of a run, or module:factory"
+_ALLOWED = f"the folder of a run, or {SUBJECT}"
 
 
 @command("audit")
@@ -45,11 +42,12 @@ def load(subject: str) -> tuple[Contract, Updates]:
     """Return the contract and the updates of a run folder or of `module:factory`.
 
     Raises:
-        UsageError: `subject` is neither, or cannot be read.
+        UsageError: the folder is not a run, or cannot be read.
+        SubjectError: `subject` is neither.
         Exception: the user's module or function raised it.
     """
     if ":" in subject and not Path(subject).is_dir():
-        return _call_factory(subject)
+        return load_factory(subject, _ALLOWED)
     try:
         return contract_and_updates(Path(subject))
     except (ConfigError, CheckpointError) as error:
@@ -66,12 +64,12 @@ def _report(subject: str, rounds: int | None) -> Report:
         if run:
             report.findings = advise_stops(run, report.findings)
         return report
-    except ContractError as error:
+    except (ContractError, SubjectError) as error:
         raise UsageError(str(error)) from error
     except UsageError:
         raise
     except Exception as error:  # The user's own code can raise anything.
-        raise UsageError(f"{subject} raised {_description(error)}") from error
+        raise UsageError(f"{subject} raised {description(error)}") from error
 
 
 def _details(subject: str) -> dict[str, str]:
@@ -102,40 +100,3 @@ def make_parser() -> OneSentenceParser:
         "2, or the period of its stop manual",
     )
     return parser
-
-
-def _call_factory(text: str) -> tuple[Contract, Updates]:
-    """Return the result of the function that `module:factory` names.
-
-    Raises:
-        UsageError: there is no such function, or its result is not allowed.
-        Exception: the user's module or function raised it.
-    """
-    module_name, _, factory_name = text.partition(":")
-    if not (module_name and factory_name):
-        raise UsageError(f"subject: {text!r} is not allowed; allowed: {_ALLOWED}")
-    sys.path.insert(0, str(Path.cwd()))
-    try:
-        module = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        if error.name and module_name.split(".")[0] != error.name.split(".")[0]:
-            raise
-        raise UsageError(
-            f"cannot import {module_name}: it is not in this folder or on the path"
-        ) from error
-    factory = getattr(module, factory_name, None)
-    if not callable(factory):
-        raise UsageError(f"cannot call {text}: {module_name} has no function {factory_name!r}")
-    result = factory()
-    if not (isinstance(result, tuple) and len(result) == 2 and isinstance(result[0], Contract)):
-        raise UsageError(
-            f"{text}: a result of type {type(result).__name__} is not allowed; "
-            "allowed: (contract, updates)"
-        )
-    return result
-
-
-def _description(error: Exception) -> str:
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    first = (str(error).strip().splitlines() or [""])[0]
-    return f"{type(error).__name__} at {place.filename}:{place.lineno}: {first}"

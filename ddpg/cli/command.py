@@ -19,6 +19,7 @@ from ddpg.errors import (
     RunWarning,
     UsageError,
 )
+from ddpg.isolation.extras import MissingExtraError
 from ddpg.training.interrupt import ends_at_once
 
 STOPPED = 1
@@ -28,6 +29,14 @@ USAGE = 2
 INTERRUPTED = 130
 """Exit status after Ctrl-C: 128 + SIGINT, as shells have it."""
 
+_REFUSALS = (
+    CheckpointError,
+    CompileError,
+    ConfigError,
+    ExerciseError,
+    MissingExtraError,
+    UsageError,
+)
 _Arguments = ParamSpec("_Arguments")
 
 
@@ -59,7 +68,7 @@ def command(
             try:
                 with one_line_warnings(program), flushed_output():
                     return main(*arguments, **options)
-            except (CheckpointError, CompileError, ConfigError, ExerciseError, UsageError) as error:
+            except _REFUSALS as error:
                 fail(program, error)
             except OSError as error:
                 if isinstance(error, BrokenPipeError) and error.filename is None:

@@ -23,6 +23,7 @@ from ddpg.comparison.running.runner import ComparisonProgress, ComparisonResult,
 from ddpg.config.packaged import packaged_file
 from ddpg.config.settings import module_message
 from ddpg.errors import ConfigError, StorageError
+from ddpg.isolation.extras import require_extra
 
 _AXIS_OPTIONS = {
     "stops": ("stop", "A,B,... or all: stops of the critic update"),
@@ -42,6 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         usage error exits with status 2.
     """
     parsed = make_parser().parse_args(arguments)
+    # Before the runs, which take long.
+    require_extra("report", "the report of a comparison", "matplotlib", "scipy", "jinja2")
     try:
         if parsed.report_only:
             _print_report(parsed.report_only)

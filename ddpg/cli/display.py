@@ -19,7 +19,8 @@ from rich.progress import Progress as Bar
 from rich.table import Column, Table
 from rich.text import Text
 
-from ddpg.evaluation.scores import Evaluation
+from ddpg.evaluation.confidence import has_scipy
+from ddpg.evaluation.scores import Evaluation, MemberScore
 from ddpg.training.progress import Progress
 
 
@@ -98,13 +99,23 @@ def evaluation_table(evaluation: Evaluation) -> Table:
             f"{evaluation.episodes} episodes from seed {evaluation.first_seed}"
         )
     )
-    for column in ("seed", "mean", "IQM", "95 % interval of the IQM"):
+    columns = (
+        ("seed", "mean", "IQM", "95 % interval of the IQM") if has_scipy() else ("seed", "mean")
+    )
+    for column in columns:
         table.add_column(column, justify="right")
     for member in evaluation.members:
-        low, high = member.interval
-        table.add_row(
-            str(member.seed), f"{member.mean:.2f}", f"{member.iqm:.2f}", f"{low:.2f} … {high:.2f}"
-        )
+        table.add_row(str(member.seed), f"{member.mean:.2f}", *_interval_texts(member))
     table.add_section()
-    table.add_row("all", f"{evaluation.mean:.2f}", f"{evaluation.iqm:.2f}", "of the members' means")
+    iqm = [f"{evaluation.iqm:.2f}", "of the members' means"] if has_scipy() else []
+    table.add_row("all", f"{evaluation.mean:.2f}", *iqm)
+    if not has_scipy():
+        table.caption = Text('IQM and interval need SciPy: pip install "ddpg-stops[report]"')
     return table
+
+
+def _interval_texts(member: MemberScore) -> list[str]:
+    if not has_scipy():
+        return []
+    low, high = member.interval
+    return [f"{member.iqm:.2f}", f"{low:.2f} … {high:.2f}"]

@@ -6,13 +6,16 @@ from pathlib import Path
 from ddpg.cli.command import command
 from ddpg.cli.invocation import program
 from ddpg.cli.sentence_parser import OneSentenceParser
-from ddpg.evaluation.curves import draw_runs
+from ddpg.isolation.extras import require_extra
 
 
 @command("plot")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Draw the picture and return 0."""
     parsed = make_parser().parse_args(arguments)
+    require_extra("report", "a picture of runs", "matplotlib")
+    from ddpg.evaluation.curves import draw_runs
+
     draw_runs(parsed.runs, parsed.output)
     print(parsed.output)
     return 0

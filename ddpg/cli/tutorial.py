@@ -14,6 +14,7 @@ from ddpg.cli.command import command, fail
 from ddpg.cli.invocation import program
 from ddpg.cli.sentence_parser import OneSentenceParser
 from ddpg.errors import UsageError
+from ddpg.isolation.extras import require_extra
 from ddpg.runs.files import write_file
 from ddpg.tutorial import terminal
 from ddpg.tutorial.blocks import GraphFigure, LessonSection
@@ -82,7 +83,7 @@ def make_parser() -> OneSentenceParser:
         const=NOTEBOOK,
         metavar="FILE",
         help="write the chapters 1 to 5 as a Jupyter notebook and run it, which needs the extra "
-        f"dev (default FILE: {NOTEBOOK})",
+        f"notebook (default FILE: {NOTEBOOK})",
     )
     parser.add_argument(
         "--claims",
@@ -173,13 +174,9 @@ def _write_claims(path: Path, console: Console) -> None:
 
 
 def _write_notebook(path: Path, console: Console) -> None:
-    try:
-        from ddpg.tutorial.notebook import executed_text
-    except ModuleNotFoundError as error:
-        raise UsageError(
-            f"notebook: the package {error.name} is missing; install it with: "
-            'pip install "ddpg-stops[dev]"'
-        ) from error
+    require_extra("notebook", "the notebook", "ipykernel", "nbclient", "nbformat")
+    from ddpg.tutorial.notebook import executed_text
+
     write_file(path, executed_text())
     console.print(f"{path}: the notebook, with its outputs", soft_wrap=True)
 

@@ -1,10 +1,13 @@
 """Interquartile means and 95 % bootstrap intervals (Agarwal et al. 2021, arXiv:2108.13264)."""
 
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ddpg.isolation.extras import require_extra
 
 REPETITIONS = 2_000
 _BATCH = 250
@@ -14,8 +17,14 @@ Bounds = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
 """A statistic, its lower and its upper bounds."""
 
 
+def has_scipy() -> bool:
+    """Return whether interquartile means and intervals can be computed."""
+    return find_spec("scipy") is not None
+
+
 def interquartile_mean(values: NDArray[np.float64], axis: int = 0) -> Any:
     """Return the mean of the middle half of `values` along `axis`."""
+    require_extra("report", "an interquartile mean", "scipy")
     # SciPy's statistics take most of a second to import.
     from scipy.stats import trim_mean
 
@@ -34,6 +43,7 @@ def bootstrap_interval(
         samples: arrays `[member, ...]`.
         statistic: function of the samples and of `axis`, along which the members are.
     """
+    require_extra("report", "a bootstrap interval", "scipy")
     from scipy.stats import bootstrap
 
     value = np.asarray(statistic(*samples, axis=0))

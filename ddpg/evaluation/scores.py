@@ -2,6 +2,7 @@
 
 from contextlib import closing
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from ddpg.errors import ConfigError
-from ddpg.evaluation.confidence import bootstrap_interval, interquartile_mean
+from ddpg.evaluation.confidence import bootstrap_interval, has_scipy, interquartile_mean
 from ddpg.evaluation.episodes import Evaluator
 from ddpg.evaluation.policy import load_actor
 from ddpg.runs.folder import RunFolder
@@ -25,12 +26,19 @@ class MemberScore:
 
     seed: int
     mean: float
-    iqm: float
-    """Interquartile mean of the returns."""
-    interval: tuple[float, float]
-    """95 % bootstrap interval of the interquartile mean."""
     returns: list[float]
     """Undiscounted return per episode, in the environment's units."""
+
+    @cached_property
+    def iqm(self) -> float:
+        """Interquartile mean of the returns. It needs SciPy (extra `report`)."""
+        return float(interquartile_mean(np.array(self.returns)))
+
+    @cached_property
+    def interval(self) -> tuple[float, float]:
+        """95 % bootstrap interval of the interquartile mean. It needs SciPy (extra `report`)."""
+        _, low, high = bootstrap_interval([np.array(self.returns)], interquartile_mean)
+        return float(low), float(high)
 
 
 @dataclass(frozen=True)
@@ -44,13 +52,22 @@ class Evaluation:
     first_seed: int
     mean: float
     """Mean of the members' means."""
-    iqm: float
-    """Interquartile mean of the members' means."""
     members: list[MemberScore]
 
+    @cached_property
+    def iqm(self) -> float:
+        """Interquartile mean of the members' means. It needs SciPy (extra `report`)."""
+        return float(interquartile_mean(np.array([member.mean for member in self.members])))
+
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values, for JSON."""
-        return asdict(self)
+        """Return plain values, for JSON; interquartile means and intervals only with SciPy."""
+        plain = asdict(self)
+        members = plain.pop("members")
+        if has_scipy():
+            plain["iqm"] = self.iqm
+            for values, member in zip(members, self.members, strict=True):
+                values |= {"iqm": member.iqm, "interval": member.interval}
+        return {**plain, "members": members}
 
 
 def evaluate(
@@ -97,13 +114,10 @@ def evaluate(
         episodes=episodes,
         first_seed=first_seed,
         mean=float(means.mean()),
-        iqm=float(interquartile_mean(means)),
         members=[score(config.seed + member, returns[member]) for member in alive],
     )
 
 
 def score(seed: int, returns: NDArray[np.float64]) -> MemberScore:
     """Return the score of one member's `returns` `[episode]`."""
-    iqm, low, high = bootstrap_interval([returns], interquartile_mean)
-    interval = (float(low), float(high))
-    return MemberScore(seed, float(returns.mean()), float(iqm), interval, returns.tolist())
+    return MemberScore(seed, float(returns.mean()), returns.tolist())

@@ -6,6 +6,7 @@ from typing import Any
 from ddpg.environments.vector import make_environment
 from ddpg.errors import ConfigError
 from ddpg.evaluation.policy import load_policy
+from ddpg.isolation.extras import require_extra
 from ddpg.runs.files import atomic_write
 from ddpg.runs.folder import RunFolder
 
@@ -24,7 +25,8 @@ def record(run: str | Path, file: Path, member: int, seed: int, env: str | None 
         The undiscounted return of the episode.
 
     Raises:
-        ConfigError: the format is unknown, the extra is missing, or the environment cannot render.
+        ConfigError: the format is unknown, or the environment cannot render.
+        MissingExtraError: the extra `video` is missing.
         CheckpointError: there is no checkpoint, or it cannot be read.
         OSError: the file cannot be written.
     """
@@ -32,13 +34,9 @@ def record(run: str | Path, file: Path, member: int, seed: int, env: str | None 
         raise ConfigError(
             f"video: {str(file)!r} is not allowed; allowed: a name that ends in .mp4 or .gif"
         )
-    try:
-        import imageio.v2 as imageio
-    except ImportError as error:
-        raise ConfigError(
-            f"cannot write {file}: imageio is not installed; install it with "
-            "pip install -e '.[video]'"
-        ) from error
+    require_extra("video", f"video {str(file)!r}", "imageio", "imageio_ffmpeg")
+    import imageio.v2 as imageio
+
     policy = load_policy(run, member, env)
     config = RunFolder(Path(run)).load_config(env)
     environment: Any = make_environment(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .contract import nothing as nothing
     from .contract import split as split
     from .contract import trains as trains
+    from .extras import MissingExtraError as MissingExtraError
     from .live import LiveWatch as LiveWatch
     from .observe.watcher import term as term
     from .report import ContractBrokenError as ContractBrokenError
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from .results import Finding as Finding
     from .results import Grade as Grade
     from .results import Path as Path
+
+__version__ = "0.1.0"
 
 _HOMES = {
     "auditing": ("audit", "watch"),
@@ -39,6 +42,7 @@ _HOMES = {
         "split",
         "trains",
     ),
+    "extras": ("MissingExtraError",),
     "live": ("LiveWatch",),
     "report": ("ContractBrokenError", "Report"),
     "results": ("Cell", "Finding", "Grade", "Path"),

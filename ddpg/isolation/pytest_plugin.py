@@ -1,11 +1,13 @@
 """The pytest fixture `isolation`: `isolation(contract).check(updates)`.
 
-pytest loads this module in every run if the package is installed. So torch is imported only when a
-test uses the fixture.
+pytest loads this module in every run. It imports nothing of its package, so that a user's file of
+the same name cannot break pytest: the wheels contain it a second time under a name of its own. The
+audit, and with it PyTorch, is imported by `check`.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -33,9 +35,9 @@ class Isolation:
         Raises:
             ContractBrokenError: an update broke the contract; the message has all findings.
         """
-        from .auditing import audit
-
         __tracebackhide__ = True
+        # The audit of the same package as the contract: two distributions contain it.
+        audit = import_module(f"{_package_of(self.contract)}.auditing").audit
         report = audit(self.contract, updates, **options)
         report.assert_kept()
         return report
@@ -45,3 +47,10 @@ class Isolation:
 def isolation() -> "Callable[[Contract], Isolation]":
     """Return the class `Isolation`; `isolation(contract).check(updates)` fails on findings."""
     return Isolation
+
+
+def _package_of(contract: object) -> str:
+    for base in type(contract).__mro__:
+        if base.__name__ == "Contract":
+            return base.__module__.rpartition(".")[0]
+    raise TypeError(f"contract: {contract!r} is not allowed; allowed: a Contract of the audit")

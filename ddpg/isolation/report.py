@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from .contract import Contract
+from .extras import require_extra
 from .observe.watcher import Watcher
 from .results import Cell, Finding, Kind, Results, Verdict
 
@@ -91,6 +92,7 @@ class Report(Results):
 
     def table(self) -> "Table":
         """Return a table of update × module for `rich.print`."""
+        require_extra("table", "table()", "rich")
         from .render.table import table
 
         return table(self)
@@ -103,6 +105,7 @@ class Report(Results):
 
     def to_svg(self) -> str:
         """Return a picture of the matrix and of `graphs()`, with leaks in red."""
+        require_extra("graphs", "to_svg()", "pygraphviz")
         from .render.svg import to_svg
 
         return to_svg(self, self.graphs())
@@ -113,6 +116,7 @@ class Report(Results):
         Args:
             details: name → text of each line below the title, such as the audited commit.
         """
+        require_extra("graphs", "to_html()", "pygraphviz")
         from .render.html import to_html
 
         return to_html(self, self.graphs(), details)

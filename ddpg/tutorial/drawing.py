@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from ddpg.isolation.extras import require_extra
+
 if TYPE_CHECKING:
-    import pygraphviz
+    from pygraphviz import AGraph
 
 Role = Literal["trained", "protected", "operation", "loss"]
 
@@ -99,6 +101,7 @@ class Drawing:
 
     def _render(self, image_format: str, legend: bool) -> bytes:
         # The lesson as text needs no Graphviz.
+        require_extra("graphs", "a picture of a graph", "pygraphviz")
         import pygraphviz
 
         # A new layout per image: pygraphviz crashes when one layout is drawn twice.
@@ -123,7 +126,7 @@ def draw_beside(control: Graph, graph: Graph, title: str) -> Drawing:
     return Drawing((first,) if title == "none" else (first, GraphPanel(title, graph, control)))
 
 
-def _add_panel(layout: "pygraphviz.AGraph", panel: GraphPanel, index: int) -> None:
+def _add_panel(layout: "AGraph", panel: GraphPanel, index: int) -> None:
     control = panel.control or panel.graph
     boxes = {**control.boxes, **panel.graph.boxes}
     for key, box in boxes.items():
@@ -148,7 +151,7 @@ def _add_panel(layout: "pygraphviz.AGraph", panel: GraphPanel, index: int) -> No
     )
 
 
-def _add_box(layout: "pygraphviz.AGraph", key: str, box: Box, ghost: bool) -> None:
+def _add_box(layout: "AGraph", key: str, box: Box, ghost: bool) -> None:
     if ghost:
         shade, css_class = _OTHERS["ghost"], "ghost"
     elif box.grade:

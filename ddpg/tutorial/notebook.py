@@ -20,7 +20,7 @@ _OPENING = (
     "shown, and the table and graph below it come from what the cell did: change a line and run "
     "the cell again.\n\n"
     "This file is made and run by `python scripts/tutorial.py --notebook`. To run it yourself: "
-    '`pip install -e ".[dev]"` in the repository, then open it in Jupyter.'
+    '`pip install -e ".[notebook,graphs]"` in the repository, then open it in Jupyter.'
 )
 _TIMEOUT = 300
 """Seconds that one cell may take."""

@@ -21,6 +21,7 @@ from ddpg.comparison.running.schedule import Schedule, TaskAdvanced, TaskEvent
 from ddpg.comparison.running.transfer import contents, pack, unpack
 from ddpg.config.settings import Config
 from ddpg.errors import ConfigError
+from ddpg.isolation.extras import require_extra
 from ddpg.runs.checkpoint import Checkpoints
 from ddpg.runs.files import write_file
 from ddpg.runs.folder import RunFolder
@@ -33,15 +34,12 @@ def ray_connection(address: str) -> Iterator[None]:
     """Context manager: connect Ray to the cluster at `address`; `local` starts a temporary one.
 
     Raises:
-        ConfigError: Ray is not installed, or the cluster does not answer.
+        ConfigError: the cluster does not answer.
+        MissingExtraError: Ray is not installed.
     """
-    try:
-        import ray
-    except ModuleNotFoundError as error:
-        raise ConfigError(
-            f"ray_address: {address!r} is not allowed, since Ray is not installed; allowed: no "
-            "ray_address, or the extra ray"
-        ) from error
+    require_extra("ray", f"ray_address {address!r}", "ray")
+    import ray
+
     try:
         if address not in ("auto", "local"):
             _require_listener(address)

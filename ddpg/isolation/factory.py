@@ -1,0 +1,61 @@
+"""Contract and updates of an agent, from a function of the user that is named `module:factory`."""
+
+import importlib
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from .contract import Contract
+
+Updates = Mapping[str, Callable[[], Any]]
+SUBJECT = "module:factory"
+
+
+class SubjectError(ValueError):
+    """`module:factory` names nothing that can be audited. The message is one sentence."""
+
+
+def load_factory(subject: str, allowed: str = SUBJECT) -> tuple[Contract, Updates]:
+    """Return the result of the function that `module:factory` names.
+
+    The module is searched in the working directory first.
+
+    Args:
+        subject: `module:factory`.
+        allowed: the allowed subjects, for the message.
+
+    Raises:
+        SubjectError: there is no such function, or its result is not allowed.
+        Exception: the user's module or function raised it.
+    """
+    module_name, _, factory_name = subject.partition(":")
+    if not (module_name and factory_name):
+        raise SubjectError(f"subject: {subject!r} is not allowed; allowed: {allowed}")
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name and module_name.split(".")[0] != error.name.split(".")[0]:
+            raise
+        raise SubjectError(
+            f"cannot import {module_name}: it is not in this folder or on the path"
+        ) from error
+    factory = getattr(module, factory_name, None)
+    if not callable(factory):
+        raise SubjectError(f"cannot call {subject}: {module_name} has no function {factory_name!r}")
+    result = factory()
+    if not (isinstance(result, tuple) and len(result) == 2 and isinstance(result[0], Contract)):
+        raise SubjectError(
+            f"{subject}: a result of type {type(result).__name__} is not allowed; "
+            "allowed: (contract, updates)"
+        )
+    return result
+
+
+def description(error: Exception) -> str:
+    """Return type, place and first line of an error of the user's code."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    first = (str(error).strip().splitlines() or [""])[0]
+    return f"{type(error).__name__} at {place.filename}:{place.lineno}: {first}"
