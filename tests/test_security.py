@@ -52,7 +52,7 @@ ALLOWED = {
     ("ddpg/cli/audit.py", "import_module"),
     ("ddpg/cli/command.py", "import_module"),
     ("ddpg/tutorial/exercises/checker.py", "spec_from_file_location"),
-    ("ddpg/environments/vector.py", "import_module"),
+    ("ddpg/environments/creation.py", "import_module"),
     ("benchmarks/timing/processes.py", "subprocess.run"),
     ("benchmarks/subjects/registry.py", "import_module"),
     ("benchmarks/subjects/peers/sbx.py", "import_module"),

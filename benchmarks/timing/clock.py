@@ -4,11 +4,10 @@ import time
 from functools import wraps
 from typing import Any, NamedTuple
 
-import gymnasium
 from gymnasium.envs.classic_control.pendulum import PendulumEnv
-from gymnasium.envs.registration import load_env_creator
 
-from benchmarks.workload import ENVIRONMENT, Workload
+from benchmarks.workload import Workload
+from ddpg.environments.pendulum import PendulumVectorEnv
 
 _FIRST_UPDATES = 2
 """Updates before the warm-up, which include a compilation."""
@@ -47,10 +46,7 @@ class StepClock:
     def watch(self) -> None:
         """Count the steps of every Pendulum in this process from now on."""
         _wrap_step(PendulumEnv, self, calls_per_tick=self.workload.members)
-        vector = gymnasium.spec(ENVIRONMENT).vector_entry_point
-        if vector is not None:
-            vector_class = load_env_creator(vector) if isinstance(vector, str) else vector
-            _wrap_step(vector_class, self, calls_per_tick=1)
+        _wrap_step(PendulumVectorEnv, self, calls_per_tick=1)
 
     def tick(self) -> None:
         """Count the beginning of one step of all members.

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ddpg.cli.command import STOPPED, command
 from ddpg.cli.display import SpeedColumn
+from ddpg.cli.imports import allow_current_folder
 from ddpg.cli.invocation import program
 from ddpg.cli.sentence_parser import OneSentenceParser
 from ddpg.cli.shell import tensorboard_command
@@ -20,8 +21,8 @@ from ddpg.cli.streams import print_outcome
 from ddpg.comparison.plan import ALL, Plan
 from ddpg.comparison.report.reading import SUMMARY
 from ddpg.comparison.running.runner import ComparisonProgress, ComparisonResult, run
+from ddpg.config.environment import module_message
 from ddpg.config.packaged import packaged_file
-from ddpg.config.settings import module_message
 from ddpg.errors import ConfigError, StorageError
 from ddpg.isolation.extras import require_extra
 
@@ -120,9 +121,10 @@ def _plan(parsed: Namespace) -> Plan:
     plan = Plan.load(packaged_file(str(parsed.config)) or parsed.config)
     plan = plan.override(axes, settings, **place)
     typed_envs = [*axes.get("env", []), settings.get("env")]
+    allow_current_folder(typed_envs)
     for task in plan.tasks():
-        if ":" in task.config.env and task.config.env not in typed_envs:
-            raise ConfigError(module_message(parsed.config, task.config.env))
+        if ":" in task.config.env_name and task.config.env_name not in typed_envs:
+            raise ConfigError(module_message(parsed.config, task.config.env_name))
     return plan
 
 

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from ddpg.cli.command import command
 from ddpg.cli.display import evaluation_table
+from ddpg.cli.imports import allow_current_folder
 from ddpg.cli.invocation import program
 from ddpg.cli.sentence_parser import OneSentenceParser
 from ddpg.errors import UsageError
@@ -52,14 +53,20 @@ def make_parser() -> OneSentenceParser:
     parser.add_argument(
         "--env", type=str | None, help="for a run with the env module:id, that name again"
     )
+    parser.add_argument(
+        "--max_steps",
+        type=int | None,
+        help="steps after which an episode is cut off; default: the run's evaluation_max_steps",
+    )
     return parser
 
 
 def _evaluate(parsed: Namespace) -> None:
+    allow_current_folder([parsed.env])
     if parsed.video:
         total = record(parsed.run, parsed.video, parsed.member, parsed.seed, parsed.env)
         print(f"{parsed.video}: return {total:.2f}")
-    evaluation = evaluate(parsed.run, parsed.episodes, parsed.seed, parsed.env)
+    evaluation = evaluate(parsed.run, parsed.episodes, parsed.seed, parsed.env, parsed.max_steps)
     Console().print(evaluation_table(evaluation))
     if parsed.json:
         write_file(parsed.json, json.dumps(evaluation.to_dict(), indent=2) + "\n")

@@ -17,8 +17,10 @@ from ddpg.cli.help_formatter import examples
 from ddpg.cli.invocation import program
 from ddpg.cli.sentence_parser import OneSentenceParser, plain_value
 from ddpg.cli.settings_help import GROUPS, help_text, metavar, stops_help
+from ddpg.config.environment import module_message
 from ddpg.config.packaged import packaged_file, packaged_names
-from ddpg.config.settings import SETTINGS, Config, module_message, unknown_setting_message
+from ddpg.config.settings import SETTINGS, Config, unknown_setting_message
+from ddpg.config.types import EnvironmentSource
 from ddpg.config.yaml_file import read_settings
 from ddpg.errors import ConfigError
 from ddpg.runs.folder import RunFolder
@@ -27,7 +29,7 @@ _WIDER_TYPES: dict[Any, Any] = {
     int: int | float,
     str | None: str,
     tuple[int, ...]: list[Any],
-    dict[str, bool | int | float | str]: dict[str, Any],
+    EnvironmentSource: str,
 }
 """Type of a setting -> type that the parser accepts, where Config decides (1e4 is an integer)."""
 

@@ -5,7 +5,7 @@ from typing import Any, Literal, get_origin
 import yaml
 
 from ddpg.config.fields import Setting
-from ddpg.config.types import LARGEST_INTEGER
+from ddpg.config.types import LARGEST_INTEGER, EnvironmentSource
 from ddpg.stops import STOPS, Crossing, Effect, stop_names
 
 GROUPS = {
@@ -42,7 +42,10 @@ def metavar(setting: Setting) -> str | None:
 def help_text(setting: Setting, default: object) -> str:
     """Return meaning, unit, range and default of a setting."""
     # The value in front of the text shows switches and choices, and names text.
-    is_plain = setting.type in (str, str | None, bool) or get_origin(setting.type) is Literal
+    is_plain = (
+        setting.type in (str, str | None, bool, EnvironmentSource)
+        or get_origin(setting.type) is Literal
+    )
     rule = setting.allowed.replace(f" and ≤ {LARGEST_INTEGER:,}", "")
     value = list(default) if isinstance(default, tuple) else default
     text = yaml.safe_dump(value, default_flow_style=True).removesuffix("...\n").strip()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ddpg.cli.command import command
 from ddpg.cli.display import progress_display, returns_text, show
+from ddpg.cli.imports import allow_current_folder
 from ddpg.cli.invocation import program
 from ddpg.cli.parser import make_parser as make_parser
 from ddpg.cli.parser import parse_config
@@ -22,6 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Train; return 0, or 128 + n if signal n interrupted it."""
     with progress_display() as bar:
         config = parse_config(arguments)
+        allow_current_folder([config.env])
         try:
             result = train(config, lambda progress: show(bar, progress))
         except DamagedCheckpointError as error:
@@ -63,4 +65,4 @@ def _resume_command(config: Config, folder: Path) -> str:
 
 def _module_option(config: Config) -> list[str]:
     """Return the environment for a command line, since a run's own file may not import a module."""
-    return option("env", config.env) if ":" in config.env else []
+    return option("env", config.env_name) if ":" in config.env_name else []

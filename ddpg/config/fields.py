@@ -6,7 +6,12 @@ from typing import Any, Literal, get_args, get_origin
 
 from pydantic import Field
 
-from ddpg.config.types import LARGEST_INTEGER, VALIDATED_TYPES, WIDEST_LAYER
+from ddpg.config.types import (
+    LARGEST_INTEGER,
+    VALIDATED_TYPES,
+    WIDEST_LAYER,
+    EnvironmentSource,
+)
 
 _SIGNS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
 _TYPE_WORDS: dict[Any, str] = {
@@ -18,7 +23,8 @@ _TYPE_WORDS: dict[Any, str] = {
     str | None: "null, or text",
     float | dict[str, float]: "a number, or {module: number}",
     int | dict[str, int]: "a whole number ≥ 1, or {module: such a number}",
-    dict[str, bool | int | float | str]: "{name: true or false, number, or text}",
+    EnvironmentSource: "text, or a callable that returns an environment, in Python",
+    dict[str, Any]: "{name: null, true or false, number, text, or a list or mapping of these}",
     tuple[int, ...]: f"a list of whole numbers ≥ 1 and ≤ {WIDEST_LAYER:,}",
 }
 

@@ -2,13 +2,16 @@
 
 import dataclasses
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import ConfigDict, ValidationError, create_model
 
+from ddpg.config.environment import allowed_environment, environment_name, module_message
 from ddpg.config.fields import Setting, refusal, setting, shorten
+from ddpg.config.types import LONGEST_EPISODE, EnvironmentSource
 from ddpg.config.yaml_file import read_settings, settings_text
 from ddpg.errors import ConfigError, did_you_mean
 from ddpg.stops import Crossing, StopError, check
@@ -22,10 +25,10 @@ class Config:
         ConfigError: a value is not allowed, or two settings contradict each other.
     """
 
-    env: str = setting("Pendulum-v1", "Gymnasium environment with a Box action space")
-    env_options: dict[str, bool | int | float | str] = setting(
-        {}, "keyword arguments of the environment, {name: value}"
+    env: EnvironmentSource = setting(
+        "Pendulum-v1", "Gymnasium environment with a Box action space: id, or module:id"
     )
+    env_options: dict[str, Any] = setting({}, "keyword arguments of the environment, {name: value}")
     seed: int = setting(0, "seed of member 0; member k has seed + k", ge=0, lt=2**31)
     members: int = setting(1, "independent agents trained side by side", ge=1, le=10_000)
     steps: int = setting(20_000, "length of the run", "environment steps of one member", ge=1)
@@ -90,6 +93,9 @@ class Config:
         1_000, "period of evaluation while training; 0: none", "environment steps", ge=0
     )
     evaluation_episodes: int = setting(5, "length of each evaluation", "episodes", ge=1)
+    evaluation_max_steps: int = setting(
+        LONGEST_EPISODE, "length at which an evaluation's episode is cut off", "steps", ge=1
+    )
     log_every: int = setting(
         500,
         "period of logged losses and values, means over the period",
@@ -203,8 +209,7 @@ class Config:
                 f"{_LONGEST_NAME} bytes"
             )
             raise ConfigError(refusal("name", self.name, allowed))
-        for name in ("env", "runs"):
-            value = getattr(self, name)
+        for name, value in (("env", self.env_name), ("runs", self.runs)):
             if not (value and value.isprintable()):
                 allowed = "text that is not empty, without control characters"
                 raise ConfigError(refusal(name, value, allowed))
@@ -221,26 +226,33 @@ class Config:
                 raise ConfigError(unknown_setting_message(str(name)))
         return cls(**settings)
 
+    @property
+    def env_name(self) -> str:
+        """The environment as text; for a callable, `module:name`."""
+        return environment_name(self.env)
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain YAML values."""
-        return {**dataclasses.asdict(self), "hidden": list(self.hidden)}
+        values = {name: deepcopy(getattr(self, name)) for name in SETTINGS if name != "env"}
+        return {"env": self.env_name, **values, "hidden": list(self.hidden)}
 
     @classmethod
-    def load(cls, path: Path, env: str | None = None) -> Self:
+    def load(cls, path: Path, env: EnvironmentSource | None = None) -> Self:
         """Read a YAML file.
 
         Args:
             path: the file.
-            env: environment that the caller allows to import a module. An `env: module:id` in the
-                file is refused unless it is this one.
+            env: environment that the caller allows: a callable, or `module:id`. An `env: module:id`
+                in the file is refused unless it is this one.
 
         Raises:
             ConfigError: the file is not a YAML mapping of settings, or would import a module.
         """
         config = cls.from_dict(read_settings(path))
-        if ":" in config.env and config.env != env:
-            raise ConfigError(module_message(path, config.env))
-        return config
+        allowed = allowed_environment(config.env_name, env)
+        if allowed is None:
+            raise ConfigError(module_message(path, config.env_name))
+        return dataclasses.replace(config, env=allowed)
 
     def to_yaml(self) -> str:
         """Return all settings as YAML."""
@@ -251,14 +263,6 @@ def unknown_setting_message(name: str) -> str:
     """Return the error message for a setting that does not exist."""
     hint = did_you_mean(name, SETTINGS)
     return f"there is no setting {shorten(name)}{hint}; allowed: {', '.join(SETTINGS)}"
-
-
-def module_message(path: Path, env: str) -> str:
-    """Return the error message for a file whose `env` is `module:id`."""
-    return (
-        f"cannot read {path}: its env {shorten(env)} imports a module; allowed: module:id on the "
-        f"command line only, as --env {shorten(env)}"
-    )
 
 
 def _is_folder_name(name: str) -> bool:

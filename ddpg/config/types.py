@@ -1,14 +1,22 @@
 """Strict setting types: bools are not numbers, 1e4 is an integer."""
 
+from collections.abc import Callable
 from operator import index
 from typing import Annotated, Any, SupportsIndex
 
 from pydantic import BeforeValidator, Field
 
+EnvironmentSource = str | Callable[..., Any]
+"""Gymnasium id, `module:id`, or a callable that returns a Gymnasium environment."""
+
 LARGEST_INTEGER = 10**12
 """Upper bound of the integers that have no bound of their own."""
+LONGEST_EPISODE = 30_000
+"""Default of `evaluation_max_steps`. Gymnasium's longest limit, of Atari games, is 27,000 steps."""
 WIDEST_LAYER = 2**13
 """Largest width of a hidden layer, in units."""
+_DEEPEST_OPTION = 6
+"""Levels of nesting; a YAML file of settings has at most ten."""
 
 
 def _to_integer(value: object) -> object:
@@ -18,6 +26,24 @@ def _to_integer(value: object) -> object:
     if isinstance(value, bool) or not isinstance(value, SupportsIndex):
         return value
     return index(value)
+
+
+def _plain_option(value: object, depth: int = 0) -> object:
+    """Return an option of an environment as YAML has it: tuples become lists.
+
+    Raises:
+        ValueError: a part is not a plain value, or is NaN, which no stored option would equal.
+    """
+    if depth <= _DEEPEST_OPTION:
+        if isinstance(value, list | tuple):
+            return [_plain_option(each, depth + 1) for each in value]
+        if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+            return {key: _plain_option(each, depth + 1) for key, each in value.items()}
+        if value is None or isinstance(value, bool | int | str):
+            return value
+        if isinstance(value, float) and value == value:
+            return float(value)
+    raise ValueError
 
 
 def _to_tuple(value: object) -> object:
@@ -32,6 +58,7 @@ _Width = Annotated[int, BeforeValidator(_to_integer), Field(ge=1, le=WIDEST_LAYE
 VALIDATED_TYPES: dict[Any, Any] = {
     int: _Integer,
     int | dict[str, int]: _Period | dict[str, _Period],
+    dict[str, Any]: Annotated[dict[str, Any], BeforeValidator(_plain_option)],
     tuple[int, ...]: Annotated[tuple[_Width, ...], BeforeValidator(_to_tuple)],
 }
 """Type of a setting -> its validated type, for the types that pydantic alone does not cover."""

@@ -4,7 +4,6 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-import gymnasium
 import numpy as np
 from gymnasium.envs.classic_control import PendulumEnv
 from gymnasium.utils.seeding import np_random
@@ -157,13 +156,6 @@ class PendulumVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.floating], NDA
         observation[:, 1] = np.sin(self.angle)
         observation[:, 2] = self.velocity
         return observation
-
-
-def register() -> None:
-    """Register as the vector version of Pendulum-v1, unless another one is registered."""
-    spec = gymnasium.spec("Pendulum-v1")
-    if spec.vector_entry_point is None:
-        spec.vector_entry_point = f"{__name__}:{PendulumVectorEnv.__name__}"
 
 
 def _final(observation: NDArray[np.float32], ended: NDArray[np.bool_]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Environment wrappers: one names faults in one sentence, one restores a state in mid-episode."""
+"""Environment wrapper that restores a state in mid-episode."""
 
 import json
 from typing import Any
@@ -8,80 +8,33 @@ import numpy as np
 import torch
 from gymnasium.spaces import Box
 
+from ddpg.environments.checked import CheckedEnvironment
+from ddpg.environments.statistics import load_statistics, read_statistics
 from ddpg.errors import EnvironmentFaultError
 
-LARGEST = float(np.finfo(np.float32).max)
-"""Largest number that the float32 replay can store. A comparison with it is False for NaN."""
+LONGEST_RECORD = 100_000
+"""Steps of an episode that are recorded; a longer one is not restored."""
 _BLOCK = 256
-"""Actions in the first buffer; a longer episode doubles it."""
-
-
-class CheckedEnvironment(gymnasium.Wrapper[Any, Any, Any, Any]):
-    """Wrapper that raises every fault of an environment as an EnvironmentFaultError.
-
-    Args:
-        env: environment with a Box observation space.
-        member: index of its member; None while evaluating.
-
-    Raises:
-        EnvironmentFaultError: by `reset` and `step`: the environment raised, or returned an
-            observation or a reward that replay cannot store.
-    """
-
-    def __init__(self, env: gymnasium.Env[Any, Any], member: int | None = None):
-        super().__init__(env)
-        self.member = member
-        assert isinstance(env.observation_space, Box)
-        self._shape = env.observation_space.shape
-
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
-        try:
-            observation, info = self.env.reset(seed=seed, options=options)
-        # The user's code: any error can come out of it.
-        except Exception as error:
-            raise self._raised(error) from error
-        return self._checked(observation), info
-
-    def step(self, action: Any) -> Any:
-        try:
-            observation, reward, terminated, truncated, info = self.env.step(action)
-        except Exception as error:
-            raise self._raised(error) from error
-        if not _is_storable_number(reward):
-            raise EnvironmentFaultError(f"returned the reward {reward!r}", self.member)
-        return self._checked(observation), reward, terminated, truncated, info
-
-    def _checked(self, observation: Any) -> Any:
-        shape = np.shape(observation)
-        if shape != self._shape:
-            raise EnvironmentFaultError(
-                f"returned an observation of shape {shape}; allowed: {self._shape}", self.member
-            )
-        storable = np.abs(observation) <= LARGEST
-        if not storable.all():
-            value = float(np.asarray(observation)[~storable][0])
-            raise EnvironmentFaultError(f"returned an observation with {value}", self.member)
-        return observation
-
-    def _raised(self, error: Exception) -> EnvironmentFaultError:
-        reason = " ".join(str(error).split())
-        return EnvironmentFaultError(f"raised {type(error).__name__}: {reason}", self.member)
+"""Steps in the first buffer; a longer episode doubles it."""
 
 
 class ReplayableEnvironment(CheckedEnvironment):
-    """Wrapper that records the current episode and can restore it: a random state and the actions.
+    """Wrapper that records the current episode and can restore it by the same actions.
 
     Gymnasium has no way to read the state of an environment. But environments draw from `np_random`
-    and change by their actions, so the same random state and actions lead to the same state.
+    and change by their actions, so the same random state and actions lead to the same state. The
+    statistics of Gymnasium's normalizing wrappers are recorded too. Rewards, flags and the last
+    observation show whether an environment has any other state.
     """
 
     def __init__(self, env: gymnasium.Env[Any, Any], member: int | None = None):
         super().__init__(env, member)
-        self._start: dict[str, Any] = {"seed": None, "random_state": None}
+        self._start: dict[str, Any] = {}
         assert isinstance(env.action_space, Box)
         self._actions = np.zeros((_BLOCK, *env.action_space.shape), env.action_space.dtype)
+        self._rewards = np.zeros(_BLOCK)
         self._length = 0
-        self._observation: Any = None
+        self._last_observation: Any = None
         self.to_restore: dict[str, Any] = {}
         """Record that `restore` replays. A vector environment can set one attribute per
         environment, but passes the same arguments to all."""
@@ -90,28 +43,45 @@ class ReplayableEnvironment(CheckedEnvironment):
         self._start = {
             "seed": seed,
             "random_state": self._random_state() if seed is None else None,
+            "statistics": read_statistics(self.env),
         }
         self._length = 0
-        self._observation, info = super().reset(seed=seed, options=options)
-        return self._observation, info
+        self._last_observation, info = super().reset(seed=seed, options=options)
+        return self._last_observation, info
 
     def step(self, action: Any) -> Any:
-        if self._length == len(self._actions):
-            self._actions = np.concatenate([self._actions, np.zeros_like(self._actions)])
-        self._actions[self._length] = action
+        number = self._length
         self._length += 1
+        if number == len(self._actions) and number < LONGEST_RECORD:
+            self._actions = np.concatenate([self._actions, np.zeros_like(self._actions)])
+            self._rewards = np.concatenate([self._rewards, np.zeros_like(self._rewards)])
+        is_recorded = number < min(LONGEST_RECORD, len(self._actions))
+        if is_recorded:
+            # Copied before the step, which may change the array.
+            self._actions[number] = action
         result = super().step(action)
-        self._observation = result[0]
+        if is_recorded:
+            self._rewards[number] = result[1]
+        self._last_observation = result[0]
         return result
 
     def record(self) -> dict[str, Any]:
         """Return the record of the episode for `restore`: plain values and tensors."""
+        is_complete = self._length <= LONGEST_RECORD
+        length = self._length if is_complete else 0
         return {
             **self._start,
-            "actions": torch.from_numpy(self._actions[: self._length].copy()),
-            "observation": torch.from_numpy(np.array(self._observation)),
-            "random_state_now": self._random_state(),
+            "actions": torch.from_numpy(self._actions[:length].copy()),
+            "rewards": torch.from_numpy(self._rewards[:length].copy()),
+            "observation": torch.from_numpy(np.array(self._last_observation)),
+            # No state is equal to an empty text, so an incomplete record is not restored.
+            "random_state_now": self._random_state() if is_complete else "",
+            "statistics_now": self.statistics(),
         }
+
+    def statistics(self) -> str:
+        """Return the statistics of the normalizing wrappers, as JSON."""
+        return read_statistics(self.env)
 
     def restore(self) -> tuple[Any, bool]:
         """Replay the episode recorded in `to_restore`.
@@ -123,32 +93,51 @@ class ReplayableEnvironment(CheckedEnvironment):
         record = self.to_restore
         is_restored = self._replay(record)
         if not is_restored:
+            load_statistics(self.env, record["statistics_now"])
             self.reset(seed=record["fresh_seed"])
-        return self._observation, is_restored
+        return self._last_observation, is_restored
 
     def _replay(self, record: dict[str, Any]) -> bool:
+        if not record["random_state_now"]:
+            return False
         try:
             if record["random_state"] is not None:
-                state = json.loads(record["random_state"])
-                self.unwrapped.np_random.bit_generator.state = state
+                self._set_random_state(json.loads(record["random_state"]))
+            load_statistics(self.env, record["statistics"])
             self.reset(seed=record["seed"])
-            for action in record["actions"].numpy():
-                _, _, terminated, truncated, _ = self.step(action)
-                if terminated or truncated:
+            rewards = record["rewards"].numpy()
+            for action, reward in zip(record["actions"].numpy(), rewards, strict=True):
+                # Copied, since the environment may change the array.
+                _, actual, terminated, truncated, _ = self.step(action.copy())
+                if terminated or truncated or actual != reward:
                     return False
         # An environment that differs this time may fail, and so may an invalid random state.
-        except (EnvironmentFaultError, LookupError, OverflowError, TypeError, ValueError):
+        except (
+            *(AttributeError, EnvironmentFaultError, LookupError),
+            *(OverflowError, TypeError, ValueError),
+        ):
             return False
-        is_equal = np.array_equal(self._observation, record["observation"].numpy())
-        return is_equal and self._random_state() == record["random_state_now"]
+        return (
+            np.array_equal(self._last_observation, record["observation"].numpy())
+            and self._random_state() == record["random_state_now"]
+            and self.statistics() == record["statistics_now"]
+        )
 
     def _random_state(self) -> str:
-        return json.dumps(self.unwrapped.np_random.bit_generator.state, default=np.ndarray.tolist)
+        """Return the state of `np_random`: a Generator, or a RandomState as in gym."""
+        generator = self.unwrapped.np_random
+        if isinstance(generator, np.random.RandomState):
+            state = generator.get_state(legacy=False)
+        elif isinstance(generator, np.random.Generator):
+            state = generator.bit_generator.state
+        else:
+            # Unknown, so that `restore` relies on rewards, flags and observation.
+            state = None
+        return json.dumps(state, default=np.ndarray.tolist)
 
-
-def _is_storable_number(reward: Any) -> bool:
-    """Return whether `reward` is one number that replay can store."""
-    try:
-        return -LARGEST <= float(reward) <= LARGEST
-    except (TypeError, ValueError):
-        return False
+    def _set_random_state(self, state: Any) -> None:
+        generator = self.unwrapped.np_random
+        if isinstance(generator, np.random.RandomState):
+            generator.set_state(state)
+        elif isinstance(generator, np.random.Generator):
+            generator.bit_generator.state = state

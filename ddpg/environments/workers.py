@@ -11,9 +11,9 @@ import gymnasium
 from gymnasium.vector import AsyncVectorEnv
 from numpy.typing import NDArray
 
-from ddpg.errors import EnvironmentFaultError
+from ddpg.environments.checked import CheckedEnvironment
+from ddpg.errors import ConfigError, EnvironmentFaultError
 
-Environment = gymnasium.Env[Any, Any]
 Step = tuple[NDArray[Any], SupportsFloat, bool, bool]
 
 
@@ -69,27 +69,46 @@ class LocalEnvironments:
     """Any number of environments in this process.
 
     Args:
-        make: creates one environment. The first is created at once, others when first used.
+        make: creates one environment. The first is created at once, others when first needed.
     """
 
-    def __init__(self, make: Callable[[], Environment]):
+    def __init__(self, make: Callable[[], CheckedEnvironment]):
         self._make = make
         self._environments = [make()]
 
     @property
-    def first(self) -> Environment:
+    def first(self) -> CheckedEnvironment:
         """Environment 0, whose spaces are the ones of all."""
         return self._environments[0]
 
-    def reset(self, number: int, seed: int) -> NDArray[Any]:
+    def create(self, number: int) -> str:
+        """Create environment `number` after those before it, unless it exists.
+
+        Returns:
+            An empty string, or the reason why one more environment cannot be created.
+        """
+        if number == len(self._environments):
+            try:
+                self._environments.append(self._make())
+            except ConfigError as error:
+                return str(error)
+        return ""
+
+    def reset(self, number: int, seed: int, statistics: str = "") -> NDArray[Any]:
         """Start an episode in environment `number`; return the observation.
+
+        Args:
+            number: index of the environment, which exists.
+            seed: seed of the episode.
+            statistics: statistics of normalizing wrappers to use and not to update; empty: none.
 
         Raises:
             EnvironmentFaultError: the environment failed.
         """
-        while len(self._environments) <= number:
-            self._environments.append(self._make())
-        return self._environments[number].reset(seed=seed)[0]
+        environment = self._environments[number]
+        if statistics:
+            environment.freeze_statistics(statistics)
+        return environment.reset(seed=seed)[0]
 
     def step(self, number: int, action: NDArray[Any]) -> Step:
         """Step environment `number`; return observation, reward, terminated and truncated.
@@ -113,13 +132,17 @@ class WorkerEnvironments:
         timeout: time limit of a step or reset, in seconds.
     """
 
-    def __init__(self, make: Callable[[], Environment], timeout: float):
+    def __init__(self, make: Callable[[], CheckedEnvironment], timeout: float):
         self._vector = AsyncVectorEnv([lambda: _EnvironmentGroup(make)])
         self._timeout = timeout
 
-    def reset(self, number: int, seed: int) -> NDArray[Any]:
+    def create(self, number: int) -> str:
+        """Do the same as `LocalEnvironments.create`."""
+        return self._call("create_one", number)
+
+    def reset(self, number: int, seed: int, statistics: str = "") -> NDArray[Any]:
         """Do the same as `LocalEnvironments.reset`."""
-        return self._call("reset_one", number, seed)
+        return self._call("reset_one", number, seed, statistics)
 
     def step(self, number: int, action: NDArray[Any]) -> Step:
         """Do the same as `LocalEnvironments.step`."""
@@ -144,13 +167,16 @@ class WorkerEnvironments:
 class _EnvironmentGroup(gymnasium.Wrapper[Any, Any, Any, Any]):
     """Several environments behind the interface of one, for one worker of a vector environment."""
 
-    def __init__(self, make: Callable[[], Environment]):
+    def __init__(self, make: Callable[[], CheckedEnvironment]):
         ignore_interrupts()
         self._group = LocalEnvironments(make)
         super().__init__(self._group.first)
 
-    def reset_one(self, number: int, seed: int) -> Any:
-        return self._group.reset(number, seed)
+    def create_one(self, number: int) -> str:
+        return self._group.create(number)
+
+    def reset_one(self, number: int, seed: int, statistics: str) -> Any:
+        return self._group.reset(number, seed, statistics)
 
     def step_one(self, number: int, action: Any) -> Any:
         return self._group.step(number, action)

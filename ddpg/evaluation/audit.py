@@ -66,7 +66,7 @@ def details_of(run: Path) -> dict[str, str]:
     config = folder.stored_config()
     return {
         "Run": folder.path.resolve().name,
-        "Environment": config.env,
+        "Environment": config.env_name,
         "Stop": f"{config.stop} in the critic update, with the {config.bootstrap_actor} actor; "
         f"{config.actor_stop} in the actor update",
     }

@@ -9,14 +9,17 @@ import torch
 from numpy.typing import NDArray
 
 from ddpg.config.settings import Config
+from ddpg.config.types import EnvironmentSource
+from ddpg.environments.creation import make_environment
 from ddpg.environments.spaces import ActionScale, action_scale, observation_dim
-from ddpg.environments.vector import make_environment
+from ddpg.environments.statistics import stored_statistics
 from ddpg.errors import ConfigError
 from ddpg.networks import Actor
 from ddpg.runs.checkpoint import Checkpoints
 from ddpg.runs.folder import RunFolder
 from ddpg.runs.state_check import (
     COUNT,
+    TensorPattern,
     names_checkpoint,
     require_finite,
     require_like,
@@ -36,6 +39,9 @@ class Policy:
     actor: Actor
     """Actor of this member only."""
     scale: ActionScale
+    statistics: str = ""
+    """Statistics of the normalizing wrappers of its environment, for
+    `ddpg.environments.statistics.load_statistics`; empty without any."""
 
     def __call__(self, observation: NDArray[np.floating]) -> NDArray[np.floating]:
         """Map `[observation]` -> `[action]`, or `[batch, observation]` -> `[batch, action]`."""
@@ -54,24 +60,26 @@ class StoredActor(NamedTuple):
     actor: Actor
     alive: list[bool]
     """`[member]`: False for a member that diverged and was dropped."""
+    statistics: list[str]
+    """Statistics of each member's normalizing wrappers, if there are any."""
     observation_dim: int
     scale: ActionScale
 
 
-def load_policy(run: str | Path, member: int = 0, env: str | None = None) -> Policy:
+def load_policy(run: str | Path, member: int = 0, env: EnvironmentSource | None = None) -> Policy:
     """Return the policy of one member of a run, from its newest checkpoint.
 
     Args:
         run: the run's folder.
         member: index of the member.
-        env: needed for a run whose environment is `module:id`: that name again, since a file must
-            not import modules.
+        env: needed for a run whose environment is `module:id` or a callable: that name or callable
+            again, since a file must not import modules.
 
     Raises:
         ConfigError: `run` is not a run folder or has no such member, or `env` is missing.
         CheckpointError: there is no checkpoint, or it cannot be read.
     """
-    config, step, actor, alive, width, scale = load_actor(RunFolder(Path(run)), env)
+    config, step, actor, alive, statistics, width, scale = load_actor(RunFolder(Path(run)), env)
     if not 0 <= member < config.members:
         raise ConfigError(f"member: {member} is not allowed; allowed: 0 to {config.members - 1}")
     if not alive[member]:
@@ -83,10 +91,11 @@ def load_policy(run: str | Path, member: int = 0, env: str | None = None) -> Pol
     weights = {name: value[member : member + 1] for name, value in actor.state_dict().items()}
     member_actor = Actor([torch.Generator()], width, len(scale.low), config.hidden)
     member_actor.load_state_dict(weights)
-    return Policy(config.env, config.seed + member, step, member_actor, scale)
+    own = statistics[member] if statistics else ""
+    return Policy(config.env_name, config.seed + member, step, member_actor, scale, own)
 
 
-def load_actor(folder: RunFolder, env: str | None) -> StoredActor:
+def load_actor(folder: RunFolder, env: EnvironmentSource | None) -> StoredActor:
     """Load the actor of a run's newest checkpoint.
 
     Args:
@@ -99,7 +108,9 @@ def load_actor(folder: RunFolder, env: str | None) -> StoredActor:
     """
     config = folder.load_config(env)
     if env is not None and env != config.env:
-        raise ConfigError(f"env: {env!r} is not allowed; allowed: {config.env!r}, the run's own")
+        raise ConfigError(
+            f"env: {env!r} is not allowed; allowed: {config.env_name!r}, the run's own"
+        )
     checkpoints = Checkpoints(folder.checkpoints)
     state = checkpoints.load_state()
     environment = make_environment(config.env, config.env_options)
@@ -108,12 +119,16 @@ def load_actor(folder: RunFolder, env: str | None) -> StoredActor:
         action_scale(environment.action_space),
     )
     environment.close()
-    generators = [torch.Generator() for _ in range(config.members)]
+    members = config.members
+    generators = [torch.Generator() for _ in range(members)]
     actor = Actor(generators, width, len(scale.low), config.hidden)
     with names_checkpoint(checkpoints.state_path()):
         agent = {"actor": actor.state_dict(), ...: None}
-        require_like(state, {"step": COUNT, "agent": agent, "alive": {list}, ...: None})
-        require_members(state["alive"], config.members)
+        environments = {"observation": TensorPattern((members, width)), ...: None}
+        parts = {"step": COUNT, "agent": agent, "alive": {list}, "environments": environments}
+        require_like(state, {**parts, ...: None})
+        require_members(state["alive"], members)
         require_finite(state["agent"]["actor"], state["alive"], "agent.actor")
+        statistics = stored_statistics(state["environments"], members)
     actor.load_state_dict(state["agent"]["actor"])
-    return StoredActor(config, state["step"], actor, state["alive"], width, scale)
+    return StoredActor(config, state["step"], actor, state["alive"], statistics, width, scale)

@@ -1,5 +1,6 @@
 """Scores of a finished run: returns of its deterministic policies, with confidence intervals."""
 
+import warnings
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -10,7 +11,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ddpg.errors import ConfigError
+from ddpg.config.types import EnvironmentSource
+from ddpg.errors import ConfigError, RunWarning
 from ddpg.evaluation.confidence import bootstrap_interval, has_scipy, interquartile_mean
 from ddpg.evaluation.episodes import Evaluator
 from ddpg.evaluation.policy import load_actor
@@ -71,7 +73,11 @@ class Evaluation:
 
 
 def evaluate(
-    run: str | Path, episodes: int = 100, first_seed: int = FIRST_SEED, env: str | None = None
+    run: str | Path,
+    episodes: int = 100,
+    first_seed: int = FIRST_SEED,
+    env: EnvironmentSource | None = None,
+    max_steps: int | None = None,
 ) -> Evaluation:
     """Score the deterministic policy of every member still in the run, from its newest checkpoint.
 
@@ -79,8 +85,10 @@ def evaluate(
         run: the run's folder.
         episodes: episodes per member.
         first_seed: episode i starts from `reset(seed=first_seed + i)`.
-        env: needed for a run whose environment is `module:id`: that name again, since a file must
-            not import modules.
+        env: needed for a run whose environment is `module:id` or a callable: that name or callable
+            again, since a file must not import modules.
+        max_steps: steps after which an episode is cut off, with a RunWarning; None: the run's
+            `evaluation_max_steps`.
 
     Raises:
         ConfigError: `run` is not a run folder, an argument is not allowed, or `env` is missing.
@@ -91,6 +99,8 @@ def evaluate(
         raise ConfigError(f"episodes: {episodes} is not allowed; allowed: a whole number ≥ 1")
     if first_seed < 0:
         raise ConfigError(f"seed: {first_seed} is not allowed; allowed: a whole number ≥ 0")
+    if max_steps is not None and max_steps < 1:
+        raise ConfigError(f"max_steps: {max_steps} is not allowed; allowed: a whole number ≥ 1")
     folder = RunFolder(Path(run))
     stored = load_actor(folder, env)
     config = stored.config
@@ -100,16 +110,18 @@ def evaluate(
             # The policy of a dropped member can return NaN, which an environment may reject.
             return stored.actor(torch.from_numpy(observation)).nan_to_num().numpy()
 
-    seconds = config.environment_timeout
-    with closing(
-        Evaluator(config.env, config.env_options, episodes, first_seed, seconds)
-    ) as evaluator:
-        returns = evaluator.run(policies, config.members).returns
+    limit = max_steps or config.evaluation_max_steps
+    places = (episodes, first_seed, config.environment_timeout, limit)
+    with closing(Evaluator(config.env, config.env_options, *places)) as evaluator:
+        result = evaluator.run(policies, config.members, statistics=stored.statistics)
+    if cut_off := result.cut_off_sentence(limit):
+        warnings.warn(cut_off, RunWarning, stacklevel=2)
+    returns = result.returns
     alive = np.flatnonzero(stored.alive).tolist()
     means = returns[alive].mean(axis=1)
     return Evaluation(
         run=folder.path.resolve().name,
-        env=config.env,
+        env=config.env_name,
         step=stored.step,
         episodes=episodes,
         first_seed=first_seed,

@@ -3,11 +3,14 @@
 import dataclasses
 import itertools
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
+from ddpg.config.fields import refusal
 from ddpg.config.settings import Config
+from ddpg.config.types import EnvironmentSource
 from ddpg.config.yaml_file import read_settings
 from ddpg.errors import ConfigError
 from ddpg.runs.files import atomic_folder, write_file
@@ -15,6 +18,7 @@ from ddpg.runs.files import atomic_folder, write_file
 _MAY_CHANGE_ON_RESUME = {
     "steps",
     "evaluation_episodes",
+    "evaluation_max_steps",
     "tensorboard",
     "checkpoint_every",
     "on_divergence",
@@ -27,6 +31,8 @@ _MAY_CHANGE_ON_RESUME = {
 }
 _NAMED_IF_CHANGED = ("actor_stop", "bootstrap_actor", "manual_scale", "manual_every")
 """Settings in the default name of a run if they differ from their defaults."""
+_DEVICES = r"con|prn|aux|nul|com[0-9]|lpt[0-9]"
+"""Names that Windows keeps for devices, with any suffix."""
 
 
 class RunFolder:
@@ -51,8 +57,11 @@ class RunFolder:
         each setting of a stop that differs from the default, such as `bootstrap_actor=live`.
 
         Raises:
-            ConfigError: the name is taken, or the folder cannot be created.
+            ConfigError: the name is taken or not allowed, or the folder cannot be created.
         """
+        if config.name and not _is_portable(config.name):
+            allowed = 'a name without < > : " | ? * that Windows allows too'
+            raise ConfigError(refusal("name", config.name, allowed))
         runs = Path(config.runs)
         name = config.name or next(
             name for name in _numbered(_default_name(config)) if not os.path.lexists(runs / name)
@@ -82,9 +91,11 @@ class RunFolder:
             ConfigError: the folder does not exist, or its run had other settings.
         """
         folder = cls(Path(config.runs) / str(config.name))
-        stored = folder.load_config(config.env)
+        stored = folder.load_config(config.env_name)
+        # A callable is compared by its name.
+        named = dataclasses.replace(config, env=config.env_name)
         for field in dataclasses.fields(Config):
-            old, new = getattr(stored, field.name), getattr(config, field.name)
+            old, new = getattr(stored, field.name), getattr(named, field.name)
             if old != new and field.name not in _MAY_CHANGE_ON_RESUME:
                 raise ConfigError(
                     f"{field.name}: {new!r} is not allowed, since the run {config.name!r} has "
@@ -95,7 +106,9 @@ class RunFolder:
 
     def store_config(self, config: Config) -> None:
         """Write the settings that changed on resume to `config.yaml`."""
-        lasting = dataclasses.replace(config, resume=False, resume_from="newest")
+        lasting = dataclasses.replace(
+            config, env=config.env_name, resume=False, resume_from="newest"
+        )
         if lasting != self.stored_config():
             write_file(self.config_file, lasting.to_yaml())
 
@@ -103,11 +116,11 @@ class RunFolder:
         """Return whether `metrics.csv` has a row."""
         return self.metrics_file.is_file() and self.metrics_file.read_bytes().count(b"\n") > 1
 
-    def load_config(self, env: str | None = None) -> Config:
+    def load_config(self, env: EnvironmentSource | None = None) -> Config:
         """Read the settings of the run, to create its environment.
 
         Args:
-            env: environment that the caller allows to import a module; see `Config.load`.
+            env: environment that the caller allows; see `Config.load`.
 
         Raises:
             ConfigError: this is not a run folder, or its environment would import a module.
@@ -150,8 +163,17 @@ def _default_name(config: Config) -> str:
         for name in _NAMED_IF_CHANGED
         if getattr(config, name) != getattr(default, name)
     ]
-    words = "-".join([config.env, config.stop, *differing, str(config.seed)])
-    return words.replace("/", "_").replace(":", "_")
+    words = "-".join([config.env_name, config.stop, *differing, str(config.seed)])
+    return re.sub(r"[^\w.+=,-]", "_", words)
+
+
+def _is_portable(name: str) -> bool:
+    """Return whether Windows too allows a file of this name.
+
+    Source: https://learn.microsoft.com/windows/win32/fileio/naming-a-file
+    """
+    is_device = re.fullmatch(_DEVICES, name.partition(".")[0].rstrip(), re.IGNORECASE)
+    return not (set(name) & set('<>:"|?*') or name.endswith((".", " ")) or is_device)
 
 
 def _numbered(stem: str) -> Iterator[str]:

@@ -33,6 +33,17 @@ def resolve_device(name: str) -> torch.device:
 
 
 @contextmanager
+def threads(number: int) -> Iterator[None]:
+    """Context manager: PyTorch computes on the CPU with `number` threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
 def matmul_precision(name: str) -> Iterator[None]:
     """Context manager: float32 matrix products may be as coarse as `name`, if that is faster.
 
@@ -51,8 +62,10 @@ def matmul_precision(name: str) -> Iterator[None]:
 @contextmanager
 def deterministic() -> Iterator[None]:
     """Context manager: a PyTorch operation without a deterministic implementation raises."""
-    # cuBLAS is deterministic with a workspace of fixed size. It reads this variable once.
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    # cuBLAS is deterministic with a workspace of fixed size.
+    variable = "CUBLAS_WORKSPACE_CONFIG"
+    is_new = variable not in os.environ
+    os.environ.setdefault(variable, ":4096:8")
     # Any, since type checkers do not see the attributes that PyTorch adds while it loads.
     memory: Any = torch.utils.deterministic
     before = torch.get_deterministic_debug_mode(), memory.fill_uninitialized_memory
@@ -65,3 +78,5 @@ def deterministic() -> Iterator[None]:
     finally:
         mode, memory.fill_uninitialized_memory = before
         torch.set_deterministic_debug_mode(mode)
+        if is_new:
+            os.environ.pop(variable, None)

@@ -2,42 +2,50 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from ddpg.config.settings import Config
-from ddpg.errors import ConfigError, EnvironmentFaultError, StorageError
-from ddpg.evaluation.episodes import TRAINING_FIRST_SEED, Evaluator
+from ddpg.config.types import EnvironmentSource
+from ddpg.errors import EnvironmentFaultError, StorageError
+from ddpg.evaluation.episodes import Evaluator
 from ddpg.fast.compiled import CompiledUpdate
 from ddpg.isolation.sampling import WindowSampler
 from ddpg.noise import scheduled_sigma
 from ddpg.random_streams import Uniform
-from ddpg.replay import ReplayBuffer
 from ddpg.runs.checkpoint import Checkpoints
 from ddpg.runs.folder import RunFolder
 from ddpg.runs.state_check import names_checkpoint
 from ddpg.runs.tracking import Tracker
 from ddpg.training import separation
 from ddpg.training.compilation import reported_update
-from ddpg.training.device import deterministic, matmul_precision, resolve_device
+from ddpg.training.device import deterministic, matmul_precision, resolve_device, threads
 from ddpg.training.divergence import DivergenceWatch
 from ddpg.training.interrupt import InterruptFlag
+from ddpg.training.preparation import empty_replay, make_evaluator
 from ddpg.training.progress import Progress, TrainingResult
 from ddpg.training.recorder import Recorder
 from ddpg.training.state import TrainingState
 
 
-def train(config: Config, report: Callable[[Progress], None] | None = None) -> TrainingResult:
+def train(
+    config: Config,
+    report: Callable[[Progress], None] | None = None,
+    env: EnvironmentSource | None = None,
+) -> TrainingResult:
     """Train `config.members` agents and write the run folder.
 
     Ctrl-C and SIGTERM finish the step, write a checkpoint and return with `finished` False. A
-    second Ctrl-C raises KeyboardInterrupt. PyTorch is in its deterministic mode until the return.
+    second Ctrl-C raises KeyboardInterrupt. PyTorch is in its deterministic mode, on
+    `config.threads` threads, until the return.
 
     Args:
         config: all settings.
         report: called at the start, after each logged point and evaluation, and at the end.
+        env: replaces `config.env`: a callable that returns a Gymnasium environment, such as a
+            class, or a name.
 
     Raises:
         ConfigError: the settings cannot be used, or the run's folder exists.
@@ -47,8 +55,9 @@ def train(config: Config, report: Callable[[Progress], None] | None = None) -> T
         EnvironmentFaultError: an environment did something wrong.
         StorageError: a file cannot be written.
     """
-    torch.set_num_threads(config.threads)
-    with deterministic(), matmul_precision(config.matmul_precision):
+    if env is not None:
+        config = replace(config, env=env)
+    with threads(config.threads), deterministic(), matmul_precision(config.matmul_precision):
         trainer = Trainer(config, report or (lambda _: None))
         try:
             return trainer.run()
@@ -69,14 +78,8 @@ class Trainer:
         self.state = TrainingState.initial(config, resolve_device(config.device))
         self.agent = self.state.agent
         compiled_update = CompiledUpdate(self.agent) if config.compile else None
-        self.replay = _empty_replay(self.state)
-        self.evaluator = Evaluator(
-            config.env,
-            config.env_options,
-            config.evaluation_episodes,
-            TRAINING_FIRST_SEED,
-            config.environment_timeout,
-        )
+        self.replay = empty_replay(self.state)
+        self.evaluator = make_evaluator(self.state) if config.evaluation_every else None
         self.is_evaluating = False
         self.interrupt = InterruptFlag()
         # The folder comes last, so that a run that cannot begin writes nothing.
@@ -159,8 +162,8 @@ class Trainer:
             if state.step % config.log_every == 0:
                 self.divergence.check_update()
                 self.recorder.add_metrics()
-            if config.evaluation_every and state.step % config.evaluation_every == 0:
-                self._evaluate()
+            if self.evaluator is not None and state.step % config.evaluation_every == 0:
+                self._evaluate(self.evaluator)
             self.recorder.tracker.write(state.step)
             if config.checkpoint_every and state.step % config.checkpoint_every == 0:
                 self.save()
@@ -181,7 +184,8 @@ class Trainer:
     def close(self) -> None:
         """Close environments and files."""
         self.state.environments.close()
-        self.evaluator.close()
+        if self.evaluator is not None:
+            self.evaluator.close()
         with self._storage_errors():
             self.recorder.tracker.close()
 
@@ -232,12 +236,15 @@ class Trainer:
         state.window.append(self.update(batch))
         state.updates += 1
 
-    def _evaluate(self) -> None:
+    def _evaluate(self, evaluator: Evaluator) -> None:
         """Run the deterministic policies over the same episodes as in each evaluation."""
-        config = self.config
+        config, state = self.config, self.state
         self.is_evaluating = True
-        episodes = self.evaluator.run(self.state.policies, config.members, config.gamma)
+        statistics = state.environments.statistics()
+        episodes = evaluator.run(state.policies, config.members, config.gamma, statistics)
         self.is_evaluating = False
+        if cut_off := episodes.cut_off_sentence(config.evaluation_max_steps):
+            self.recorder.warn(0, cut_off)
         self.recorder.add_evaluation(episodes)
 
     def _load(self) -> list[int]:
@@ -267,21 +274,3 @@ class Trainer:
             raise StorageError(
                 f"cannot write {error.filename}: {error.strerror}; {self._last_checkpoint()}"
             ) from error
-
-
-def _empty_replay(state: TrainingState) -> ReplayBuffer:
-    config, (observation_dim, action_dim) = state.config, state.dims
-    try:
-        return ReplayBuffer(
-            state.streams.replay,
-            config.replay_capacity,
-            observation_dim,
-            action_dim,
-            state.device,
-        )
-    except RuntimeError as error:
-        raise ConfigError(
-            f"replay_capacity: {config.replay_capacity} is not allowed with {config.members} "
-            f"members, {observation_dim} observations and {action_dim} actions; allowed: a buffer "
-            "that fits into memory"
-        ) from error

@@ -99,7 +99,7 @@ class TrainingState:
         """Return the values that a checkpoint and the run that loads it have in common."""
         config = self.config
         return {
-            "env": config.env,
+            "env": config.env_name,
             "env_options": config.env_options,
             "seed": config.seed,
             "members": config.members,
@@ -111,8 +111,12 @@ class TrainingState:
         }
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the state as tensors, numbers, strings, and lists and dicts of them."""
-        return {
+        """Return the state as tensors, numbers, strings, and lists and dicts of them.
+
+        Raises:
+            StateError: `load_state_dict` would refuse it.
+        """
+        state = {
             "step": self.step,
             "updates": self.updates,
             "agent": self.agent.state_dict(),
@@ -126,6 +130,9 @@ class TrainingState:
             "returns": None if self.returns is None else self.returns.tolist(),
             "verdict": self.verdict,
         }
+        self._require(state)
+        self.environments.require(state["environments"])
+        return state
 
     def load_state_dict(self, state: dict[str, Any]) -> list[int]:
         """Load what `state_dict` returned.

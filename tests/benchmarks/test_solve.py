@@ -28,7 +28,7 @@ class FakeEvaluator:
         del policies
         self.clock.now += 30
         returns = np.full((members, 2), next(self.means))
-        return Episodes(returns, returns, np.zeros((members, 2, 3), np.float32))
+        return Episodes(returns, returns, np.zeros((members, 2, 3), np.float32), returns > np.inf)
 
 
 def fake_milestones(clock: FakeClock, *means: float) -> Milestones:

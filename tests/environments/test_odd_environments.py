@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from ddpg import TrainingResult, evaluate, train
 from ddpg.config.settings import Config
-from ddpg.environments.vector import Environments, make_environment
+from ddpg.environments.creation import make_environment
+from ddpg.environments.vector import Environments
 from ddpg.errors import ConfigError
 from ddpg.replay import Batch
 from ddpg.training.loop import Trainer

@@ -1,5 +1,6 @@
 """The vector Pendulum is bit-identical to Gymnasium's own environments."""
 
+import dataclasses
 import json
 from typing import Any
 
@@ -8,7 +9,9 @@ import numpy as np
 import pytest
 from gymnasium.vector import AutoresetMode
 
-from ddpg.environments.pendulum import PendulumVectorEnv, register
+from ddpg.environments.pendulum import PendulumVectorEnv
+from ddpg.environments.vector import Environments
+from ddpg.errors import ConfigError
 
 
 def pair(members: int, mode: AutoresetMode, **options: Any) -> tuple[PendulumVectorEnv, Any]:
@@ -83,23 +86,25 @@ def test_a_state_through_json_restores_every_later_step():
     assert any(left[3].any() for left, _ in steps)
 
 
-def test_gymnasium_creates_it():
-    register()
-    made = gymnasium.make_vec("Pendulum-v1", 2, g=9.81, max_episode_steps=5)
+def test_our_environments_use_it_and_gymnasiums_spec_is_unchanged():
+    before = dataclasses.replace(gymnasium.spec("Pendulum-v1"))
+    made = Environments("Pendulum-v1", 2, {"g": 9.81, "max_episode_steps": 5}).vector
     assert isinstance(made, PendulumVectorEnv)
-    assert made.metadata["autoreset_mode"] is AutoresetMode.NEXT_STEP
+    assert made.metadata["autoreset_mode"] is AutoresetMode.SAME_STEP
     assert (made.num_envs, made.max_episode_steps) == (2, 5)
     assert made.gravity_pull == pytest.approx(1.5 * 9.81)
+    assert gymnasium.spec("Pendulum-v1") == before
+    assert before.vector_entry_point is None
+    # Both fail with a vector version in the registry.
+    gymnasium.make_vec("Pendulum-v1", 2, render_mode="rgb_array").close()
+    gymnasium.make_vec("Pendulum-v1", 2, wrappers=[gymnasium.wrappers.TimeAwareObservation]).close()
 
 
-def test_another_vector_entry_point_is_not_replaced():
+def test_another_vector_version_in_the_registry_is_used(monkeypatch):
     spec = gymnasium.spec("Pendulum-v1")
-    before, spec.vector_entry_point = spec.vector_entry_point, "elsewhere:Pendulum"
-    try:
-        register()
-        assert spec.vector_entry_point == "elsewhere:Pendulum"
-    finally:
-        spec.vector_entry_point = before
+    monkeypatch.setattr(spec, "vector_entry_point", "elsewhere:Pendulum")
+    with pytest.raises(ConfigError, match="No module named 'elsewhere'"):
+        Environments("Pendulum-v1", 2, {})
 
 
 def test_an_unsupported_mode_is_refused():

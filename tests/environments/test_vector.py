@@ -9,9 +9,10 @@ from gymnasium.vector import SyncVectorEnv
 
 from ddpg.agent import DDPG
 from ddpg.config.settings import Config
+from ddpg.environments.creation import make_environment
 from ddpg.environments.pendulum import PendulumVectorEnv
 from ddpg.environments.spaces import ActionScale
-from ddpg.environments.vector import Environments, make_environment
+from ddpg.environments.vector import Environments
 from ddpg.errors import ConfigError, EnvironmentFaultError
 from ddpg.random_streams import RandomStreams
 from ddpg.replay import Batch, ReplayBuffer

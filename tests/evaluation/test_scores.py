@@ -5,7 +5,7 @@ import pytest
 
 from ddpg import ConfigError, evaluate, load_policy, train
 from ddpg.config.settings import Config
-from ddpg.environments.vector import make_environment
+from ddpg.environments.creation import make_environment
 from ddpg.errors import CheckpointError
 from ddpg.evaluation.confidence import interquartile_mean
 from ddpg.evaluation.episodes import Evaluator

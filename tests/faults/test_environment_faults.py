@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from ddpg.config.settings import Config
-from ddpg.environments.replayable import CheckedEnvironment
+from ddpg.environments.checked import CheckedEnvironment
 from ddpg.errors import EnvironmentFaultError
 from ddpg.evaluation.episodes import TRAINING_FIRST_SEED, Evaluator
 from ddpg.runs.checkpoint import Checkpoints

@@ -273,11 +273,11 @@ def test_a_run_that_cannot_begin_writes_nothing(tmp_path):
 
 def test_the_number_of_threads_is_set(tmp_path):
     before = torch.get_num_threads()
-    try:
-        run(tmp_path, steps=10, threads=before + 1)
-        assert torch.get_num_threads() == before + 1
-    finally:
-        torch.set_num_threads(before)
+    seen = []
+    config = Config(runs=str(tmp_path), steps=10, threads=before + 1, evaluation_every=0)
+    train(config, lambda _: seen.append(torch.get_num_threads()))
+    assert set(seen) == {before + 1}
+    assert torch.get_num_threads() == before
 
 
 def test_the_device_is_resolved_or_refused():

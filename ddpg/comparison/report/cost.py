@@ -18,8 +18,8 @@ from ddpg.comparison.report.reading import read_folder
 from ddpg.comparison.report.variants import UpdateName
 from ddpg.comparison.stop_warnings import ignore_stop_warnings
 from ddpg.config.settings import Config
+from ddpg.environments.creation import make_environment
 from ddpg.environments.spaces import action_scale, observation_dim
-from ddpg.environments.vector import make_environment
 from ddpg.errors import ConfigError
 from ddpg.isolation.contracts import ours
 from ddpg.isolation.observe.saved_tensors import Amount, SavedTensors
@@ -67,7 +67,7 @@ _COLUMNS = (*CostSettings._fields, *CostSample._fields[1:])
 def cost_settings(config: Config) -> CostSettings:
     """Return the settings of `config` on which its cost depends."""
     return CostSettings(
-        config.env,
+        config.env_name,
         config.bootstrap_actor,
         config.optimizer,
         config.stop,
@@ -93,7 +93,7 @@ def measure_cost(folder: Path, seconds: float = 20.0) -> Path:
     configs = {
         cost_settings(run.config): run.config
         for run in read_folder(folder)[0]
-        if ":" not in run.config.env
+        if ":" not in run.config.env_name
     }
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

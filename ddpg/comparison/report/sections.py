@@ -78,7 +78,7 @@ def split_sections(runs: Iterable[FinishedRun]) -> tuple[list[ReportSection], li
     for run in runs:
         config = run.config
         options = ", ".join(f"{name}={value}" for name, value in config.env_options.items())
-        env = f"{config.env} ({options})" if options else config.env
+        env = f"{config.env_name} ({options})" if options else config.env_name
         groups.setdefault((env, config.bootstrap_actor, config.optimizer), []).append(run)
     sections: list[ReportSection] = []
     skipped: list[SkippedRun] = []

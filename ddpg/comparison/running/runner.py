@@ -162,7 +162,7 @@ class _TaskMonitor:
 
 def _check_environments(tasks: list[Task]) -> None:
     """Raise a ConfigError if an environment cannot be used."""
-    configs = {(task.config.env, str(task.config.env_options)): task.config for task in tasks}
+    configs = {(task.config.env_name, str(task.config.env_options)): task.config for task in tasks}
     for config in configs.values():
         Environments(config.env, 1, config.env_options).close()
 

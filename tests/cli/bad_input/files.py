@@ -34,7 +34,7 @@ TEXTS = {
     "infinite.yaml": b"gamma: .inf\n",
     "null.yaml": b"gamma:\n",
     "norway.yaml": b"name: no\n",
-    "nested.yaml": b"env_options: {a: {b: 1}}\n",
+    "nested.yaml": b"env_options: {a: {a: {a: {a: {a: {a: {a: 1}}}}}}}\n",
     "module.yaml": b"env: touches:Pendulum-v1\n",
     "several.yaml": b"gamma: 0.9\n---\ngamma: 0.5\n",
     "touches.py": b"open('touched', 'w').close()\n",
