@@ -18,6 +18,8 @@ def wrong_modes(record: UpdateRecord, row: UpdateRow, permission: Permission) ->
                 f"parameters of {shortened(_labels(live))} required grad"
             )
             yield _problem(row, module, sentence, live)
+        elif not any(call.module == module for call in record.calls):
+            yield from _reached_unfrozen(record, row, module)
     expected = dict.fromkeys(permission.eval_mode, "eval")
     trained = dict.fromkeys(permission.train_mode, "train")
     for module, mode in (*expected.items(), *trained.items()):
@@ -26,6 +28,43 @@ def wrong_modes(record: UpdateRecord, row: UpdateRow, permission: Permission) ->
             other = "eval" if mode == "train" else "train"
             sentence = f"{module} ran in {other} mode, but should run in {mode} mode"
             yield _problem(row, module, sentence, wrong)
+
+
+def _reached_unfrozen(record: UpdateRecord, row: UpdateRow, module: str) -> Iterator[Problem]:
+    """Yield the parameters of a module that is not called, if a pass of the row reaches them."""
+    reached = {key for each in record.passes(row) for key in each.reached}
+    entries = [each for each in record.inventory.by_owner[module] if id(each.tensor) in reached]
+    if entries:
+        names = names_in(module, entries)
+        sentence = f"{row}: {module} should be frozen, but the loss has a path to it"
+        yield Problem(row, module, "leaked", "modes", sentence, names, tail=" ({})")
+
+
+class UncheckedModes:
+    """Declared modes that no run of a row could check."""
+
+    def __init__(self) -> None:
+        self._checked: dict[tuple[UpdateRow, str, str], bool] = {}
+
+    def add(self, record: UpdateRecord, row: UpdateRow, permission: Permission) -> None:
+        called = {call.module for call in record.calls}
+        passed = any(record.passes(row))
+        for field in ("frozen", "eval_mode", "train_mode"):
+            for module in getattr(permission, field):
+                key = (row, module, field)
+                checked = module in called or record.error is not None
+                # Parameters that no loss reaches are as good as frozen.
+                checked |= field == "frozen" and passed
+                self._checked[key] = self._checked.get(key, False) or checked
+
+    def problems(self) -> Iterator[Problem]:
+        for (row, module, field), checked in self._checked.items():
+            if not checked:
+                sentence = (
+                    f"{row}: {field}={module!r} could not be checked, since no update called "
+                    f"{module} as a module"
+                )
+                yield Problem(row, module, "leaked", "modes", sentence)
 
 
 def changed_requires_grad(record: UpdateRecord) -> Iterator[Problem]:

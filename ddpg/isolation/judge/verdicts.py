@@ -35,6 +35,7 @@ class Judge:
         check_pairs(watcher.setup_inventory, watcher.contract)
         self._worst: dict[tuple[UpdateRow, str], Facts] = {}
         self._counter = RoundCounter(watcher.contract)
+        self._unchecked = modes.UncheckedModes()
         self._judged = 0
         self._runs: Counter[str] = Counter()
         self._first_run = 1
@@ -52,6 +53,8 @@ class Judge:
             }
             problems = merge(list(_problems_of(record, self._contract, facts, followers)))
             self._counter.add(record, facts, followers, problems)
+            for row in dict.fromkeys(row for row, _ in facts):
+                self._unchecked.add(record, row, self._contract.permission(row))
             self._runs[record.update] += 1
             self._add_first_run(record, problems)
             for key, each in facts.items():
@@ -94,6 +97,7 @@ class Judge:
         problems += _stored(records, self._watcher.setup_stored)
         problems += membership.aliased_later(setup, records, contract)
         problems += self._counter.problems()
+        problems += self._unchecked.problems()
         notes = [*notes_on(records, contract), *self._counter.notes()]
         return _results(contract, self._worst, merge(problems), notes, stacked)
 

@@ -260,8 +260,8 @@ def _owners(
         name for owner in holders for name in contract.shared.get(owner, ()) if name in holders
     }
     if borrowers:
-        # `shared` has to name all modules but those that contain all borrowers.
-        around = {n for n in holders if all(extents[b] < extents[n] for b in borrowers)}
+        # `shared` has to name all modules but those that contain a borrower.
+        around = {n for n in holders if any(extents[b] < extents[n] for b in borrowers)}
         return tuple(name for name in contract.modules if name in holders - borrowers - around)
     by_size = sorted(holders, key=lambda name: (len(extents[name]), name))
     if all(extents[inner] < extents[outer] for inner, outer in pairwise(by_size)):
