@@ -1,7 +1,8 @@
 """Effects of one run of an update on one module, as numbers."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -10,7 +11,7 @@ from ..contract import UpdateRow
 from ..observe.autograd import norms
 from ..observe.inventory import Entry
 from ..observe.ledger import Change, same_bits
-from ..observe.records import UpdateRecord
+from ..observe.records import BackwardPass, OptimizerStep, UpdateRecord
 from ..results import Grade, Written
 
 
@@ -99,17 +100,13 @@ class Facts:
 
     def _changes(self) -> dict[int, list[Change]]:
         changes: dict[int, list[Change]] = {}
-        record = self.record
-        for change in [c for step in record.steps(self.row) for c in step.changes] + [
-            write.change for write in record.writes(self.row)
-        ]:
-            if self.module in change.entry.owners and not change.entry.is_alias:
-                changes.setdefault(id(change.entry.tensor), []).append(change)
-        return {
-            key: each
-            for key, each in changes.items()
-            if not same_bits(each[0].before, each[-1].after)
-        }
+        for event in self.record.events:  # in order of time
+            if event.row != self.row or isinstance(event, BackwardPass):
+                continue
+            for change in event.changes if isinstance(event, OptimizerStep) else [event.change]:
+                if self.module in change.entry.owners and not change.entry.is_alias:
+                    changes.setdefault(id(change.entry.tensor), []).append(change)
+        return {key: each for key, each in changes.items() if _differs(each)}
 
     def moved(self) -> list[Entry]:
         return [changes[0].entry for changes in self.changes.values()]
@@ -184,6 +181,17 @@ def norm_by_member(tensors: Iterable[Tensor], members: int) -> Tensor:
     for each in tensors:
         total += torch.linalg.vector_norm(each.reshape(members, -1), dim=1).double().square().cpu()
     return total.sqrt()
+
+
+def _differs(changes: Sequence[Change]) -> bool:
+    """Return False if the changes undo each other, with no change of another row in between."""
+    first = changes[0]
+    for last, following in pairwise(changes):
+        if following.before is not last.after:
+            if not same_bits(first.before, last.after):
+                return True
+            first = following
+    return not same_bits(first.before, changes[-1].after)
 
 
 def _sum(tensors: Iterable[Tensor]) -> Tensor:

@@ -62,6 +62,19 @@ def saved_tensors(node: Node) -> Iterator[Tensor]:
                 yield each
 
 
+def has_packed_tensors(node: Node) -> bool:
+    """Return True if hooks packed the saved tensors.
+
+    A checkpoint's hooks compute the tensors again, and only once. PyTorch shows them from 2.8 on.
+    """
+    for name in _saved_names(type(node)):
+        raw = getattr(node, f"_raw{name}" if name.startswith("_") else f"_raw_{name}", ())
+        for each in raw if isinstance(raw, tuple | list) else (raw,):
+            if getattr(each, "unpack_hook", None) is not None:
+                return True
+    return False
+
+
 @cache
 def _saved_names(kind: type[Any]) -> tuple[str, ...]:
     saved = [name for name in dir(kind) if name.startswith("_saved_") and "_sym_" not in name]

@@ -68,6 +68,8 @@ class Inventory:
             named = _named_tensors(value)
             _require_shapes(module, named)
             for name, tensor, is_buffer in named:
+                if tensor.is_meta:  # it has no values
+                    continue
                 tensors[id(tensor)] = tensor
                 names[id(tensor)].setdefault(module, name)
                 if is_buffer:

@@ -96,7 +96,7 @@ def _content_or_globals(value: object) -> Content | None:
 
 
 def _is_copied_tensor(value: object) -> bool:
-    return isinstance(value, Tensor) and value.nbytes <= _MAX_COPIED_BYTES
+    return isinstance(value, Tensor) and not value.is_meta and value.nbytes <= _MAX_COPIED_BYTES
 
 
 def _mark(value: Any) -> object:

@@ -44,6 +44,8 @@ def walk_objects(
 ) -> Iterator[tuple[str, Any]]:
     """Yield the first `limit` values that `root` leads to, breadth first, with their expressions.
 
+    Of a longer list it yields the beginning and the end, where an update appends.
+
     Args:
         functions: continue into the closures of functions, too.
     """
@@ -54,7 +56,13 @@ def walk_objects(
             continue
         met[id(value)] = value  # kept alive, since another object could get its identity
         yield where, value
-        queue.extend(islice(children(value, where, functions), limit - len(queue)))
+        room = limit - len(met)
+        if isinstance(value, list | deque) and len(value) > room:
+            ends = enumerate(islice(value, room // 2)), enumerate(islice(reversed(value), room // 2))
+            queue.extend((f"{where}[{index}]", each) for index, each in ends[0])
+            queue.extend((f"{where}[{-1 - index}]", each) for index, each in ends[1])
+        else:
+            queue.extend(islice(children(value, where, functions), room))
 
 
 def children(value: Any, where: str, functions: bool = False) -> Iterable[tuple[str, Any]]:

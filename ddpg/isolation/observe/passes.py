@@ -3,14 +3,23 @@
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 from torch.autograd.graph import GradientEdge, Node
 
-from .autograd import Engine, leaf_of, recorded_at, root_of, saved_tensors, unwrapped, walk
+from .autograd import (
+    Engine,
+    has_packed_tensors,
+    leaf_of,
+    recorded_at,
+    root_of,
+    saved_tensors,
+    unwrapped,
+    walk,
+)
 from .gradient_sources import GradientSources
 from .inventory import Inventory
 from .ledger import Ledger, copy_of
@@ -49,59 +58,105 @@ class Explainer(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class PassRecorder:
-    """Runs and records the backward passes of one update.
+    """Runs and records one backward pass.
 
     Attributes:
         record: of the update that is running.
+        backward: the pass.
         ledger: of all entries.
         terms: loss term → tensor.
-        sources: gets every pass.
-        explainer: gets every graph.
+        sources: gets the pass.
+        explainer: gets the graph.
         old_graphs: graphs that no pass may free. None if passes may free all graphs.
     """
 
     record: UpdateRecord
+    backward: BackwardPass
     ledger: Ledger
     terms: Mapping[str, Tensor]
     sources: GradientSources
     explainer: Explainer | None
     old_graphs: OldGraphs | None
+    _hooked: set[Node] = field(default_factory=set)
 
     def run(
         self,
-        backward: BackwardPass,
         engine: Engine,
         outputs: Sequence[Tensor | GradientEdge],
         arguments: tuple[Any, ...],
         keywords: Mapping[str, Any],
     ) -> Any:
-        """Run a pass with `engine` and fill in `backward`; return the engine's value."""
-        inventory = self.record.inventory
-        # The pass frees the graph, so walk it first.
-        roots = [root_of(each) for each in outputs]
-        nodes = walk([root for root in roots if root is not None])
-        leaves = entries_among(nodes, inventory)
-        numbers = {node: recorded_at(node) for node in nodes}
-        backward.reached = set(leaves.values())
+        """Run the pass with `engine` and fill in `backward`; return the engine's value."""
+        backward, inventory = self.backward, self.record.inventory
         backward.accumulates = bool(keywords.get("accumulate_grad"))
-        backward.calls = _calls_in(self.record.calls, numbers)
-        backward.outdated = _outdated(self.ledger, inventory, numbers)
+        # The pass frees the graph, so walk it first.
+        nodes, leaves, numbers = self._walk(outputs)
         for name, tensor in self.terms.items():
             if tensor.grad_fn in nodes:
                 backward.terms[name] = _term_gradients(tensor, inventory)
-        self.sources.forget_cleared(backward.reached, inventory)
         if self.explainer is not None:
             self.explainer.walked(self.record, backward, outputs, nodes, leaves)
         if self.old_graphs and self.old_graphs.retain(numbers, frees=not arguments[1]):
             arguments = (arguments[0], True, *arguments[2:])
         if backward.accumulates:
-            with _delivery_recorded(backward, nodes, leaves):
+            with self._delivery_recorded(nodes, leaves):
                 result = engine(outputs, *arguments, **keywords)
         else:
             result = engine(outputs, *arguments, **keywords)
             _add_returned(backward, inventory, arguments[3], result)
         self.sources.add(backward, inventory)
         return result
+
+    def run_inner(
+        self,
+        engine: Engine,
+        outputs: Sequence[Tensor | GradientEdge],
+        arguments: tuple[Any, ...],
+        keywords: Mapping[str, Any],
+    ) -> Any:
+        """Run a pass that the engine started inside of this pass, as a part of this pass.
+
+        Reentrant checkpoints do that: their graph exists only then.
+        """
+        if not (self.backward.accumulates and keywords.get("accumulate_grad")):
+            return engine(outputs, *arguments, **keywords)
+        _, leaves, _ = self._walk(outputs)
+        with self._delivery_recorded((), leaves):
+            return engine(outputs, *arguments, **keywords)
+
+    def _walk(
+        self, outputs: Sequence[Tensor | GradientEdge]
+    ) -> tuple[dict[Node, Node | None], dict[Node, int], dict[Node, int]]:
+        """Add what a graph reaches to the pass; return its nodes, leaves and sequence numbers."""
+        backward, inventory = self.backward, self.record.inventory
+        roots = [root_of(each) for each in outputs]
+        nodes = walk([root for root in roots if root is not None])
+        leaves = entries_among(nodes, inventory)
+        numbers = {node: recorded_at(node) for node in nodes}
+        backward.calls += _calls_in(self.record.calls, numbers)
+        backward.outdated |= _outdated(self.ledger, inventory, numbers)
+        self.sources.forget_cleared(set(leaves.values()) - backward.reached, inventory)
+        backward.reached |= set(leaves.values())
+        return nodes, leaves, numbers
+
+    @contextmanager
+    def _delivery_recorded(
+        self, nodes: Iterable[Node], leaves: Mapping[Node, int]
+    ) -> Iterator[None]:
+        """Context manager that records the gradient which each leaf receives."""
+        delivered, hooked = self.backward.delivered, leaves.keys() - self._hooked
+        handles = [node.register_prehook(_entry_hook(delivered, leaves[node])) for node in hooked]
+        for node in nodes:
+            leaf = leaf_of(node)
+            if leaf is not None and node not in leaves:
+                handles.append(node.register_prehook(_other_hook(self.backward, leaf)))
+        self._hooked.update(hooked)
+        try:
+            yield
+        finally:
+            self._hooked.difference_update(hooked)
+            for handle in handles:
+                handle.remove()
 
 
 def entries_among(nodes: Iterable[Node], inventory: Inventory) -> dict[Node, int]:
@@ -121,25 +176,6 @@ def _entry_of(tensor: Tensor, inventory: Inventory) -> int | None:
     if id(tensor) in inventory.entries:
         return id(tensor)
     return inventory.by_storage.get(tensor.untyped_storage().data_ptr())
-
-
-@contextmanager
-def _delivery_recorded(
-    backward: BackwardPass, nodes: Iterable[Node], leaves: Mapping[Node, int]
-) -> Iterator[None]:
-    """Context manager that records the gradient which each leaf receives."""
-    handles = [
-        node.register_prehook(_entry_hook(backward.delivered, key)) for node, key in leaves.items()
-    ]
-    for node in nodes:
-        leaf = leaf_of(node)
-        if leaf is not None and node not in leaves:
-            handles.append(node.register_prehook(_other_hook(backward, leaf)))
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def _entry_hook(delivered: dict[int, Tensor], key: int) -> Callable[[Any], None]:
@@ -220,6 +256,8 @@ def _outdated(ledger: Ledger, inventory: Inventory, numbers: Mapping[Node, int])
 
 
 def _saved_entries(node: Node, inventory: Inventory) -> set[int]:
+    if has_packed_tensors(node):
+        return _operands(node, inventory)
     try:
         pointers = [each.untyped_storage().data_ptr() for each in saved_tensors(node)]
     except RuntimeError as error:

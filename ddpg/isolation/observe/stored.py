@@ -1,29 +1,59 @@
 """Stored objects of an agent: live graphs and inference tensors among them."""
 
-from collections.abc import Iterator, Mapping
-from types import ModuleType
-from typing import Any
+from collections.abc import Mapping
+from typing import NamedTuple
 
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
-_CONTAINERS = (list, tuple, set, frozenset)
-_MAX_VALUES = 100_000
+from .object_tree import is_function, walk_objects
+
+MAX_VALUES = 300_000
 """Values examined per name, so that a large replay buffer takes bounded time."""
 
 
-def examine(keeps: Mapping[str, object]) -> dict[str, str]:
-    """Return name under `keeps` → fault of the first tensor with one, as a sentence."""
-    faults: dict[str, str] = {}
+class Stored(NamedTuple):
+    """Result of `examine`.
+
+    Attributes:
+        faults: name under `keeps` → fault of the first tensor with one, as a sentence.
+        partial: names with more values than were examined.
+    """
+
+    faults: dict[str, str]
+    partial: list[str]
+
+
+def examine(keeps: Mapping[str, object]) -> Stored:
+    """Search stored objects, and everything that they lead to, for faults."""
+    stored = Stored({}, [])
     for name, value in keeps.items():
-        if callable(value) and not isinstance(value, nn.Module | Tensor):
-            value = value()
-        for where, tensor in _tensors(value, name):
-            fault = _fault(tensor)
+        fault, count = _examine(value() if is_function(value) else value, name)
+        if fault:
+            stored.faults[name] = fault
+        elif count >= MAX_VALUES:
+            stored.partial.append(name)
+    return stored
+
+
+def _examine(root: object, name: str) -> tuple[str, int]:
+    """Return the first fault, and the number of values."""
+    computed: set[int] = set()
+    count = 0
+    for where, value in walk_objects(root, name, MAX_VALUES):
+        count += 1
+        if isinstance(value, nn.Module):
+            computed |= _computed_weights(value)
+        if isinstance(value, Tensor) and id(value) not in computed:
+            fault = _fault(value)
             if fault:
-                faults[name] = f"{where} {fault}"
-                break
-    return faults
+                return f"{where} {fault}", count
+    return "", count
+
+
+def _computed_weights(module: nn.Module) -> set[int]:
+    """Return the tensors that hooks (`weight_norm`, `spectral_norm`) compute in each forward."""
+    names = {getattr(hook, "name", None) for hook in module._forward_pre_hooks.values()}
+    return {id(value) for name, value in vars(module).items() if name in names}
 
 
 def _fault(tensor: Tensor) -> str:
@@ -35,41 +65,3 @@ def _fault(tensor: Tensor) -> str:
             "a later backward pass would continue into this update"
         )
     return ""
-
-
-def _tensors(value: object, where: str) -> Iterator[tuple[str, Tensor]]:
-    """Yield every tensor in nested containers and objects, with the expression for it."""
-    stack, met = [(where, value)], set[int]()
-    for _ in range(_MAX_VALUES):
-        if not stack:
-            break
-        where, value = stack.pop()
-        if isinstance(value, Tensor):
-            yield where, value
-        elif isinstance(value, nn.Module | Optimizer | type) or id(value) in met:
-            continue
-        else:
-            met.add(id(value))
-            stack += reversed(_children(value, where))
-
-
-def _children(value: object, where: str) -> list[tuple[str, object]]:
-    """Return the items or attributes of a value, with the expression for each."""
-    if isinstance(value, Mapping):
-        return [(f"{where}[{key!r}]", each) for key, each in value.items()]
-    if isinstance(value, _CONTAINERS) or type(value).__name__ == "deque":
-        return [(f"{where}[{index}]", each) for index, each in enumerate(value)]  # pyright: ignore[reportArgumentType]
-    if type(value).__name__ == "ndarray":
-        return _array_items(value, where)
-    if callable(value) or isinstance(value, ModuleType):
-        return []
-    slots = [name for kind in type(value).__mro__ for name in getattr(kind, "__slots__", ())]
-    names = [*getattr(value, "__dict__", {}), *(name for name in slots if hasattr(value, name))]
-    return [(f"{where}.{name}", getattr(value, name)) for name in names]
-
-
-def _array_items(array: Any, where: str) -> list[tuple[str, object]]:
-    """Return the items of a NumPy array of objects; none for an array of numbers."""
-    if array.dtype.kind != "O":
-        return []
-    return [(f"{where}.flat[{index}]", each) for index, each in enumerate(array.flat)]

@@ -20,15 +20,16 @@ from ..contract import Contract, ContractError, listed, not_allowed
 from .autograd import Engine, engine_replaced, sequence_number
 from .compiling import is_tracing, run_eagerly, uncompiled
 from .gradient_sources import GradientSources
-from .inventory import Entry, Inventory, held_by, optimizers_of
-from .ledger import Change, Ledger, copy_of
+from .inventory import Inventory, held_by, optimizers_of
+from .ledger import Change, Ledger
 from .old_graphs import OldGraphs
 from .passes import Explainer, PassRecorder
 from .records import BackwardPass, ForwardCall, OptimizerStep, UpdateRecord, Write
 from .restoring import Restorer
 from .rows import assign_rows
 from .snapshots import gradients, replacements, requires_grad
-from .stored import examine
+from .steps import Closure, describe_step, replace_closure
+from .stored import MAX_VALUES, examine
 
 _active: list["Watcher"] = []
 
@@ -73,7 +74,7 @@ class Watcher:
         self.notes: list[str] = []
         self.setup_inventory = self._inventory = Inventory(contract)
         self._optimizers = optimizers_of(contract)
-        self.setup_stored = examine(contract.keeps)
+        self.setup_stored = self._stored_faults()
         self._closely = closely
         self._restorer = Restorer(self._inventory, contract.restores) if dry_run else None
         if self._restorer:
@@ -83,10 +84,11 @@ class Watcher:
         self._ledger = Ledger(self._inventory.primary())
         self._sources = GradientSources(self._inventory)
         self._step: OptimizerStep | None = None
+        self._stepping: Optimizer | None = None
         self._submodules: dict[int, tuple[str, str]] = {}
         self._calls: list[ForwardCall | None] = []
         self._stack = ExitStack()
-        self._in_pass = False
+        self._recorder: PassRecorder | None = None
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -169,12 +171,20 @@ class Watcher:
         record.after = Inventory(self.contract)
         self._optimizers |= optimizers_of(self.contract)
         record.optimizers_after = self._held()
-        record.stored = examine(self.contract.keeps)
+        record.stored = self._stored_faults()
         record.events += [Write(record.row, change) for change in replacements(record)]
         assign_rows(record, self.contract)
         self.terms.clear()
-        self.record, self._step = None, None
+        self.record = self._step = self._stepping = None
         self.records.append(record)
+
+    def _stored_faults(self) -> dict[str, str]:
+        stored = examine(self.contract.keeps)
+        for name in stored.partial:
+            note = f"keeps[{name!r}] has more than {MAX_VALUES:,} values: the rest was not searched"
+            if note not in self.notes:
+                self.notes.append(note)
+        return stored.faults
 
     def _held(self) -> dict[str, list[int]]:
         """Return optimizer → identities of the tensors that it holds."""
@@ -194,8 +204,10 @@ class Watcher:
 
     def _wrapped(self, engine: Engine) -> Engine:
         def backward(outputs: Any, *arguments: Any, **keywords: Any) -> Any:
-            if self.record is None or self._in_pass or is_tracing():
+            if self.record is None or is_tracing():
                 return engine(outputs, *arguments, **keywords)
+            if self._recorder is not None:
+                return self._recorder.run_inner(engine, outputs, arguments, keywords)
             return self._run_pass(self.record, engine, outputs, arguments, keywords)
 
         return backward
@@ -207,57 +219,61 @@ class Watcher:
         self._add_changes(record, self._ledger.compare())
         backward = BackwardPass(record.row)
         record.events.append(backward)
-        recorder = PassRecorder(
-            record, self._ledger, self.terms, self._sources, self.explainer, self._old_graphs
+        self._recorder = PassRecorder(
+            record,
+            backward,
+            self._ledger,
+            self.terms,
+            self._sources,
+            self.explainer,
+            self._old_graphs,
         )
-        self._in_pass = True
         try:
-            return recorder.run(backward, engine, outputs, arguments, keywords)
+            return self._recorder.run(engine, outputs, arguments, keywords)
         except Exception:
             backward.raised = True
             raise
         finally:
-            self._in_pass = False
+            self._recorder = None
 
     @uncompiled
-    def _before_step(self, optimizer: Optimizer, *_: object) -> None:
+    def _before_step(
+        self, optimizer: Optimizer, arguments: tuple[Any, ...], keywords: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
         if self.record is None or self._step is not None:
-            return
+            return None
         self._add_changes(self.record, self._ledger.compare())
         name = self._name_of(optimizer)
         self.record.optimizers[name] = [id(tensor) for tensor in held_by(optimizer)]
         step = OptimizerStep(self.record.row, name)
-        for group in optimizer.param_groups:
-            for tensor in group["params"]:
-                entry = self._inventory.entries.get(id(tensor))
-                if entry is not None:
-                    self._describe(step, entry, optimizer, group)
+        describe_step(step, optimizer, self._inventory, self._sources)
         self.record.events.append(step)
-        self._step = step
+        self._step, self._stepping = step, optimizer
+        return replace_closure(arguments, keywords, self._run_closure)
 
-    def _describe(
-        self, step: OptimizerStep, entry: Entry, optimizer: Optimizer, group: dict[str, Any]
-    ) -> None:
-        """Add an entry that the optimizer holds to the step."""
-        key = id(entry.tensor)
-        step.held.add(key)
-        if entry.tensor.grad is not None:
-            step.gradients[key] = copy_of(entry.tensor.grad)
-            step.sources[key] = self._sources.of(entry.tensor)
-        if group.get("weight_decay"):
-            step.decay.add(key)
-        state = optimizer.state.get(entry.tensor, {})
-        if any(
-            isinstance(value, Tensor) and value.shape == entry.tensor.shape and value.any()
-            for value in state.values()
-        ):
-            step.momentum.add(key)
+    def _run_closure(self, closure: Closure) -> Any:
+        """Run the closure of the running step as the user's code, with the passes in it."""
+        record, step, optimizer = self.record, self._step, self._stepping
+        if record is None or step is None or optimizer is None:
+            return closure()
+        step.changes += self._ledger.compare()
+        self._step = None
+        try:
+            return closure()
+        finally:
+            self._add_changes(record, self._ledger.compare())
+            self._step, self._stepping = step, optimizer
+            describe_step(step, optimizer, self._inventory, self._sources)
+            # The step applies the gradients of the closure's passes: it comes after them.
+            record.events.remove(step)
+            record.events.append(step)
 
     @uncompiled
-    def _after_step(self, *_: object) -> None:
-        if self.record is not None and self._step is not None:
+    def _after_step(self, optimizer: Optimizer, *_: object) -> None:
+        # An optimizer around another one steps it: that is one step.
+        if self.record is not None and self._step is not None and optimizer is self._stepping:
             self._add_changes(self.record, self._ledger.compare())
-            self._step = None
+            self._step = self._stepping = None
 
     def _name_of(self, optimizer: Optimizer) -> str:
         self._optimizers |= optimizers_of(self.contract)  # the update may have replaced it
