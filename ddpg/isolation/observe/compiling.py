@@ -1,6 +1,7 @@
 """Compiled code under watch: run it eagerly, or keep the compiler away from the watcher."""
 
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -23,7 +24,9 @@ def run_eagerly() -> Iterator[None]:
     if "torch._dynamo" not in sys.modules or not hasattr(torch.compiler, "set_stance"):
         yield
         return
-    with torch.compiler.set_stance("force_eager"):
+    with torch.compiler.set_stance("force_eager"), warnings.catch_warnings():
+        # The hooks of an eager call around a compiled module cause no finding.
+        warnings.filterwarnings("ignore", message=r"Using `torch\.compile\(module\)` when there")
         yield
 
 

@@ -58,7 +58,10 @@ def walk_objects(
         yield where, value
         room = limit - len(met)
         if isinstance(value, list | deque) and len(value) > room:
-            ends = enumerate(islice(value, room // 2)), enumerate(islice(reversed(value), room // 2))
+            ends = (
+                enumerate(islice(value, room // 2)),
+                enumerate(islice(reversed(value), room // 2)),
+            )
             queue.extend((f"{where}[{index}]", each) for index, each in ends[0])
             queue.extend((f"{where}[{-1 - index}]", each) for index, each in ends[1])
         else:
@@ -152,6 +155,8 @@ class GlobalName(str):
 def global_values(function: FunctionType) -> dict[GlobalName, Any]:
     """Return the global variables that a function names: values, and functions beside it."""
     around = function.__globals__
+    if function.__module__ and function.__module__.partition(".")[0] == "torch":
+        return {}
     values = {name: around[name] for name in function.__code__.co_names if name in around}
     return {
         GlobalName(name): value

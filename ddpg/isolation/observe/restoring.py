@@ -64,7 +64,9 @@ class Restorer:
             return
         self._optimizers.add(id(optimizer))
         self.remember(held_by(optimizer))
+        attributes = dict(vars(optimizer))
         self._undo += [
+            lambda: vars(optimizer).update(attributes),
             _value(optimizer.param_groups, known=self._tensors),
             _value(optimizer.state, known=self._tensors),
         ]
@@ -191,10 +193,11 @@ def _state(value: Any) -> Undo:
     if hasattr(value, "state_dict") and hasattr(value, "load_state_dict"):
         unchanged = _value(value.state_dict())
         return lambda: value.load_state_dict(unchanged())
-    if not hasattr(value, "__dict__") and random_state(value) is None:
+    containers = (list, dict, set, deque)
+    if not (hasattr(value, "__dict__") or isinstance(value, containers) or random_state(value)):
         allowed = (
-            "objects with state_dict and load_state_dict, random generators, objects with "
-            "attributes"
+            "objects with state_dict and load_state_dict, random generators, lists, dicts, sets, "
+            "objects with attributes"
         )
         raise not_allowed("restores", value, allowed)
     return lambda: None

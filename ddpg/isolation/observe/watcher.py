@@ -257,6 +257,9 @@ class Watcher:
         if record is None or step is None or optimizer is None:
             return closure()
         step.changes += self._ledger.compare()
+        if not step.changes:  # the closure replaces the gradients from before
+            step.gradients.clear()
+            step.sources.clear()
         self._step = None
         try:
             return closure()

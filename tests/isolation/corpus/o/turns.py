@@ -76,6 +76,7 @@ def layers(*, all_turn: bool) -> tuple[Contract, Updates]:
         modules={"network": network},
         optimizers={"first": optimizers[0], "second": optimizers[1]},
         updates={"update": trains("network")},
+        restores=[runs],
     )
     return contract, {"update": update}
 
