@@ -105,9 +105,10 @@ class CheckedEnvironment(gymnasium.Wrapper[Any, Any, Any, Any]):
         if array.dtype != space.dtype:
             kept = np.isfinite(converted) if space.dtype.kind == "f" else converted == array
             if not kept.all():
+                value = array[~kept].flat[0].item()
                 raise self._fault(
-                    f"returned an observation with {array[~kept].flat[0]!r}; allowed: values of "
-                    f"{space.dtype}, the dtype of its space"
+                    f"returned an observation with {value}; allowed: values of {space.dtype}, the "
+                    "dtype of its space"
                 )
         return converted
 
