@@ -50,10 +50,17 @@ def _summary(config: Config, result: TrainingResult) -> str:
     lines = [
         f"{result.folder}: {score_text} after {result.step:,} steps.",
         *([f"Separation: {separation}."] if separation else []),
-        *([f"Curves: {tensorboard_command(result.folder)}"] if config.tensorboard else []),
+        *(_curves(result.folder) if config.tensorboard else []),
         f"Score: {own_command('evaluate', result.folder, *_module_option(config))}",
     ]
     return "\n".join(lines)
+
+
+def _curves(folder: Path) -> list[str]:
+    """Return the command that shows the curves, and an address of the page that it serves."""
+    # TensorBoard orders its groups of curves by name alone; a filter leaves two of them.
+    address = "http://localhost:6006/?tagFilter=return%7Cseparation"
+    return [f"Curves: {tensorboard_command(folder)}", f"Return and separation first: {address}"]
 
 
 def _resume_command(config: Config, folder: Path) -> str:

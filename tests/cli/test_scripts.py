@@ -54,6 +54,7 @@ def test_train_then_evaluate_then_resume(tmp_path):
     # `--inspect` prints what the server would show, and exits.
     curves = run_printed(trained.stdout, "Curves: ", "--inspect", cwd=tmp_path)
     assert "Event statistics for runs/Pendulum-v1-detach-0/seed-0" in curves.stdout
+    assert "http://localhost:6006/?tagFilter=return%7Cseparation\n" in trained.stdout
     files = ["--json", "score.json", "--video", "it.gif"]
     scored = run_printed(trained.stdout, "Score: ", "--episodes", "2", *files, cwd=tmp_path)
     assert "Pendulum-v1 after 60 steps" in scored.stdout
