@@ -41,20 +41,17 @@ def _reached_unfrozen(record: UpdateRecord, row: UpdateRow, module: str) -> Iter
 
 
 class UncheckedModes:
-    """Declared modes that no run of a row could check."""
+    """Declared modes that no run of a row could check; `frozen` shows in the graph too."""
 
     def __init__(self) -> None:
         self._checked: dict[tuple[UpdateRow, str, str], bool] = {}
 
     def add(self, record: UpdateRecord, row: UpdateRow, permission: Permission) -> None:
         called = {call.module for call in record.calls}
-        passed = any(record.passes(row))
-        for field in ("frozen", "eval_mode", "train_mode"):
+        for field in ("eval_mode", "train_mode"):
             for module in getattr(permission, field):
                 key = (row, module, field)
                 checked = module in called or record.error is not None
-                # Parameters that no loss reaches are as good as frozen.
-                checked |= field == "frozen" and passed
                 self._checked[key] = self._checked.get(key, False) or checked
 
     def problems(self) -> Iterator[Problem]:
