@@ -60,7 +60,7 @@ def _quantities(cell: Cell, members: int) -> dict[str, NDArray[np.float64]]:
         "movement": cell.movements,
     }
     return {
-        name: np.full(members, np.nan) if value is None else value.cpu().double().numpy()
+        name: np.full(members, np.nan) if value is None else value.cpu().numpy().astype(np.float64)
         for name, value in by_name.items()
     }
 

@@ -223,3 +223,34 @@ def test_an_empty_contract_module_is_no_trouble() -> None:
     module = nn.Tanh()
     contract = Contract(modules={"module": module}, updates={"update": trains()})
     assert audit(contract, lambda: None).kept
+
+
+class FakeAccelerator:
+    """Random state of an accelerator that this machine lacks."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, module: Any, suffix: str) -> None:
+        self.random_state = torch.tensor([5])
+        monkeypatch.setattr(module, f"get_rng_state{suffix}", lambda: self.random_state.clone())
+        monkeypatch.setattr(module, f"set_rng_state{suffix}", self.write)
+
+    def write(self, state: Tensor) -> None:
+        self.random_state = state
+
+
+@pytest.mark.parametrize(
+    ("name", "suffix"), [("mps", ""), ("cuda", "_all"), ("xpu", "_all"), (None, "")]
+)
+def test_the_random_state_of_an_accelerator_is_put_back(
+    monkeypatch: pytest.MonkeyPatch, name: str | None, suffix: str
+) -> None:
+    accelerator = FakeAccelerator(monkeypatch, getattr(torch, name or "mps"), suffix)
+    if name == "mps":
+        monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    elif name:
+        monkeypatch.setattr(getattr(torch, name), "is_initialized", lambda: True)
+    agent = ActorCritic()
+    with watch(agent.contract(), dry_run=True) as watching, watching.update("acting"):
+        agent.critic_update()
+        accelerator.random_state = torch.tensor([9])
+    # Without an accelerator its state is not read.
+    assert accelerator.random_state.tolist() == ([5] if name else [9])

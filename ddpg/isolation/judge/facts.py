@@ -11,6 +11,7 @@ from ..contract import UpdateRow
 from ..observe.autograd import norms
 from ..observe.inventory import Entry
 from ..observe.ledger import Change, same_bits
+from ..observe.precision import in_float64
 from ..observe.records import BackwardPass, OptimizerStep, UpdateRecord
 from ..results import Grade, Written
 
@@ -172,14 +173,15 @@ def norm(tensors: Iterable[Tensor]) -> float:
     listed = [each.float() for each in tensors]
     if not listed:
         return 0.0
-    return float(torch.linalg.vector_norm(torch.stack([n.double() for n in norms(listed)])))
+    return float(torch.linalg.vector_norm(torch.stack([in_float64(n) for n in norms(listed)])))
 
 
 def norm_by_member(tensors: Iterable[Tensor], members: int) -> Tensor:
     """Return the L2 norm of each member, `[member]`, over tensors `[member, ...]`."""
     total = torch.zeros(members, dtype=torch.float64)
     for each in tensors:
-        total += torch.linalg.vector_norm(each.reshape(members, -1), dim=1).double().square().cpu()
+        norms_of_members = torch.linalg.vector_norm(each.reshape(members, -1), dim=1)
+        total += in_float64(norms_of_members).square().cpu()
     return total.sqrt()
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from ..contract import Contract, ContractError
 from ..observe.inventory import Entry, Inventory, unwrapped_name
 from ..observe.ledger import Change
+from ..observe.precision import in_float64
 from ..observe.records import OptimizerStep, UpdateRecord, Write
 from ..results import SETUP, Verdict
 from .facts import Facts
@@ -168,7 +169,7 @@ def _differs(record: UpdateRecord, entry: Entry, other: Tensor) -> bool:
     Differences up to a relative 1e-4 count as equal.
     """
     for values in (record.start, record.end):
-        target = values.get(id(other), other).double()
+        target = in_float64(values.get(id(other), other))
         if _distance(values[id(entry.tensor)], target) <= 1e-4 * float(target.norm()):
             return False
     return True
@@ -202,10 +203,10 @@ def _pairs(inventory: Inventory, follower: str, source: str) -> Iterator[tuple[E
 
 def _rounding(target: Tensor) -> float:
     """Return the largest rounding error of (1 − tau)·x + tau·x in the dtype of x."""
-    return 4 * torch.finfo(target.dtype).eps * float(target.double().norm())
+    return 4 * torch.finfo(target.dtype).eps * float(in_float64(target).norm())
 
 
 def _distance(one: Tensor, other: Tensor) -> float:
     if one.shape != other.shape:
         return math.inf
-    return float((one.double() - other.double()).norm())
+    return float((in_float64(one) - in_float64(other)).norm())

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ..observe.inventory import Entry, unwrapped_name
 from ..observe.ledger import Change
+from ..observe.precision import in_float64
 from ..observe.records import OptimizerStep, UpdateRecord, Write
 from .facts import Facts, is_nonzero
 
@@ -113,7 +114,7 @@ def _source_of(
     entry = change.entry
     if not change.before.is_floating_point() or change.before.shape != change.after.shape:
         return "", 0.0
-    step = (change.after - change.before).flatten().double()
+    step = in_float64((change.after - change.before).flatten())
     declared = {follows.get(owner) for owner in entry.owners}
     others = record.inventory.entries.values()
     for other in sorted(others, key=lambda each: not set(each.owners) & declared):
@@ -148,7 +149,7 @@ def _share_a_name(one: Entry, other: Entry) -> bool:
 
 def _fraction(step: Tensor, target: Tensor, before: Tensor) -> float:
     """Return the fraction of the way to `target` that `step` is; 0.0 if it is not on the way."""
-    distance = (target - before).flatten().double()
+    distance = in_float64((target - before).flatten())
     length = float(distance @ distance)
     if length == 0.0:
         return 0.0

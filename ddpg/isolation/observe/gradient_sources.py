@@ -8,6 +8,7 @@ from torch import Tensor
 from ..contract import UpdateRow
 from .inventory import Inventory
 from .ledger import copy_of, same_bits
+from .precision import in_float64
 from .records import BackwardPass, UpdateRecord
 
 BEFORE = UpdateRow("before the audit")
@@ -86,7 +87,7 @@ def is_multiple(gradient: Tensor, other: Tensor) -> bool:
     """
     if gradient.shape != other.shape or gradient.numel() == 1:
         return same_bits(gradient, other)
-    one, two = gradient.flatten().double(), other.flatten().double()
+    one, two = in_float64(gradient.flatten()), in_float64(other.flatten())
     product = torch.dot(one, two).abs()
     return bool(product >= (1 - 1e-9) * one.norm() * two.norm()) and bool(two.any())
 

@@ -3,7 +3,7 @@
 import random
 import sys
 from collections import deque
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
@@ -205,16 +205,26 @@ def _state(value: Any) -> Undo:
 
 def _random_states() -> Undo:
     python, cpu = random.getstate(), torch.get_rng_state()
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None
+    accelerators = [(write, read()) for read, write in _accelerators()]
     numpy = sys.modules.get("numpy")
     state = numpy.random.get_state() if numpy else None
 
     def undo() -> None:
         random.setstate(python)
         torch.set_rng_state(cpu)
-        if cuda is not None:
-            torch.cuda.set_rng_state_all(cuda)
+        for write, own in accelerators:
+            write(own)
         if numpy and state is not None:
             numpy.random.set_state(state)
 
     return undo
+
+
+def _accelerators() -> Iterator[tuple[Callable[[], Any], Callable[[Any], object]]]:
+    """Yield the functions that read and write the random state of each accelerator in use."""
+    for name in ("cuda", "xpu"):
+        device = getattr(torch, name)
+        if device.is_initialized():
+            yield device.get_rng_state_all, device.set_rng_state_all
+    if torch.backends.mps.is_available():
+        yield torch.mps.get_rng_state, torch.mps.set_rng_state
