@@ -17,17 +17,20 @@ def names(plan: Plan) -> list[str]:
     return [task.name for task in plan.tasks()]
 
 
-def test_default_plan_has_the_ten_stops_of_the_critic_update_with_pendulum_settings():
+def test_default_plan_has_every_stop_of_the_critic_update_with_both_actors():
     plan = Plan.load(CONFIGS / "comparison.yaml")
     tasks = plan.tasks()
-    assert [task.config.stop for task in tasks] == [name for name in STOPS if name != "chain_rule"]
-    assert len(tasks) == 10
+    assert [(task.config.stop, task.config.bootstrap_actor) for task in tasks] == [
+        (name, actor) for name in STOPS if name != "chain_rule" for actor in ("target", "live")
+    ]
+    assert len(tasks) == 20
     assert list(plan.refused()["stop"]) == ["chain_rule"]
     pendulum = Config.load(CONFIGS / "pendulum.yaml")
     for task in tasks:
         assert (task.config.members, task.config.steps) == (10, 10_000)
         for name, value in pendulum.to_dict().items():
-            if name not in ("stop", "members", "steps", "checkpoint_every", "runs", "name"):
+            ignored = ("stop", "bootstrap_actor", "members", "steps", "checkpoint_every")
+            if name not in (*ignored, "runs", "name"):
                 assert getattr(task.config, name) == value or name == "hidden", name
         assert task.config.hidden == pendulum.hidden
 

@@ -5,19 +5,23 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ddpg.comparison.report.analysis import Analysis, CurveSummary
-from ddpg.comparison.report.statistics import Estimate
+from ddpg.comparison.report.statistics import Estimate, rounded
 from ddpg.comparison.report.variants import Variant
 from ddpg.stops import Effect
 
-ClaimStatus = Literal["held", "broken", "open"]
+ClaimStatus = Literal[
+    "held", "broken", "leaks", "starves", "control", "confirmed", "refuted", "open"
+]
+"""Of a barrier: held, broken, or as expected without one. Of a sentence: confirmed or refuted."""
 
 _TRAINED = {"critic_update": "critic", "actor_update": "actor"}
 _COUNTS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-_EXPECTATIONS = {
-    Effect.PROTECTS: "expected to protect and train",
-    Effect.LEAKS: "expected to leak",
-    Effect.STARVES: "expected not to train",
+_EXPECTATIONS: dict[Effect, tuple[ClaimStatus, str, str]] = {
+    Effect.PROTECTS: ("held", "protect and train", "protects and trains"),
+    Effect.LEAKS: ("leaks", "leak, as expected", "leaks, as expected"),
+    Effect.STARVES: ("starves", "do not train, as expected", "does not train, as expected"),
 }
+"""Expected effect -> status where it is observed, and its verb for several stops and for one."""
 
 
 @dataclass(frozen=True)
@@ -55,11 +59,11 @@ def expectation_checks(analysis: Analysis) -> list[ExpectationCheck]:
         groups: dict[tuple[str, str, ClaimStatus], list[str]] = {}
         for variant in summary.curve.variants:
             behaviour = (
-                variant.expected.value,
-                _observation(analysis, variant),
-                _status(analysis, variant),
+                variant.expected.value + (": the control" if variant.is_control else ""),
+                observation(analysis, variant),
+                variant_status(analysis, variant),
             )
-            groups.setdefault(behaviour, []).append(variant.label)
+            groups.setdefault(behaviour, []).append(variant.name)
         checks += [
             ExpectationCheck(
                 _join(labels),
@@ -96,14 +100,19 @@ def _observed_effect(analysis: Analysis, variant: Variant) -> Effect | None:
     return Effect.LEAKS if max(others) == 3 else Effect.PROTECTS
 
 
-def _status(analysis: Analysis, variant: Variant) -> ClaimStatus:
+def variant_status(analysis: Analysis, variant: Variant) -> ClaimStatus:
+    """Return the status of a variant's barrier in the audits."""
     observed = _observed_effect(analysis, variant)
     if observed is None:
         return "open"
-    return "held" if observed is variant.expected else "broken"
+    if observed is variant.expected:
+        return "control" if variant.is_control else _EXPECTATIONS[observed][0]
+    # An audit samples updates, so it can miss a rare leak.
+    missed = variant.expected is Effect.LEAKS and observed is Effect.PROTECTS
+    return "open" if missed else "broken"
 
 
-def _observation(analysis: Analysis, variant: Variant) -> str:
+def observation(analysis: Analysis, variant: Variant) -> str:
     """Return the modules that the section's update moved, in words."""
     audits = analysis.audits[variant.label]
     if not audits:
@@ -120,9 +129,9 @@ def _curve_claims(analysis: Analysis) -> Iterable[SectionClaim]:
     section = analysis.section
     for curve in section.curves:
         if len(curve.variants) > 1:
-            names = _join([variant.label for variant in curve.variants])
+            names = _join([variant.name for variant in curve.variants])
             yield SectionClaim(
-                "held",
+                "confirmed",
                 f"{count(len(curve.variants), 'stop').capitalize()}, one curve: {names} give "
                 f"bit-identical returns, losses and values (hash {curve.first.hash}).",
             )
@@ -140,23 +149,28 @@ def _curve_claims(analysis: Analysis) -> Iterable[SectionClaim]:
 
 
 def _expectation_claims(analysis: Analysis) -> Iterable[SectionClaim]:
-    for effect, expectation in _EXPECTATIONS.items():
-        audited = [
-            variant
-            for variant in analysis.section.variants
-            if variant.expected is effect and _status(analysis, variant) != "open"
-        ]
-        broken = [variant for variant in audited if _status(analysis, variant) == "broken"]
-        if audited and not broken:
-            names = _join([variant.label for variant in audited])
-            verb = "is" if len(audited) == 1 else "are"
-            yield SectionClaim("held", f"{names} {verb} {expectation}; every audit confirms it.")
-        for variant in broken:
+    variants = analysis.section.variants
+    status = {variant.label: variant_status(analysis, variant) for variant in variants}
+    controls = [variant.label for variant in variants if status[variant.label] == "control"]
+    if controls:
+        verb = "is the control: it has no barrier and leaks"
+        if len(controls) > 1:
+            verb = "are controls: they have no barrier and leak"
+        yield SectionClaim("control", f"{_join(controls)} {verb}.")
+    for as_expected, several, one in _EXPECTATIONS.values():
+        names = [variant.label for variant in variants if status[variant.label] == as_expected]
+        if names:
+            verb = one if len(names) == 1 else several
+            yield SectionClaim(as_expected, f"{_join(names)} {verb}: the audits confirm it.")
+    for variant in variants:
+        if status[variant.label] == "broken":
             yield SectionClaim(
                 "broken",
-                f"{variant.label} is {expectation}, but in the audits its update "
-                f"{_observation(analysis, variant)}.",
+                f"{variant.label} should {_EXPECTATIONS[variant.expected][1].split(',')[0]}, but "
+                f"in the audits its update {observation(analysis, variant)}.",
             )
+        elif status[variant.label] == "open" and analysis.audits[variant.label]:
+            yield SectionClaim("open", f"{variant.label} should leak, but no audit met its leak.")
 
 
 def _learning_claims(analysis: Analysis) -> Iterable[SectionClaim]:
@@ -164,7 +178,7 @@ def _learning_claims(analysis: Analysis) -> Iterable[SectionClaim]:
     for summary in analysis.curves:
         improvement = summary.improvement
         if summary.curve.first.expected is Effect.PROTECTS and improvement is not None:
-            status: ClaimStatus = "held" if improvement.low > 0.5 else "broken"
+            status: ClaimStatus = "confirmed" if improvement.low > 0.5 else "refuted"
             if improvement.low <= 0.5 <= improvement.high:
                 status = "open"
             yield SectionClaim(
@@ -200,7 +214,7 @@ def _last_evaluation(summary: CurveSummary) -> str:
     if summary.value is None or summary.discounted is None:
         return "not logged"
     value, discounted = summary.value.value[-1], summary.discounted.value[-1]
-    return f"Q {value:.4g}, discounted return {discounted:.4g}"
+    return f"Q {rounded(value)}, discounted return {rounded(discounted)}"
 
 
 def _join(names: list[str]) -> str:

@@ -4,6 +4,7 @@ import io
 import re
 import textwrap
 from collections.abc import Sequence
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
 
 from ddpg.comparison.report.panels import DotPanel, LinePanel, ReportFigure
+from ddpg.comparison.report.statistics import Estimate
 from ddpg.evaluation.palette import COLOURS, DASHES, INK, MATPLOTLIB_STYLE, RULE, line_style
 
 _NAMES = {INK: "--ink", RULE: "--rule"} | {
@@ -26,15 +28,21 @@ _STYLE: Any = {**MATPLOTLIB_STYLE, "svg.fonttype": "none", "svg.hashsalt": "ddpg
 _WIDTH, _HEIGHT, _ROW = 4.6, 2.9, 0.36
 _LEFT, _LEFT_OF_DOTS, _RIGHT, _BOTTOM, _TOP = 0.87, 1.85, 0.25, 0.5, 0.34
 _LEGEND_ROW, _HEAD = 0.21, 0.4
+_TITLE = 44
+"""Characters of a title in its usual size; a longer one is smaller."""
+_POINTS = 60
+"""Most points of a line that show their value under the pointer."""
 
 
 def svg(panel: LinePanel | DotPanel, identifier: str) -> str:
     """Draw one panel as an `<svg>` element whose ids begin with `identifier`."""
     with matplotlib.rc_context(_STYLE):
         canvas = Figure(figsize=(_WIDTH, _height(panel)))
-        _draw(_axes(canvas, panel, 0, 0), panel)
+        axes = _axes(canvas, panel, 0, 0)
+        _draw(axes, panel)
         text = io.StringIO()
         canvas.savefig(text, format="svg", transparent=True, metadata={"Date": None})
+        points = _points(axes, panel)
     element = text.getvalue()
     element = element[element.index("<svg") :]
     element = re.sub(r"<metadata>.*?</metadata>", "", element, flags=re.DOTALL)
@@ -43,6 +51,7 @@ def svg(panel: LinePanel | DotPanel, identifier: str) -> str:
     for colour, name in _NAMES.items():
         element = element.replace(colour, f"var({name})")
     element = re.sub(r' (width|height)="[\d.]+pt"', "", element, count=2)
+    element = element.replace("</svg>", f'<g class="points">{points}</g></svg>')
     return element.replace("<svg ", f'<svg style="max-width: {72 * _WIDTH:g}pt" ', 1)
 
 
@@ -118,12 +127,36 @@ def _handle(style: int) -> Line2D:
 
 
 def _draw(axes: Axes, panel: LinePanel | DotPanel) -> None:
-    title = textwrap.shorten(panel.title, 46, placeholder=" …")
-    axes.set_title(title, loc="left", x=0 if isinstance(panel, LinePanel) else -0.6)
+    title = textwrap.shorten(panel.title, 2 * _TITLE, placeholder=" …")
+    size = 10 * min(1, _TITLE / len(title))
+    axes.set_title(title, loc="left", x=0 if isinstance(panel, LinePanel) else -0.6, size=size)
     if isinstance(panel, LinePanel):
         _draw_lines(axes, panel)
     else:
         _draw_dots(axes, panel)
+
+
+def _points(axes: Axes, panel: LinePanel | DotPanel) -> str:
+    """Return an invisible circle per point, whose title is the value that the pointer shows."""
+    texts: list[tuple[float, float, str]] = []
+    if isinstance(panel, DotPanel):
+        for y, dot in enumerate(panel.dots):
+            texts.append((dot.estimate.value, y, f"{dot.label}: {dot.estimate}"))
+    else:
+        for line in panel.lines:
+            steps, values, low, high, members = line.band
+            for i in range(0, len(steps), -(-len(steps) // _POINTS) or 1):
+                estimate = Estimate(float(values[i]), float(low[i]), float(high[i]), members)
+                text = f"{line.label}\n{steps[i]:,} steps: {estimate}, members: {members}"
+                texts.append((steps[i], values[i], text))
+    (left, right), (bottom, top) = sorted(axes.get_xlim()), sorted(axes.get_ylim())
+    circles = []
+    for x, y, text in texts:
+        if left <= x <= right and bottom <= y <= top:
+            across, up = axes.transData.transform((x, y)) * 72 / axes.figure.dpi
+            place = f'cx="{across:.1f}" cy="{72 * _height(panel) - up:.1f}"'
+            circles.append(f'<circle {place} r="7"><title>{escape(text)}</title></circle>')
+    return "".join(circles)
 
 
 def _draw_lines(axes: Axes, panel: LinePanel) -> None:
@@ -162,7 +195,9 @@ def _draw_dots(axes: Axes, panel: DotPanel) -> None:
         axes.plot(value, y, color=colour, marker="o", markersize=6)
     if panel.reference is not None:
         axes.axvline(panel.reference, color=INK, linewidth=1, linestyle=":")
-    axes.set_yticks(range(len(panel.dots)), _wrap([dot.label for dot in panel.dots]), size=9)
+    labels = _wrap([dot.label for dot in panel.dots])
+    size = 8 if any(label.count("\n") > 1 for label in labels) else 9
+    axes.set_yticks(range(len(panel.dots)), labels, size=size, linespacing=1.0)
     axes.set_ylim(len(panel.dots) - 0.5, -0.5)
     axes.set_xlim(*panel.x_limits)
     axes.set_xlabel(panel.x_label)
@@ -172,4 +207,4 @@ def _draw_dots(axes: Axes, panel: DotPanel) -> None:
 
 
 def _wrap(labels: Sequence[str]) -> list[str]:
-    return ["\n".join(textwrap.wrap(label, 25, max_lines=2, placeholder=" …")) for label in labels]
+    return ["\n".join(textwrap.wrap(label, 25, max_lines=3, placeholder=" …")) for label in labels]

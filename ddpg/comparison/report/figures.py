@@ -19,9 +19,14 @@ from ddpg.comparison.report.panels import (
 from ddpg.comparison.report.sections import ReportSection
 from ddpg.comparison.report.statistics import FINAL_EVALUATIONS, Estimate, quartile_band
 from ddpg.comparison.report.variants import Variant
+from ddpg.evaluation.palette import dose_style
 from ddpg.runs.tags import RETURN_DISCOUNTED, RETURN_EVALUATION, SEPARATION, VALUE_Q_START
 
 _INTERVAL = "Line: interquartile mean over members. Band: its 95 % bootstrap interval."
+_DOSES = (
+    " Purple: the gradient of a leak is scaled. Green: it passes in every k-th update. The "
+    "stronger the colour, the larger the leak."
+)
 
 
 class _CurveGroup(NamedTuple):
@@ -77,10 +82,22 @@ def _curve_groups(section: ReportSection, curves: Sequence[CurveSummary]) -> lis
 
 
 def _styles(groups: Sequence[_CurveGroup]) -> dict[str, int]:
-    """Return label of a variant -> style of its curve, distinct within each group."""
+    """Return label of a variant -> style of its curve, distinct within each group.
+
+    The leaks of `manual` have shades by their size; all other curves have styles in order.
+    """
+    sizes = {v.dose for group in groups for each in group.curves for v in each.curve.variants}
+    ranks = {
+        kind: sorted(size for each, size in filter(None, sizes) if each == kind)
+        for kind in ("scale", "every")
+    }
     styles: dict[str, int] = {}
     for group in groups:
-        for style, summary in enumerate(group.curves):
+        for position, summary in enumerate(group.curves):
+            style = position
+            if summary.curve.first.dose is not None:
+                kind, size = summary.curve.first.dose
+                style = dose_style(kind, ranks[kind].index(size), len(ranks[kind]))
             for variant in summary.curve.variants:
                 styles.setdefault(variant.label, style)
     return styles
@@ -102,7 +119,7 @@ def _returns_figure(
         f"{section.title}: learning curves{group.title}",
         f"Learning curves{group.title}",
         f"Undiscounted return of the deterministic policy. {_INTERVAL} The other panels show each "
-        "curve with its members as thin lines.",
+        "curve with its members as thin lines." + _doses(group.curves),
         (
             LinePanel("Return in evaluation", "return", tuple(lines), y_limits=limits),
             *(
@@ -116,6 +133,11 @@ def _returns_figure(
             ),
         ),
     )
+
+
+def _doses(curves: Sequence[CurveSummary]) -> str:
+    """Return the meaning of the shades, if a curve has one."""
+    return _DOSES if any(summary.curve.first.dose for summary in curves) else ""
 
 
 def _returns_line(summary: CurveSummary, styles: Mapping[str, int]) -> Line:
@@ -159,7 +181,7 @@ def _scores_figure(
         ("protected curve", [s.over_protected for s in curves]),
     ):
         if any(estimate is not None for estimate in estimates):
-            title = f"Probability of improvement over the {other}"
+            title = f"P(better than the {other})"
             panels.append(panel(title, "P(better)", estimates, 0.5))
     return ReportFigure(
         f"{section.key}-scores",
@@ -171,7 +193,7 @@ def _scores_figure(
         "under the curve, divided by its width. Probability of improvement: probability that a "
         "member's final score is above that of a member of the control (same settings, no stop) "
         "or of the protected curve (same settings, a stop that protects), with its 95 % interval; "
-        "an interval that contains 0.5 shows no difference.",
+        "an interval that contains 0.5 shows no difference." + _doses(curves),
         tuple(panels),
     )
 
@@ -190,7 +212,7 @@ def _gradients_figure(
             lines = []
             for equal in _equal_variants(variants, tag):
                 curve = next((s.curve for s in group.curves if s.curve.variants == equal), None)
-                label = ", ".join(_labels(equal)) if curve is None else curve.label
+                label = ", ".join(v.name for v in equal) if curve is None else curve.label
                 style = line_styles.setdefault(label, len(line_styles) % LINE_STYLES)
                 band = quartile_band(equal[0].series[tag])
                 lines.append(Line(label, style, band, tag, _labels(equal)))
@@ -259,7 +281,10 @@ def _cost_figure(
         return DotPanel(
             title,
             x_label,
-            tuple(Dot(label, styles[label], estimate) for label, estimate in estimates.items()),
+            tuple(
+                Dot(section.names[label], styles[label], estimate)
+                for label, estimate in estimates.items()
+            ),
             x_limits=(0, 1.08 * max(estimate.high for estimate in estimates.values())),
         )
 

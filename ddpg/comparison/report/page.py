@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from ddpg.comparison.report import drawing
 from ddpg.comparison.report.analysis import Analysis, analyse
+from ddpg.comparison.report.bootstraps import sides
 from ddpg.comparison.report.claims import (
     ExpectationCheck,
     SectionClaim,
@@ -139,13 +140,12 @@ def _page(folder: Path, contents: Sequence[SectionContent], skipped: Sequence[Sk
     )
     environment.globals |= {
         "count": count,
-        "panel": lambda figure, index: Markup(
-            drawing.svg(figure.panels[index], f"{_identifier(figure)}-{index}")
+        "panel": lambda figure, index, place="": Markup(
+            drawing.svg(figure.panels[index], f"{_identifier(figure)}-{index}{place}")
         ),
         "swatch": lambda style: Markup(drawing.swatch(style)),
     }
     environment.filters |= {
-        "number": lambda value: f"{value:.4g}",
         "kib": lambda size: f"{size / 1024:,.0f} KiB",
     }
     style = files("ddpg.comparison.report").joinpath("page.css").read_text(encoding="utf-8")
@@ -154,6 +154,7 @@ def _page(folder: Path, contents: Sequence[SectionContent], skipped: Sequence[Sk
         date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         style=Markup(style),
         contents=contents,
+        sides=sides([(content.analysis, content.figures[0]) for content in contents]),
         skipped=skipped,
         modules=_MODULES,
         final_evaluations=FINAL_EVALUATIONS,

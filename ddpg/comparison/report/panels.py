@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddpg.comparison.report.statistics import Band, Estimate
+from ddpg.evaluation.palette import CATEGORIES
 
-LINE_STYLES = 8
+LINE_STYLES = CATEGORIES
 """Number of distinguishable lines; a figure with more is split."""
 
 FigureKind = Literal["returns", "scores", "gradients", "values", "cost"]
@@ -21,7 +22,7 @@ class Line:
 
     label: str
     style: int
-    """Colour and dashes, below `LINE_STYLES`; 0 is the control."""
+    """Colour and dashes: an index of `ddpg.evaluation.palette`; 0 is the control."""
     band: Band
     metric: str
     """Tag of the values."""

@@ -29,17 +29,27 @@ class ReportSection:
     variants: tuple[Variant, ...]
 
     @property
+    def optimizer_name(self) -> str:
+        """Name of the optimizer as it is written in a sentence."""
+        return {"adam": "Adam", "sgd": "SGD"}[self.optimizer]
+
+    @property
     def title(self) -> str:
         """Heading of the section."""
-        name = {"adam": "Adam", "sgd": "SGD"}[self.optimizer]
         update = self.update.replace("_", " ")
-        return f"{self.env}: {update}, {self.bootstrap_actor} actor in the bootstrap, {name}"
+        bootstrap = f"{self.bootstrap_actor} actor in the bootstrap"
+        return f"{self.env}: {update}, {bootstrap}, {self.optimizer_name}"
 
     @property
     def key(self) -> str:
         """Name for files and anchors."""
         words = f"{self.env}-{self.update}-{self.bootstrap_actor}-{self.optimizer}"
         return "".join(char if char.isalnum() or char in "-_." else "_" for char in words)
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Label -> name of each variant."""
+        return {variant.label: variant.name for variant in self.variants}
 
     @cached_property
     def curves(self) -> tuple[DistinctCurve, ...]:

@@ -4,6 +4,7 @@ Source: Agarwal et al. 2021, "Deep Reinforcement Learning at the Edge of the Sta
 (arXiv:2108.13264). A section has one environment, so the bootstrap has one stratum.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -26,7 +27,28 @@ class Estimate(NamedTuple):
     """Sample size."""
 
     def __str__(self) -> str:
-        return f"{self.value:.4g} [{self.low:.4g}, {self.high:.4g}]"
+        value, low, high = self.texts
+        return f"{value} [{low}, {high}]"
+
+    @property
+    def texts(self) -> tuple[str, str, str]:
+        """Value and bounds, rounded to two digits of the interval's width."""
+        width = self.high - self.low
+        if not (np.isfinite(width) and width > 0):
+            return rounded(self.value), rounded(self.low), rounded(self.high)
+        decimals = max(0, 1 - math.floor(math.log10(width)))
+        value, low, high = (_signed(f"{each:.{decimals}f}") for each in self[:3])
+        return value, low, high
+
+
+def rounded(value: float) -> str:
+    """Return a number as text: whole from 100 on, else with three digits."""
+    return _signed(f"{value:.0f}" if 100 <= abs(value) < np.inf else f"{value:.3g}")
+
+
+def _signed(number: str) -> str:
+    """Return the text of a number with a minus sign, and without one before zero."""
+    return number.replace("-", "−" if float(number) else "", 1) if number[0] == "-" else number
 
 
 class Band(NamedTuple):

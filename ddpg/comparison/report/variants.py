@@ -65,6 +65,11 @@ class Variant:
         return digest.hexdigest()[:12]
 
     @property
+    def name(self) -> str:
+        """Its label, with a mark if it is the control."""
+        return f"{self.label} (control)" if self.is_control else self.label
+
+    @property
     def is_control(self) -> bool:
         """True if its stop stops nothing: `none`, or `manual` at scale 1."""
         if self.stop == "manual":
@@ -93,6 +98,17 @@ class Variant:
             for name in dict.fromkeys([*scale, *every])
             if scale.get(name, 0) or every.get(name, 1) > 1
         )
+
+    @property
+    def dose(self) -> tuple[Literal["scale", "every"], float] | None:
+        """Kind and size of the leak of `manual`; None for any other stop, the control or a mix."""
+        if not self.leaks_into or self.is_control:
+            return None
+        scale = max(_by_module(self.config.manual_scale).values())
+        every = [each for each in _by_module(self.config.manual_every).values() if each > 1]
+        if scale and every:
+            return None
+        return ("scale", scale) if scale else ("every", 1 / min(every))
 
     @property
     def other_settings(self) -> dict[str, str]:
@@ -127,7 +143,7 @@ class DistinctCurve:
     @property
     def label(self) -> str:
         """All variants, for a legend."""
-        names = ", ".join(variant.label for variant in self.variants)
+        names = ", ".join(variant.name for variant in self.variants)
         count = len(self.variants)
         return names if count == 1 else f"{names} ({count} variants, one curve)"
 
@@ -135,7 +151,7 @@ class DistinctCurve:
     def short_label(self) -> str:
         """The first variant and the number of others, for a title."""
         more = len(self.variants) - 1
-        return self.first.label + (f" and {more} more" if more else "")
+        return self.first.name + (f" and {more} more" if more else "")
 
     @property
     def members(self) -> int:

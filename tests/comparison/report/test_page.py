@@ -50,14 +50,47 @@ def text(folder) -> str:
 def test_the_page_states_expected_and_observed_behaviour(folder):
     page = text(folder)
     assert "Two stops, one curve: detach and inputs give bit-identical returns" in page
-    assert "✓ held none is expected to leak; every audit confirms it." in page
+    assert "control none is the control: it has no barrier and leaks." in page
+    assert "✓ held detach and inputs protect and train: the audits confirm it." in page
     assert (
-        "✗ broken freeze is expected to protect and train, but in the audits its update moved "
+        "✗ broken freeze should protect and train, but in the audits its update moved "
         "actor_target, critic and critic_target."
     ) in page
     assert "✗ broken The curve of freeze should match that of detach and 1 more exactly" in page
+    assert "✓ confirmed Protection improves learning" in page
     assert "score of detach and 1 more is better than the control's (P(better) 1 [1, 1]" in page
     assert "Not measured: the folder has no cost.csv" in page
+
+
+def test_held_means_that_the_barrier_held(folder):
+    page = (folder / "report.html").read_text()
+    table = page[page.index("<th>variant</th><th>expected</th>") :]
+    rows = {
+        name: re.findall(r"badge (\w+)", cells)
+        for name, cells in re.findall(r"<tr>\n<th>([^<]+)</th>(.*?)</tr>", table, re.DOTALL)[:3]
+    }
+    assert rows == {
+        "none (control)": ["control"],
+        "detach and inputs": ["held"],
+        "freeze": ["broken"],
+    }
+
+
+def test_the_pointer_shows_the_value_of_each_point(folder):
+    page = (folder / "report.html").read_text()
+    first = page[page.index('<figure id="Pendulum-v1-critic_update-target-adam-returns"') :]
+    panel = first[first.index('role="img"') : first.index("</svg>", first.index('role="img"'))]
+    titles = [
+        html.unescape(each)
+        for each in re.findall(r"<circle[^>]*><title>(.*?)</title>", panel, re.DOTALL)
+    ]
+    # Three curves with four evaluations each.
+    assert len(titles) == 12
+    assert "none (control)\n200 steps: −100 [−100, −100], members: 3" in titles
+    assert any(
+        each.startswith("detach, inputs (2 variants, one curve)\n400 steps: 5.0 [")
+        for each in titles
+    )
 
 
 def test_skipped_runs_are_listed_and_names_escaped(folder):
@@ -81,7 +114,7 @@ def test_a_cell_of_the_matrix_is_the_largest_effect(folder):
     matrix = page[page.index("<caption>Critic update") :]
     rows = {
         name: re.sub(r"<[^>]*>|\s+", " ", cells).split()
-        for name, cells in re.findall(r"<tr><th>(\w+)</th>(.*?)</tr>", matrix, re.DOTALL)[1:5]
+        for name, cells in re.findall(r"<tr><th>(\w+)[^<]*</th>(.*?)</tr>", matrix, re.DOTALL)[1:5]
     }
     # Critic, actor, critic target, actor target.
     assert rows == {
@@ -183,3 +216,23 @@ def test_a_full_disk_leaves_the_earlier_report_unchanged(tmp_path, folder):
     assert raised.value.filename == f"the report in {copy}"
     assert {file: file.read_bytes() for file in copy.rglob("*") if file.is_file()} == before
     assert not (copy / ".report-unfinished").exists()
+
+
+def test_both_bootstraps_are_side_by_side(tmp_path):
+    write_run(tmp_path, "a", -100.0, LEAKY, stop="none")
+    live = {**GRADES, "critic_update/critic_target": 3, "critic_update/actor": 3}
+    write_run(tmp_path, "b", -90.0, live, stop="none", bootstrap_actor="live")
+    write_run(tmp_path, "c", stop="detach", bootstrap_actor="live")
+    write_report(tmp_path)
+    page = text(tmp_path)
+    assert "Pendulum-v1: critic update, Adam, both bootstraps side by side" in page
+    table = page[page.index("live actor: final score") :]
+    assert table.startswith(
+        "live actor: final score none (control) control moved actor_target, critic and "
+        "critic_target −100 [−100, −100] control moved actor, critic and critic_target "
+        "−90 [−90, −90] detach no run ✓ held moved critic"
+    )
+
+
+def test_one_bootstrap_is_not_compared(folder):
+    assert "side by side" not in text(folder)

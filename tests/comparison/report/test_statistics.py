@@ -11,6 +11,7 @@ from rliable import library, metrics
 
 from ddpg.comparison.report.reading import Series
 from ddpg.comparison.report.statistics import (
+    Estimate,
     areas,
     final_scores,
     interquartile_means,
@@ -130,6 +131,24 @@ def test_probability_of_improvement_by_hand():
 def test_an_estimate_is_repeatable():
     x, y = np.random.default_rng(1).normal(size=(2, 6))
     assert probability_of_improvement(x, y) == probability_of_improvement(x, y)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "text"),
+    [
+        ((-520.5357, -708.836, -332.4059), "−521 [−709, −332]"),
+        ((-137.04, -138.2, -136.5), "−137.0 [−138.2, −136.5]"),
+        ((0.876, 0.7, 1.0), "0.88 [0.70, 1.00]"),
+        ((0.7812, 0.7798, 0.7911), "0.781 [0.780, 0.791]"),
+        ((1000.0, 1000.0, 1000.0), "1000 [1000, 1000]"),
+        ((12345.6, 12345.6, 12345.6), "12346 [12346, 12346]"),
+        ((-0.001, -0.2, 0.2), "0.00 [−0.20, 0.20]"),
+        ((np.nan, np.nan, np.nan), "nan [nan, nan]"),
+    ],
+)
+def test_an_estimate_is_rounded_by_the_width_of_its_interval(numbers, text):
+    value, low, high = numbers
+    assert str(Estimate(value, low, high, 10)) == text
 
 
 def test_areas_and_final_scores_by_hand():
