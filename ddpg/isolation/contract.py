@@ -229,7 +229,7 @@ class Contract:
         for name, permission in self.updates.items():
             self._check_update(name, permission)
         for name, optimizer in self.optimizers.items():
-            if not (isinstance(optimizer, Optimizer) or callable(optimizer)):
+            if not (hasattr(optimizer, "param_groups") or callable(optimizer)):
                 allowed = "a torch.optim.Optimizer, or a function that returns one"
                 raise not_allowed(f"optimizers[{name!r}]", optimizer, allowed)
         for owner, borrowers in self.shared.items():

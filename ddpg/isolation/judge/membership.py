@@ -22,8 +22,13 @@ def wrong_holders(records: Sequence[UpdateRecord], contract: Contract) -> Iterat
             rows = stepping.setdefault(step.optimizer, [])
             if step.row not in rows:
                 rows.append(step.row)
+    made_steps = dict(stepping)
     for name in held.keys() - stepping.keys():  # the rows that are named after an optimizer
         stepping[name] = [row for row in contract.rows() if name in (row.parts or (row.update,))]
+    for name, root in {n: r for record in records for n, r in record.delegates.items()}.items():
+        one, other = (name, root) if name in made_steps else (root, name)
+        held.pop(other, None)
+        made_steps.get(one, []).extend(made_steps.get(other, []))
     allowed = {name: _allowed(name, stepping[name], contract) for name in held}
     for name, keys in held.items():
         known = [entries[key] for key in dict.fromkeys(keys) if key in entries]

@@ -8,7 +8,6 @@ from typing import Any
 
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
-from torch.optim import Optimizer
 
 from ..contract import Contract, ContractError, ModuleLike, not_allowed
 
@@ -130,26 +129,9 @@ class Inventory:
         return places
 
 
-def optimizers_of(contract: Contract) -> dict[str, Optimizer]:
-    """Return the present optimizers of the contract."""
-    optimizers: dict[str, Optimizer] = {}
-    for name, value in contract.optimizers.items():
-        optimizer = value if isinstance(value, Optimizer) else value()
-        if not isinstance(optimizer, Optimizer):
-            place = f"optimizers[{name!r}], a function that returns"
-            raise not_allowed(place, optimizer, "a torch.optim.Optimizer")
-        optimizers[name] = optimizer
-    return optimizers
-
-
 def unwrapped_name(name: str) -> str:
     """Return the name of a tensor without the prefixes of wrappers such as DataParallel."""
     return ".".join(part for part in name.split(".") if part not in _WRAPPERS) or name
-
-
-def held_by(optimizer: Optimizer) -> list[Tensor]:
-    """Return the tensors in the optimizer's groups, one item per occurrence."""
-    return [tensor for group in optimizer.param_groups for tensor in group["params"]]
 
 
 def _resolved(name: str, value: ModuleLike | Callable[[], ModuleLike]) -> ModuleLike:

@@ -112,6 +112,7 @@ class UpdateRecord:
     Attributes:
         inventory, after: tensors of the modules at the start and at the end.
         optimizers, optimizers_after: optimizer → identities of the tensors that it holds.
+        delegates: optimizer → an earlier one that it is one with, as a wrapper and its optimizer.
         start, end: entry → value.
         required, required_after: entry → `requires_grad`.
         sources_after: entry → backward passes that its `.grad` comes from, at the end, for entries
@@ -135,6 +136,7 @@ class UpdateRecord:
     after: Inventory | None = None
     optimizers_after: dict[str, list[int]] = field(default_factory=dict)
     stored: dict[str, str] = field(default_factory=dict)
+    delegates: dict[str, str] = field(default_factory=dict)
     error: Exception | None = None
 
     @property

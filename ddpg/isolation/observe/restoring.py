@@ -13,10 +13,11 @@ from torch.optim import Optimizer
 
 from ..contract import not_allowed, shortened
 from .autograd import version_kept
-from .inventory import Inventory, held_by
+from .inventory import Inventory
 from .ledger import copy_of
 from .object_snapshot import ObjectSnapshot
 from .object_tree import random_state
+from .optimizers import held_by
 
 Undo = Callable[[], object]
 

@@ -20,9 +20,10 @@ from ..contract import Contract, ContractError, listed, not_allowed
 from .autograd import Engine, engine_replaced, sequence_number
 from .compiling import is_tracing, run_eagerly, uncompiled
 from .gradient_sources import GradientSources
-from .inventory import Inventory, held_by, optimizers_of
+from .inventory import Inventory
 from .ledger import Change, Ledger
 from .old_graphs import OldGraphs
+from .optimizers import delegates_among, held_by, name_of, optimizers_of
 from .passes import Explainer, PassRecorder
 from .records import BackwardPass, ForwardCall, OptimizerStep, UpdateRecord, Write
 from .restoring import Restorer
@@ -171,6 +172,7 @@ class Watcher:
         record.after = Inventory(self.contract)
         self._optimizers |= optimizers_of(self.contract)
         record.optimizers_after = self._held()
+        record.delegates = delegates_among(self._optimizers)
         record.stored = self._stored_faults()
         record.events += [Write(record.row, change) for change in replacements(record)]
         assign_rows(record, self.contract)
@@ -282,9 +284,11 @@ class Watcher:
         self._optimizers |= optimizers_of(self.contract)  # the update may have replaced it
         if self._restorer:
             self._restorer.remember_optimizer(optimizer)
-        for name, known in self._optimizers.items():
-            if known is optimizer:
-                return name
+        assert self.record is not None
+        parts = self.contract.updates[self.record.update].split
+        known = name_of(optimizer, self._optimizers, parts)
+        if known is not None:
+            return known
         name = f"unnamed {type(optimizer).__name__}"
         while name in self._optimizers:
             name += "'"
