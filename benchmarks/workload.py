@@ -26,6 +26,10 @@ SIZES = {"small": WorkloadSize(64, 64), "large": WorkloadSize(256, 256)}
 class Workload:
     """Settings of one subject's run. Not validated: `command_line` checks what a user passes."""
 
+    environment: str = ENVIRONMENT
+    """Gymnasium id; the clock of a timed subject counts Pendulum's steps alone."""
+    steps: int = ENDLESS
+    """Environment steps of the run."""
     hidden: int = 64
     batch: int = 64
     members: int = 1

@@ -17,13 +17,13 @@ from stable_baselines3.common.buffers import ReplayBuffer
 from torch import Tensor, nn
 from torch.utils.tensorboard.writer import SummaryWriter
 
-from benchmarks.workload import ENDLESS, ENVIRONMENT, Workload
+from benchmarks.workload import Workload
 
 
 class _QNetwork(nn.Module):
-    def __init__(self, hidden: int):
+    def __init__(self, hidden: int, inputs: int):
         super().__init__()
-        self.fc1 = nn.Linear(3 + 1, hidden)
+        self.fc1 = nn.Linear(inputs, hidden)
         self.fc2 = nn.Linear(hidden, hidden)
         self.fc3 = nn.Linear(hidden, 1)
 
@@ -38,11 +38,11 @@ class _Actor(nn.Module):
     action_scale: Tensor
     action_bias: Tensor
 
-    def __init__(self, hidden: int, space: Any):
+    def __init__(self, hidden: int, inputs: int, space: Any):
         super().__init__()
-        self.fc1 = nn.Linear(3, hidden)
+        self.fc1 = nn.Linear(inputs, hidden)
         self.fc2 = nn.Linear(hidden, hidden)
-        self.fc_mu = nn.Linear(hidden, 1)
+        self.fc_mu = nn.Linear(hidden, space.shape[0])
         scale, bias = (space.high - space.low) / 2, (space.high + space.low) / 2
         self.register_buffer("action_scale", torch.tensor(scale, dtype=torch.float32))
         self.register_buffer("action_bias", torch.tensor(bias, dtype=torch.float32))
@@ -54,26 +54,31 @@ class _Actor(nn.Module):
         return x * self.action_scale + self.action_bias
 
 
-def _make_env(seed: int) -> gymnasium.Env[Any, Any]:
-    env = gymnasium.wrappers.RecordEpisodeStatistics(gymnasium.make(ENVIRONMENT))
-    env.action_space.seed(seed)
+def _make_env(workload: Workload) -> gymnasium.Env[Any, Any]:
+    env = gymnasium.wrappers.RecordEpisodeStatistics(gymnasium.make(workload.environment))
+    if env.observation_space.dtype != np.float32:
+        env = gymnasium.wrappers.DtypeObservation(env, np.float32)
+    env.action_space.seed(workload.seed)
     return env
 
 
-def train(workload: Workload) -> None:
-    """Train until the clock ends the run."""
+def train(workload: Workload) -> nn.Module:
+    """Train until the clock or the last step ends the run; return the actor."""
     torch.set_num_threads(workload.threads)
     torch.manual_seed(workload.seed)
     np.random.seed(workload.seed)  # noqa: NPY002 (the replay buffer uses NumPy's global generator)
     writer = SummaryWriter(tempfile.mkdtemp())
     envs = gymnasium.vector.SyncVectorEnv(
-        [lambda: _make_env(workload.seed)],
+        [lambda: _make_env(workload)],
         autoreset_mode=gymnasium.vector.AutoresetMode.SAME_STEP,
     )
     space = envs.single_action_space
     assert isinstance(space, gymnasium.spaces.Box)
-    actor, target_actor = _Actor(workload.hidden, space), _Actor(workload.hidden, space)
-    qf1, qf1_target = _QNetwork(workload.hidden), _QNetwork(workload.hidden)
+    observed, acted = envs.single_observation_space.shape[0], space.shape[0]
+    actor = _Actor(workload.hidden, observed, space)
+    target_actor = _Actor(workload.hidden, observed, space)
+    qf1 = _QNetwork(workload.hidden, observed + acted)
+    qf1_target = _QNetwork(workload.hidden, observed + acted)
     target_actor.load_state_dict(actor.state_dict())
     qf1_target.load_state_dict(qf1.state_dict())
     q_optimizer = torch.optim.Adam(list(qf1.parameters()), lr=workload.learning_rate)
@@ -89,7 +94,7 @@ def train(workload: Workload) -> None:
     start_time = time.time()
 
     obs, _ = envs.reset(seed=workload.seed)
-    for global_step in range(ENDLESS):
+    for global_step in range(workload.steps):
         if global_step < workload.random_steps:
             actions = np.array([space.sample() for _ in range(envs.num_envs)])
         else:
@@ -139,3 +144,4 @@ def train(workload: Workload) -> None:
             writer.add_scalar("losses/actor_loss", actor_loss.item(), global_step)
             speed = int(global_step / (time.time() - start_time))
             writer.add_scalar("charts/SPS", speed, global_step)
+    return actor
