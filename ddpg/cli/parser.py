@@ -98,7 +98,9 @@ def parse_config(arguments: Sequence[str] | None = None) -> Config:
         raise ConfigError(parser.refused_module)
     if parsed.resume and parsed.name:
         stored = RunFolder(Path(parsed.runs) / parsed.name).load_config(parsed.env)
-        parser.set_defaults(stored.to_dict())
+        # A run continues where it was found, which may be a renamed folder or a copy.
+        place = {"runs": parsed.runs, "name": parsed.name}
+        parser.set_defaults({**stored.to_dict(), **place})
         parsed = parser.parse_args(arguments)
     settings = vars(parsed)
     del settings["config"]

@@ -14,15 +14,17 @@ from typing import Any, Literal
 
 import torch
 
-from ddpg.errors import CheckpointError, DamagedCheckpointError
+from ddpg.errors import CheckpointError, DamagedCheckpointError, StateError
 from ddpg.replay import ReplayBuffer
-from ddpg.runs.files import UNFINISHED, flush_folder, names_path, write_file
+from ddpg.runs.files import flush_folder, names_path, read_regular, write_file
+from ddpg.runs.loading import load_plain
 from ddpg.runs.manifest import (
     FORMAT,
     Manifest,
     Piece,
     manifest_file,
     manifest_steps,
+    may_be_deleted,
     piece_file,
     read_manifest,
     state_file,
@@ -216,7 +218,7 @@ class Checkpoints:
     def _read_torch(self, name: str, sha256: str) -> Any:
         path = self.folder / name
         try:
-            content = path.read_bytes()
+            content = read_regular(path)
         except OSError as error:
             raise DamagedCheckpointError(f"cannot load {path}: {error.strerror}") from error
         if hashlib.sha256(content).hexdigest() != sha256:
@@ -224,26 +226,21 @@ class Checkpoints:
                 f"cannot load {path}: it is damaged (its SHA-256 differs from the manifest's)"
             )
         try:
-            return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-        # A crafted file can make the unpickler raise almost anything.
-        except Exception as error:
-            raise CheckpointError(
-                f"cannot load {path}: it holds more than tensors and plain values"
-            ) from error
+            return load_plain(content)
+        except StateError as error:
+            raise CheckpointError(f"cannot load {path}: {error}") from error
 
     def _delete_all_but_newest(self) -> None:
-        """Delete every file that the newest checkpoints do not need."""
+        """Delete every file of a checkpoint that the newest ones do not need."""
         for step in self._history[:-_NEWEST]:
             self._manifest_path(step).unlink(missing_ok=True)
         self._history = self._history[-_NEWEST:]
         needed = set()
         for step in self._history:
             needed |= self._files(step)
-        # `*.unfinished`: left by killed runs of earlier versions of ddpg.
-        for pattern in ("*.pt", f"{UNFINISHED}*", "*.unfinished"):
-            for file in self.folder.glob(pattern):
-                if file.name not in needed:
-                    file.unlink()
+        for file in list(self.folder.iterdir()):
+            if may_be_deleted(file.name) and file.name not in needed:
+                file.unlink()
 
     def _files(self, step: int) -> set[str]:
         """Return the names of the files of a checkpoint, or none if its manifest is damaged."""

@@ -1,8 +1,10 @@
 """Atomic writes: a file or folder is complete on disk or it is not there."""
 
+import errno
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +29,8 @@ def atomic_write(path: Path, flush_name: bool = True) -> Iterator[Path]:
     """
     unfinished = path.with_name(UNFINISHED + path.name)
     with names_path(path):
+        # Of a killed process, or a link to a file elsewhere, which must not be written.
+        unfinished.unlink(missing_ok=True)
         try:
             yield unfinished
             _flush(unfinished)
@@ -45,6 +49,24 @@ def write_file(path: Path, content: bytes | memoryview | str, flush_name: bool =
     """
     with atomic_write(path, flush_name) as unfinished:
         unfinished.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def read_regular(path: Path) -> bytes:
+    """Return the content of a regular file.
+
+    Raises:
+        OSError: the file cannot be read, or is a link, a pipe or a device.
+    """
+    flags = [getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY")]
+    with names_path(path):
+        descriptor = os.open(path, os.O_RDONLY | sum(flags))
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise OSError(errno.EINVAL, "not a regular file")
+            with open(descriptor, "rb", closefd=False) as file:
+                return file.read()
+        finally:
+            os.close(descriptor)
 
 
 @contextmanager

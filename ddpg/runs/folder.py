@@ -5,6 +5,7 @@ import itertools
 import os
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -35,6 +36,10 @@ _DEVICES = r"con|prn|aux|nul|com[0-9]|lpt[0-9]"
 """Names that Windows keeps for devices, with any suffix."""
 
 
+class _NameTakenError(ConfigError):
+    """The folder of a run exists."""
+
+
 class RunFolder:
     """Files of one run. Existing files are never overwritten.
 
@@ -63,21 +68,32 @@ class RunFolder:
             allowed = 'a name without < > : " | ? * that Windows allows too'
             raise ConfigError(refusal("name", config.name, allowed))
         runs = Path(config.runs)
-        name = config.name or next(
-            name for name in _numbered(_default_name(config)) if not os.path.lexists(runs / name)
-        )
+        if config.name is not None:
+            return cls._create(runs, config.name, config)
+        for name in _numbered(_default_name(config)):
+            # Another run may take the name between the look and the rename.
+            if not os.path.lexists(runs / name):
+                with suppress(_NameTakenError):
+                    return cls._create(runs, name, config)
+        raise AssertionError("unreachable: the numbers do not end")
+
+    @classmethod
+    def _create(cls, runs: Path, name: str, config: Config) -> Self:
         folder = cls(runs / name)
+        taken = _NameTakenError(
+            f"name: {name!r} is not allowed, since {folder.path} exists; allowed: a new name, "
+            "or resume, which continues that run"
+        )
         if os.path.lexists(folder.path):
-            raise ConfigError(
-                f"name: {name!r} is not allowed, since {folder.path} exists; allowed: a new name, "
-                "or resume, which continues that run"
-            )
+            raise taken
         try:
             # Fails if another run has taken the name in the meantime.
             with atomic_folder(folder.path) as unfinished:
                 text = dataclasses.replace(config, name=name).to_yaml()
                 cls(unfinished).config_file.write_text(text, encoding="utf-8")
         except OSError as error:
+            if os.path.lexists(folder.path):
+                raise taken from error
             raise ConfigError(
                 f"cannot create a folder in runs={config.runs!r}: {error.strerror}"
             ) from error
@@ -96,7 +112,8 @@ class RunFolder:
         named = dataclasses.replace(config, env=config.env_name)
         for field in dataclasses.fields(Config):
             old, new = getattr(stored, field.name), getattr(named, field.name)
-            if old != new and field.name not in _MAY_CHANGE_ON_RESUME:
+            # A folder may have been renamed or copied: its name is where it was found.
+            if old != new and field.name not in {*_MAY_CHANGE_ON_RESUME, "name"}:
                 raise ConfigError(
                     f"{field.name}: {new!r} is not allowed, since the run {config.name!r} has "
                     f"{old!r}; allowed to change on resume: "
@@ -142,8 +159,12 @@ class RunFolder:
         return self.path / f"seed-{seed}"
 
     def _require_config(self) -> None:
+        """Raise a ConfigError unless this is a run folder whose files are its own."""
         if not self.config_file.is_file():
             raise ConfigError(f"{self.path} is not a run folder: it has no config.yaml")
+        for path in self.path.rglob("*"):
+            if path.is_symlink():
+                raise ConfigError(f"cannot use {path}: it is a link; allowed: files and folders")
 
 
 def folder_text(value: Any) -> str:

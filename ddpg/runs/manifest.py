@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
 
 from ddpg.errors import CheckpointError, DamagedCheckpointError
+from ddpg.runs.files import UNFINISHED, read_regular
 
 FORMAT = 2
 """Version of the checkpoint format; it changes when older checkpoints can no longer be read."""
@@ -64,6 +66,16 @@ class Manifest(BaseModel):
         return self.model_dump(by_alias=True)
 
 
+_MANIFEST = re.compile(r"manifest-(\d{12})\.json")
+_DATA = re.compile(r"(?:state-\d{12}|replay-\d{12}-\d{12})\.pt")
+_UNFINISHED = re.compile(rf"{re.escape(UNFINISHED)}(?:{_DATA.pattern}|{_MANIFEST.pattern})")
+
+
+def may_be_deleted(name: str) -> bool:
+    """Return whether a checkpoint writes files of that name, except for finished manifests."""
+    return bool(_DATA.fullmatch(name) or _UNFINISHED.fullmatch(name))
+
+
 def state_file(step: int) -> str:
     """Return the name of the file with the state at environment step `step`."""
     return f"state-{step:012d}.pt"
@@ -81,7 +93,8 @@ def manifest_file(step: int) -> str:
 
 def manifest_steps(folder: Path) -> list[int]:
     """Return the environment steps of the checkpoints in `folder`, in order."""
-    return sorted(int(path.stem.split("-")[1]) for path in folder.glob("manifest-*.json"))
+    names = (_MANIFEST.fullmatch(path.name) for path in folder.glob("manifest-*.json"))
+    return sorted(int(name[1]) for name in names if name)
 
 
 def read_manifest(folder: Path, step: int) -> Manifest:
@@ -93,7 +106,7 @@ def read_manifest(folder: Path, step: int) -> Manifest:
     """
     path = folder / manifest_file(step)
     try:
-        content = json.loads(path.read_bytes())
+        content = json.loads(read_regular(path))
         # Format 1 did not store its number.
         version = content.get("format", 1)
         if version != FORMAT:

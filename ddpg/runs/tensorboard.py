@@ -130,5 +130,6 @@ def _layout() -> dict[str, dict[str, list[Any]]]:
 
 def _wait_for_a_later_name(run: Path) -> None:
     """Wait up to 1 s: TensorBoard orders event files by the second in their names."""
-    seconds = [int(file.name.split(".")[3]) for file in run.glob("events.out.tfevents.*")]
+    names = (file.name.split(".")[3] for file in run.glob("events.out.tfevents.*"))
+    seconds = [int(name) for name in names if name.isdecimal()]
     time.sleep(min(max(max(seconds, default=0) + 1 - time.time(), 0.0), 1.0))

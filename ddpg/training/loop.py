@@ -17,6 +17,7 @@ from ddpg.noise import scheduled_sigma
 from ddpg.random_streams import Uniform
 from ddpg.runs.checkpoint import Checkpoints
 from ddpg.runs.folder import RunFolder
+from ddpg.runs.lock import FolderLock
 from ddpg.runs.state_check import names_checkpoint
 from ddpg.runs.tracking import Tracker
 from ddpg.training import separation
@@ -86,12 +87,17 @@ class Trainer:
         self.folder = (RunFolder.existing if config.resume else RunFolder.create)(config)
         self.checkpoints = Checkpoints(self.folder.checkpoints, self.state.identity())
         with self._storage_errors():
-            self.restarted = self._load() if config.resume else []
-            """Members whose environment could not be restored exactly."""
-            resumed_at = self.state.step if config.resume else None
-            tracker = Tracker(config, self.folder, separation.tags(self.agent), resumed_at)
-            if config.resume:
-                self.folder.store_config(config)
+            self.lock = FolderLock(self.folder.path)
+            try:
+                self.restarted = self._load() if config.resume else []
+                """Members whose environment could not be restored exactly."""
+                resumed_at = self.state.step if config.resume else None
+                tracker = Tracker(config, self.folder, separation.tags(self.agent), resumed_at)
+                if config.resume:
+                    self.folder.store_config(config)
+            except BaseException:
+                self.lock.release()
+                raise
         self.recorder = Recorder(self.state, tracker, report)
         self.divergence = DivergenceWatch(self.state, self._last_checkpoint, self.recorder.warn)
         every = config.separation_every
@@ -188,6 +194,7 @@ class Trainer:
             self.evaluator.close()
         with self._storage_errors():
             self.recorder.tracker.close()
+        self.lock.release()
 
     def _step_environments(self) -> None:
         """Act, step and store one transition per member."""

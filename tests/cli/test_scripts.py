@@ -45,6 +45,7 @@ def test_train_then_evaluate_then_resume(tmp_path):
     assert trained.returncode == 0, trained.stderr
     run = tmp_path / "runs" / "Pendulum-v1-detach-0"
     assert sorted(path.name for path in run.iterdir()) == [
+        ".lock",
         "checkpoints",
         "config.yaml",
         "metrics.csv",

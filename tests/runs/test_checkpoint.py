@@ -154,8 +154,7 @@ def test_files_of_a_killed_writer_are_not_a_checkpoint_and_the_next_save_deletes
     checkpoints, replay = Checkpoints(tmp_path), make_replay()
     checkpoints.save(1, {"number": 1}, replay)
     name = "manifest-000000000002.json"
-    # Earlier versions of ddpg left the second one.
-    leftovers = [tmp_path / f".unfinished-{name}", tmp_path / f"{name}.unfinished"]
+    leftovers = [tmp_path / f".unfinished-{name}"]
     leftovers.append(tmp_path / ".unfinished-state-000000000002.pt")
     for file in leftovers:
         file.write_bytes(b"{")

@@ -5,7 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from ddpg.runs.files import UNFINISHED, atomic_folder, atomic_write, flush_tree, write_file
+from ddpg.runs.files import (
+    UNFINISHED,
+    atomic_folder,
+    atomic_write,
+    flush_tree,
+    read_regular,
+    write_file,
+)
 
 
 @pytest.fixture
@@ -86,3 +93,32 @@ def test_every_file_and_folder_of_a_tree_is_flushed_and_the_tree_last(tmp_path, 
     flush_tree(tmp_path)
     assert sorted(flushed[:-1]) == ["one.png", "pictures"]
     assert flushed[-1] == tmp_path.name
+
+
+def test_a_link_in_place_of_the_temporary_file_is_not_followed(tmp_path):
+    outside = tmp_path / "outside.txt"
+    outside.write_text("precious")
+    (tmp_path / f"{UNFINISHED}a.txt").symlink_to(outside)
+    write_file(tmp_path / "a.txt", "new")
+    assert outside.read_text() == "precious"
+    assert (tmp_path / "a.txt").read_text() == "new"
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link", "device", "folder"])
+def test_only_a_regular_file_is_read(tmp_path, kind):
+    path = tmp_path / "state.pt"
+    make = {
+        "pipe": lambda: os.mkfifo(path),
+        "link": lambda: path.symlink_to(tmp_path / "outside.txt"),
+        "device": lambda: path.symlink_to("/dev/zero"),
+        "folder": path.mkdir,
+    }
+    (tmp_path / "outside.txt").write_text("precious")
+    make[kind]()
+    with pytest.raises(OSError, match=r"state\.pt"):
+        read_regular(path)
+
+
+def test_a_regular_file_is_read(tmp_path):
+    (tmp_path / "a").write_bytes(b"1\r\n2")
+    assert read_regular(tmp_path / "a") == b"1\r\n2"

@@ -192,6 +192,7 @@ def test_without_tensorboard_the_csv_files_are_equal_and_no_event_is_written(tmp
     assert len(list(enabled.folder.rglob("events.*"))) == 2
     assert list(disabled.folder.rglob("events.*")) == []
     assert sorted(path.name for path in disabled.folder.iterdir()) == [
+        ".lock",
         "checkpoints",
         "config.yaml",
         "metrics.csv",

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from unittest.mock import patch
 
+from ddpg.runs.lock import LOCK_FILE
+
 SCRIPTS = Path(__file__).parents[3] / "scripts"
 
 
@@ -40,8 +42,12 @@ def call(script: str, arguments: Sequence[str]) -> Outcome:
 
 
 def contents(folder: Path) -> dict[str, tuple[int, int]]:
-    """Return every path below `folder`, with its size and the time of its last change."""
+    """Return every path below `folder`, with its size and the time of its last change.
+
+    Locks are left out: each attempt to write into a run writes its process into the lock.
+    """
     return {
         str(path.relative_to(folder)): (path.stat().st_size, path.stat().st_mtime_ns)
         for path in sorted(folder.rglob("*"))
+        if path.name != LOCK_FILE
     }
