@@ -100,15 +100,15 @@ class Milestones:
 def _train_ours(milestones: Milestones, seed: int, arguments: tuple[str, ...] = ()) -> None:
     import torch
 
-    from ddpg.cli.display import progress_display, show
     from ddpg.cli.parser import parse_config
+    from ddpg.training.display import progress_display
     from ddpg.training.loop import Trainer
 
-    with tempfile.TemporaryDirectory() as runs, progress_display() as bar:
+    with tempfile.TemporaryDirectory() as runs, progress_display() as show:
         settings = (f"--seed={seed}", f"--runs={runs}", "--evaluation_every=0", *arguments)
         config = parse_config(settings)
         torch.set_num_threads(config.threads)
-        trainer = Trainer(config, lambda progress: show(bar, progress))
+        trainer = Trainer(config, show)
 
         def policy(observation: NDArray[np.float32]) -> NDArray[np.floating]:
             return trainer.agent.act(torch.from_numpy(observation)[None])[0].numpy()

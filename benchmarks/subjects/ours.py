@@ -4,10 +4,10 @@ import tempfile
 from collections.abc import Sequence
 
 from benchmarks.workload import ENDLESS, Workload
-from ddpg.cli.display import progress_display, show
 from ddpg.cli.parser import parse_config
 from ddpg.config.settings import Config
 from ddpg.training import loop as training
+from ddpg.training.display import progress_display
 
 COMPILED = ("--compile",)
 """Arguments of the command line that compile the update."""
@@ -20,9 +20,9 @@ def train(workload: Workload, arguments: Sequence[str]) -> None:
         workload: what is timed.
         arguments: additional arguments of `scripts/train.py`.
     """
-    with tempfile.TemporaryDirectory() as runs, progress_display() as bar:
+    with tempfile.TemporaryDirectory() as runs, progress_display() as show:
         config = workload_config(workload, runs, arguments)
-        training.train(config, lambda progress: show(bar, progress))
+        training.train(config, show)
 
 
 def workload_config(workload: Workload, runs: str, arguments: Sequence[str] = ()) -> Config:

@@ -1,18 +1,14 @@
 """Command line of `scripts/compare.py`: plan, progress bar, report and exit status."""
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 from jsonargparse import ArgumentParser, Namespace
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ddpg.cli.command import STOPPED, command
-from ddpg.cli.display import SpeedColumn
 from ddpg.cli.imports import allow_current_folder
 from ddpg.cli.invocation import program
 from ddpg.cli.sentence_parser import OneSentenceParser
@@ -25,6 +21,7 @@ from ddpg.config.environment import module_message
 from ddpg.config.packaged import packaged_file
 from ddpg.errors import ConfigError, StorageError
 from ddpg.isolation.extras import require_extra
+from ddpg.training.display import meter
 
 _AXIS_OPTIONS = {
     "stops": ("stop", "A,B,... or all: stops of the critic update"),
@@ -50,8 +47,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if parsed.report_only:
             _print_report(parsed.report_only)
             return 0
-        with _progress_bar() as show:
-            result = run(_plan(parsed), show, parsed.workers, parsed.ray_address)
+        plan = _plan(parsed)
+        with meter("steps") as show:
+            result = run(
+                plan,
+                lambda p: show(p.agent_steps, p.all_agent_steps, _detail(p)),
+                parsed.workers,
+                parsed.ray_address,
+            )
         return _print_result(result)
     except OSError as error:
         raise StorageError(f"cannot write {error.filename}: {error.strerror}") from error
@@ -149,39 +152,9 @@ def _value(name: str, text: str, as_yaml: str | None = None) -> Any:
         raise ConfigError(f"cannot read {name}={text!r} as YAML") from error
 
 
-@contextmanager
-def _progress_bar() -> Iterator[Callable[[ComparisonProgress], None]]:
-    """Context manager: yield a function that shows a comparison's progress on standard error."""
-    bar = Progress(
-        TextColumn("runs {task.fields[ended]}/{task.fields[tasks]}"),
-        BarColumn(bar_width=20),
-        TextColumn("{task.percentage:.0f} %"),
-        SpeedColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[failed]}"),
-        console=Console(stderr=True),
-    )
-
-    def show(progress: ComparisonProgress) -> None:
-        fields = {
-            "ended": progress.ended,
-            "tasks": progress.tasks,
-            "failed": f"{progress.failed} failed" if progress.failed else "",
-        }
-        bar.start()
-        # The steps of earlier commands must not count as speed.
-        task = (
-            bar.task_ids[0]
-            if bar.task_ids
-            else bar.add_task("", completed=progress.agent_steps, **fields)
-        )
-        bar.update(task, total=progress.all_agent_steps, completed=progress.agent_steps, **fields)
-
-    try:
-        yield show
-    finally:
-        if bar.tasks:
-            bar.stop()
+def _detail(progress: ComparisonProgress) -> str:
+    failed = f", {progress.failed} failed" if progress.failed else ""
+    return f"runs {progress.ended}/{progress.tasks}{failed}"
 
 
 def _print_result(result: ComparisonResult) -> int:

@@ -20,6 +20,7 @@ from ddpg.evaluation.scores import FIRST_SEED, evaluate
 from ddpg.evaluation.video import record
 from ddpg.evaluation.weights import compare_weights
 from ddpg.runs.files import write_file
+from ddpg.training.display import meter
 
 
 @command("evaluate")
@@ -66,7 +67,15 @@ def _evaluate(parsed: Namespace) -> None:
     if parsed.video:
         total = record(parsed.run, parsed.video, parsed.member, parsed.seed, parsed.env)
         print(f"{parsed.video}: return {total:.2f}")
-    evaluation = evaluate(parsed.run, parsed.episodes, parsed.seed, parsed.env, parsed.max_steps)
+    with meter("episodes") as show:
+        evaluation = evaluate(
+            parsed.run,
+            parsed.episodes,
+            parsed.seed,
+            parsed.env,
+            parsed.max_steps,
+            lambda p: show(p.ended, p.episodes, f"step {p.step:,} of the running episodes"),
+        )
     Console().print(evaluation_table(evaluation))
     if parsed.json:
         write_file(parsed.json, json.dumps(evaluation.to_dict(), indent=2) + "\n")

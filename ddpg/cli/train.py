@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ddpg.cli.command import command
-from ddpg.cli.display import progress_display, returns_text, show
+from ddpg.cli.display import returns_text
 from ddpg.cli.imports import allow_current_folder
 from ddpg.cli.invocation import program
 from ddpg.cli.parser import make_parser as make_parser
@@ -13,6 +13,7 @@ from ddpg.cli.shell import option, own_command, tensorboard_command
 from ddpg.cli.streams import print_outcome
 from ddpg.config.settings import Config
 from ddpg.errors import CheckpointError, DamagedCheckpointError
+from ddpg.training.display import progress_display
 from ddpg.training.loop import train
 from ddpg.training.progress import TrainingResult
 from ddpg.training.separation import outcome_in_words
@@ -21,11 +22,11 @@ from ddpg.training.separation import outcome_in_words
 @command("train", interrupted="interrupted: the steps since the last checkpoint are lost")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train; return 0, or 128 + n if signal n interrupted it."""
-    with progress_display() as bar:
+    with progress_display() as show:
         config = parse_config(arguments)
         allow_current_folder([config.env])
         try:
-            result = train(config, lambda progress: show(bar, progress))
+            result = train(config, show)
         except DamagedCheckpointError as error:
             if error.before is None or config.resume_from == "previous":
                 raise

@@ -53,6 +53,15 @@ class _Episode(NamedTuple):
     column: int
 
 
+class EvaluationProgress(NamedTuple):
+    """Progress of an evaluation, over the episodes of all members."""
+
+    ended: int
+    episodes: int
+    step: int
+    """Environment steps of the episodes that run now."""
+
+
 class Evaluator:
     """Runner of every member's deterministic policy over the same episodes.
 
@@ -68,6 +77,7 @@ class Evaluator:
         timeout: seconds that a step or reset may take, in which case the environments run in one
             extra process; 0: no limit, in this process.
         max_steps: steps after which an episode is cut off.
+        report: called after each step of the episodes.
 
     Raises:
         ConfigError: the environment cannot be created, or its spaces cannot be used.
@@ -81,7 +91,9 @@ class Evaluator:
         first_seed: int,
         timeout: float = 0.0,
         max_steps: int = LONGEST_EPISODE,
+        report: Callable[[EvaluationProgress], None] | None = None,
     ):
+        self._report, self._ended = report, 0
         self.episodes = episodes
         self.first_seed = first_seed
         self.max_steps = max_steps
@@ -112,6 +124,7 @@ class Evaluator:
         Raises:
             EnvironmentFaultError: an environment did something wrong.
         """
+        self._ended = 0
         shape = (members, self.episodes)
         result = Episodes(
             np.zeros(shape),
@@ -121,6 +134,7 @@ class Evaluator:
         )
         for episodes in self._chunks(members):
             self._run_chunk(result, episodes, policies, gamma, statistics)
+            self._ended += len(episodes)
         return result
 
     def close(self) -> None:
@@ -180,7 +194,7 @@ class Evaluator:
             result.first_observation[member, episode] = observation[member, column]
         discount = 1.0
         running = dict(enumerate(episodes))
-        for _ in range(self.max_steps):
+        for taken in range(1, self.max_steps + 1):
             scaled = self._scale.to_environment(policies(observation))
             with keeps_process_state():
                 for number, (member, episode, column) in [*running.items()]:
@@ -191,6 +205,9 @@ class Evaluator:
                     if step[2] or step[3]:
                         del running[number]
             discount *= gamma
+            if self._report is not None:
+                ended = self._ended + len(episodes) - len(running)
+                self._report(EvaluationProgress(ended, result.returns.size, taken))
             if not running:
                 return
         for member, episode, _ in running.values():

@@ -1,6 +1,7 @@
 """Scores of a finished run: returns of its deterministic policies, with confidence intervals."""
 
 import warnings
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from ddpg.config.types import EnvironmentSource
 from ddpg.errors import ConfigError, RunWarning
 from ddpg.evaluation.confidence import bootstrap_interval, has_scipy, interquartile_mean
-from ddpg.evaluation.episodes import Evaluator
+from ddpg.evaluation.episodes import EvaluationProgress, Evaluator
 from ddpg.evaluation.policy import load_actor
 from ddpg.runs.folder import RunFolder
 
@@ -78,6 +79,7 @@ def evaluate(
     first_seed: int = FIRST_SEED,
     env: EnvironmentSource | None = None,
     max_steps: int | None = None,
+    report: Callable[[EvaluationProgress], None] | None = None,
 ) -> Evaluation:
     """Score the deterministic policy of every member still in the run, from its newest checkpoint.
 
@@ -89,6 +91,7 @@ def evaluate(
             again, since a file must not import modules.
         max_steps: steps after which an episode is cut off, with a RunWarning; None: the run's
             `evaluation_max_steps`.
+        report: called after each step of the episodes.
 
     Raises:
         ConfigError: `run` is not a run folder, an argument is not allowed, or `env` is missing.
@@ -111,7 +114,7 @@ def evaluate(
             return stored.actor(torch.from_numpy(observation)).nan_to_num().numpy()
 
     limit = max_steps or config.evaluation_max_steps
-    places = (episodes, first_seed, config.environment_timeout, limit)
+    places = (episodes, first_seed, config.environment_timeout, limit, report)
     with closing(Evaluator(config.env, config.env_options, *places)) as evaluator:
         result = evaluator.run(policies, config.members, statistics=stored.statistics)
     if cut_off := result.cut_off_sentence(limit):

@@ -1,7 +1,7 @@
 """The outer loop of algorithm 1, with its logging, evaluations and checkpoints."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -23,10 +23,11 @@ from ddpg.runs.tracking import Tracker
 from ddpg.training import separation
 from ddpg.training.compilation import reported_update
 from ddpg.training.device import deterministic, matmul_precision, resolve_device, threads
+from ddpg.training.display import progress_display
 from ddpg.training.divergence import DivergenceWatch
 from ddpg.training.interrupt import InterruptFlag
 from ddpg.training.preparation import empty_replay, make_evaluator
-from ddpg.training.progress import Progress, TrainingResult
+from ddpg.training.progress import Progress, TrainingResult, report_to
 from ddpg.training.recorder import Recorder
 from ddpg.training.state import TrainingState
 
@@ -35,6 +36,7 @@ def train(
     config: Config,
     report: Callable[[Progress], None] | None = None,
     env: EnvironmentSource | None = None,
+    progress: bool = False,
 ) -> TrainingResult:
     """Train `config.members` agents and write the run folder.
 
@@ -47,6 +49,7 @@ def train(
         report: called at the start, after each logged point and evaluation, and at the end.
         env: replaces `config.env`: a callable that returns a Gymnasium environment, such as a
             class, or a name.
+        progress: show a bar on standard error; without a terminal, lines.
 
     Raises:
         ConfigError: the settings cannot be used, or the run's folder exists.
@@ -58,8 +61,13 @@ def train(
     """
     if env is not None:
         config = replace(config, env=env)
-    with threads(config.threads), deterministic(), matmul_precision(config.matmul_precision):
-        trainer = Trainer(config, report or (lambda _: None))
+    with (
+        threads(config.threads),
+        deterministic(),
+        matmul_precision(config.matmul_precision),
+        progress_display() if progress else nullcontext() as show,
+    ):
+        trainer = Trainer(config, report_to(report, show))
         try:
             return trainer.run()
         finally:

@@ -1,5 +1,6 @@
 """Progress and result of a training run, as its caller sees them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,3 +39,14 @@ class TrainingResult:
     """Mean return per member in the last evaluation, `[member]`; None without an evaluation, NaN
     for a dropped member."""
     agent: DDPG
+
+
+def report_to(*reports: Callable[[Progress], None] | None) -> Callable[[Progress], None]:
+    """Return a function that calls each of `reports` that is not None."""
+
+    def report(progress: Progress) -> None:
+        for each in reports:
+            if each is not None:
+                each(progress)
+
+    return report
