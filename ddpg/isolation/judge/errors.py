@@ -48,16 +48,19 @@ def raised(record: UpdateRecord, contract: Contract, named: bool) -> Iterator[Pr
 def _blamed(record: UpdateRecord, row: UpdateRow, contract: Contract) -> tuple[str, ...]:
     """Return the modules that an error is reported for; at least one.
 
-    They are the modules that the row trains, else those that the update trains, else those that
-    the failed pass reached, else those that the update called, else all.
+    They are the modules that the row trains and the failed pass reached, else those that the row
+    trains, else those that the update trains, else those that the failed pass reached, else those
+    that the update called, else all.
     """
     whole = contract.permission(record.row)
     parts = (module for part in whole.split.values() for module in part.trains)
     failed = (each for each in record.passes() if each.raised)
     entries = record.inventory.entries
-    reached = (owner for p in failed for key in p.reached for owner in entries[key].owners)
+    reached = {owner: 0 for p in failed for key in p.reached for owner in entries[key].owners}
     called = (call.module for call in record.calls)
-    choices = (contract.permission(row).trains, whole.trains, parts, reached, called)
+    trained = contract.permission(row).trains
+    both = [module for module in trained if module in reached]
+    choices = (both, trained, whole.trains, parts, reached, called)
     listed = (tuple(dict.fromkeys(choice)) for choice in choices)
     return next(filter(None, listed), tuple(contract.modules))
 

@@ -56,6 +56,8 @@ def saved_tensors(node: Node) -> Iterator[Tensor]:
         RuntimeError: a tensor was changed in place since, or was freed.
     """
     for name in _saved_names(type(node)):
+        if name.startswith("_saved_running_") and getattr(node, "_saved_training", False):
+            continue  # batch normalisation in train mode saves, and does not read, its statistics
         value = getattr(node, name)
         for each in value if isinstance(value, tuple | list) else (value,):
             if isinstance(each, Tensor):
@@ -79,6 +81,20 @@ def has_packed_tensors(node: Node) -> bool:
 def _saved_names(kind: type[Any]) -> tuple[str, ...]:
     saved = [name for name in dir(kind) if name.startswith("_saved_") and "_sym_" not in name]
     return (*saved, "saved_tensors") if hasattr(kind, "saved_tensors") else tuple(saved)
+
+
+def saved_before_changes(node: Node) -> list[Tensor]:
+    """Return the saved tensors of an operation that were changed in place since."""
+    changed: list[Tensor] = []
+    for name in _saved_names(type(node)):
+        try:
+            getattr(node, name)
+        except RuntimeError:
+            raw = getattr(node, name.replace("_saved_", "_raw_saved_"), None)
+            data = getattr(raw, "data", None)  # newer than torch 2.4
+            if isinstance(data, Tensor):
+                changed.append(data)
+    return changed
 
 
 def users_of(leaves: set[Node], nodes: Mapping[Node, object]) -> list[Node]:

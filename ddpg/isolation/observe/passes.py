@@ -16,6 +16,7 @@ from .autograd import (
     leaf_of,
     recorded_at,
     root_of,
+    saved_before_changes,
     saved_tensors,
     unwrapped,
     walk,
@@ -259,13 +260,18 @@ def _saved_entries(node: Node, inventory: Inventory) -> set[int]:
     if has_packed_tensors(node):
         return _operands(node, inventory)
     try:
-        pointers = [each.untyped_storage().data_ptr() for each in saved_tensors(node)]
+        return _entries_at(saved_tensors(node), inventory)
     except RuntimeError as error:
         if IN_PLACE in str(error):
-            return _operands(node, inventory)
+            return _entries_at(saved_before_changes(node), inventory) or _operands(node, inventory)
         if FREED in str(error):
             return set()
         raise
+
+
+def _entries_at(tensors: Iterable[Tensor], inventory: Inventory) -> set[int]:
+    """Return the entries that have the storages of these tensors."""
+    pointers = [each.untyped_storage().data_ptr() for each in tensors]
     return {inventory.by_storage[each] for each in pointers if each in inventory.by_storage}
 
 

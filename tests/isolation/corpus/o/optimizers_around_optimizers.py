@@ -31,6 +31,9 @@ class Delegating(Optimizer):
     def state(self) -> Any:
         return self.optimizer.state
 
+    def state_dict(self) -> dict[str, Any]:
+        return self.optimizer.state_dict()
+
     def zero_grad(self, set_to_none: bool = True) -> None:
         self.optimizer.zero_grad(set_to_none)
 
@@ -62,7 +65,7 @@ class Wrapper:
     def __init__(self, optimizer: Optimizer) -> None:
         self._optimizer = optimizer
         self.param_groups = optimizer.param_groups
-        self.zero_grad = optimizer.zero_grad
+        self.zero_grad, self.state_dict = optimizer.zero_grad, optimizer.state_dict
 
     def step(self) -> None:
         self._optimizer.step()
