@@ -100,8 +100,8 @@ class PathFinder(TorchFunctionMode):
         """Store the paths of the pass and of each of its terms."""
         self._add_pass(PassPaths(backward), record, nodes, leaves)
         for name in backward.terms:
-            root = root_of(self.watcher.terms[name])
-            below = walk([root] if root else [])
+            inside = (each.node for each in self.watcher.terms[name])
+            below = walk([node for node in inside if node is not None and node in nodes])
             leaves_below = {node: key for node, key in leaves.items() if node in below}
             self._add_pass(PassPaths(backward, name), record, below, leaves_below)
 

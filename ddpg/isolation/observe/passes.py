@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import torch
 from torch import Tensor
 from torch.autograd.graph import GradientEdge, Node
 
@@ -26,6 +25,7 @@ from .inventory import Inventory
 from .ledger import Ledger, copy_of
 from .old_graphs import OldGraphs
 from .records import BackwardPass, ForwardCall, UpdateRecord
+from .terms import Term, gradients_of
 
 IN_PLACE = "modified by an inplace operation"
 """Words of PyTorch's error for a saved tensor that was changed in place."""
@@ -65,7 +65,7 @@ class PassRecorder:
         record: of the update that is running.
         backward: the pass.
         ledger: of all entries.
-        terms: loss term → tensor.
+        terms: loss term → its tensors.
         sources: gets the pass.
         explainer: gets the graph.
         old_graphs: graphs that no pass may free. None if passes may free all graphs.
@@ -74,7 +74,7 @@ class PassRecorder:
     record: UpdateRecord
     backward: BackwardPass
     ledger: Ledger
-    terms: Mapping[str, Tensor]
+    terms: Mapping[str, Sequence[Term]]
     sources: GradientSources
     explainer: Explainer | None
     old_graphs: OldGraphs | None
@@ -92,9 +92,12 @@ class PassRecorder:
         backward.accumulates = bool(keywords.get("accumulate_grad"))
         # The pass frees the graph, so walk it first.
         nodes, leaves, numbers = self._walk(outputs)
-        for name, tensor in self.terms.items():
-            if tensor.grad_fn in nodes:
-                backward.terms[name] = _term_gradients(tensor, inventory)
+        for name, terms in self.terms.items():
+            inside = [each for each in terms if each.node in nodes]
+            if inside:
+                below = walk([each.node for each in inside if each.node is not None])
+                reached = set(entries_among(below, inventory).values())
+                backward.terms[name] = gradients_of(inside, reached, inventory)
         if self.explainer is not None:
             self.explainer.walked(self.record, backward, outputs, nodes, leaves)
         if self.old_graphs and self.old_graphs.retain(numbers, frees=not arguments[1]):
@@ -217,21 +220,6 @@ def _add_returned(
             backward.elsewhere.append((copy_of(unwrapped(each)), copy_of(gradient)))
         elif gradient.shape == inventory.entries[key].tensor.shape:
             _add(backward.delivered, key, gradient)
-
-
-def _term_gradients(loss: Tensor, inventory: Inventory) -> tuple[set[int], dict[int, Tensor]]:
-    """Return the entries that a loss term reaches, and its gradients."""
-    root = root_of(loss)
-    reached = set(entries_among(walk([root] if root else []), inventory).values())
-    tensors = {key: inventory.entries[key].tensor for key in reached}
-    tensors = {key: tensor for key, tensor in tensors.items() if tensor.requires_grad}
-    if not tensors:
-        return reached, {}
-    gradients = torch.autograd.grad(
-        loss.sum(), list(tensors.values()), retain_graph=True, allow_unused=True
-    )
-    pairs = zip(tensors, gradients, strict=True)
-    return reached, {key: copy_of(gradient) for key, gradient in pairs if gradient is not None}
 
 
 def _calls_in(calls: Iterable[ForwardCall], numbers: Mapping[Node, int]) -> list[ForwardCall]:

@@ -31,6 +31,7 @@ from .rows import assign_rows
 from .snapshots import gradients, replacements, requires_grad
 from .steps import Closure, describe_step, replace_closure
 from .stored import MAX_VALUES, examine
+from .terms import Term, hooks_wrapped
 
 _active: list["Watcher"] = []
 
@@ -38,7 +39,7 @@ _active: list["Watcher"] = []
 def term(name: str, loss: Tensor) -> Tensor:
     """Name a loss term before it is added to others; return `loss`."""
     for watcher in _active:
-        watcher.terms[name] = loss
+        watcher.terms.setdefault(name, []).append(Term(loss))
     return loss
 
 
@@ -55,7 +56,7 @@ class Watcher:
     Attributes:
         record: of the update that is running.
         records: of all updates that have run.
-        terms: loss term of the running update → tensor.
+        terms: loss term of the running update → its tensors.
         setup_inventory, setup_stored: modules, and faults of stored objects, at the beginning.
         notes: observations that break nothing.
     """
@@ -71,7 +72,7 @@ class Watcher:
         self.explainer = explainer
         self.record: UpdateRecord | None = None
         self.records: list[UpdateRecord] = []
-        self.terms: dict[str, Tensor] = {}
+        self.terms: dict[str, list[Term]] = {}
         self.notes: list[str] = []
         self.setup_inventory = self._inventory = Inventory(contract)
         self._optimizers = optimizers_of(contract)
@@ -97,6 +98,7 @@ class Watcher:
             if self._restorer:
                 stack.enter_context(run_eagerly())
             stack.enter_context(engine_replaced(self._wrapped))
+            stack.enter_context(hooks_wrapped())
             for handle in (
                 register_optimizer_step_pre_hook(self._before_step),
                 register_optimizer_step_post_hook(self._after_step),
