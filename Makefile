@@ -5,7 +5,7 @@ ARGS ?= --stop detach
 WORKERS ?= --numprocesses auto --dist worksteal
 PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: train test setup lint test-fast bench faults soak
+.PHONY: train test setup lint test-fast bench faults soak test-versions wheels docs
 
 train: .venv/.ready
 	.venv/bin/python scripts/train.py $(ARGS)
@@ -33,6 +33,18 @@ bench: .venv/.ready-bench
 # 300,000 environment steps of eight members, about a quarter of an hour.
 soak: .venv/.ready-development
 	.venv/bin/python -m tests.soak
+
+# Fast suite under other versions of PyTorch, NumPy, Gymnasium and pandas; several GB each. By hand.
+test-versions: .venv/.ready-development
+	.venv/bin/python -m tests.versions $(VERSIONS)
+
+# Builds sdists and wheels, and uses the wheels outside of the repository.
+wheels: .venv/.ready-development
+	.venv/bin/python -m tests.wheels
+
+# Builds the documentation into site/ and checks its links.
+docs: .venv/.ready-development
+	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --quiet
 
 setup: .venv/.ready
 

@@ -1,6 +1,10 @@
 """README and docs agree with the code."""
 
+import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +34,34 @@ def test_every_link_and_picture_exists():
     for document in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]:
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text("utf-8")):
             assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+@pytest.mark.slow
+def test_the_readmes_code_passes_strict_type_checkers(tmp_path):
+    code = tmp_path / "readme.py"
+    code.write_text("\n".join(re.findall(r"```python\n(.*?)```", README, re.DOTALL)), "utf-8")
+    (tmp_path / "pyrightconfig.json").write_text(
+        json.dumps({"typeCheckingMode": "strict", "extraPaths": [str(ROOT)]})
+    )
+    checks = {
+        "mypy": [
+            "--strict",
+            "--follow-imports=silent",
+            f"--cache-dir={ROOT / '.mypy_cache'}",
+            code,
+        ],
+        "pyright": ["--pythonpath", sys.executable, "--project", tmp_path],
+    }
+    for name, options in checks.items():
+        run = subprocess.run(
+            [sys.executable, "-m", name, *options],
+            cwd=tmp_path,
+            env={**os.environ, "MYPYPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert run.returncode == 0, run.stdout + run.stderr
 
 
 @pytest.mark.slow

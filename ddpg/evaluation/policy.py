@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ddpg.config.settings import Config
 from ddpg.config.types import EnvironmentSource
@@ -43,7 +43,7 @@ class Policy:
     """Statistics of the normalizing wrappers of its environment, for
     `ddpg.environments.statistics.load_statistics`; empty without any."""
 
-    def __call__(self, observation: NDArray[np.floating]) -> NDArray[np.floating]:
+    def __call__(self, observation: ArrayLike) -> NDArray[np.floating]:
         """Map `[observation]` -> `[action]`, or `[batch, observation]` -> `[batch, action]`."""
         batch = np.asarray(observation, np.float32)
         with torch.no_grad():
