@@ -16,10 +16,11 @@ from ddpg.cli.imports import allow_current_folder
 from ddpg.cli.invocation import program
 from ddpg.cli.sentence_parser import OneSentenceParser
 from ddpg.errors import UsageError
-from ddpg.evaluation.scores import FIRST_SEED, evaluate
-from ddpg.evaluation.video import record
+from ddpg.evaluation.scores import FIRST_SEED, Evaluation, evaluate
+from ddpg.evaluation.video import record, video_policy, watch
 from ddpg.evaluation.weights import compare_weights
 from ddpg.runs.files import write_file
+from ddpg.runs.folder import RunFolder
 from ddpg.training.display import meter
 
 
@@ -49,8 +50,19 @@ def make_parser() -> OneSentenceParser:
         "--seed", type=int, default=FIRST_SEED, help="episode i starts from reset(seed=SEED + i)"
     )
     parser.add_argument("--json", type=Path | None, help="file for the scores of every member")
-    parser.add_argument("--video", type=Path | None, help=".mp4 or .gif of one episode at SEED")
-    parser.add_argument("--member", type=int, default=0, help="member of the video, from 0")
+    parser.add_argument(
+        "--video",
+        type=Path | None,
+        help=".mp4 or .gif of the member's episode with the lowest return, the hardest start",
+    )
+    parser.add_argument(
+        "--member", type=int, default=0, help="member of the video or window, from 0"
+    )
+    parser.add_argument(
+        "--render",
+        choices=["human"],
+        help="instead of scoring, show episodes in a window; Ctrl-C ends it",
+    )
     parser.add_argument(
         "--env", type=str | None, help="for a run with the env module:id, that name again"
     )
@@ -64,9 +76,12 @@ def make_parser() -> OneSentenceParser:
 
 def _evaluate(parsed: Namespace) -> None:
     allow_current_folder([parsed.env])
+    if parsed.render:
+        _watch(parsed)
+        return
     if parsed.video:
-        total = record(parsed.run, parsed.video, parsed.member, parsed.seed, parsed.env)
-        print(f"{parsed.video}: return {total:.2f}")
+        # Fail before the work.
+        video_policy(parsed.run, parsed.video, parsed.member, parsed.env)
     with meter("episodes") as show:
         evaluation = evaluate(
             parsed.run,
@@ -76,6 +91,24 @@ def _evaluate(parsed: Namespace) -> None:
             parsed.max_steps,
             lambda p: show(p.ended, p.episodes, f"step {p.step:,} of the running episodes"),
         )
+    if parsed.video:
+        seed = _hardest_start(evaluation, parsed)
+        total = record(parsed.run, parsed.video, parsed.member, seed, parsed.env)
+        print(f"{parsed.video}: return {total:.2f}, from reset(seed={seed})")
     Console().print(evaluation_table(evaluation))
     if parsed.json:
         write_file(parsed.json, json.dumps(evaluation.to_dict(), indent=2) + "\n")
+
+
+def _watch(parsed: Namespace) -> None:
+    """Show episodes in a window, and print the return of each."""
+    returns = watch(parsed.run, parsed.member, parsed.seed, parsed.env)
+    for number, total in zip(range(parsed.episodes), returns, strict=False):
+        print(f"reset(seed={parsed.seed + number}): return {total:.2f}", flush=True)
+
+
+def _hardest_start(evaluation: Evaluation, parsed: Namespace) -> int:
+    """Return the seed of the member's episode with the lowest return."""
+    own_seed = RunFolder(parsed.run).load_config(parsed.env).seed + parsed.member
+    returns = next(each.returns for each in evaluation.members if each.seed == own_seed)
+    return evaluation.first_seed + returns.index(min(returns))

@@ -1,6 +1,9 @@
-"""Videos of a policy."""
+"""Videos of a policy, and a window that shows it."""
 
+import itertools
 import warnings
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -8,19 +11,40 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
+from ddpg.config.settings import Config
 from ddpg.config.types import EnvironmentSource
 from ddpg.environments.creation import make_environment
 from ddpg.errors import ConfigError, EnvironmentFaultError, RunWarning
-from ddpg.evaluation.policy import load_policy
+from ddpg.evaluation.policy import Policy, load_policy
 from ddpg.isolation.extras import require_extra
 from ddpg.runs.files import atomic_write
 from ddpg.runs.folder import RunFolder
 
 
+def video_policy(
+    run: str | Path, file: Path, member: int, env: EnvironmentSource | None = None
+) -> Policy:
+    """Return the policy of a video, after every check that needs no episode.
+
+    Raises:
+        ConfigError: the format is unknown, or there is no such member.
+        MissingExtraError: the extra `video` is missing.
+        CheckpointError: there is no checkpoint, or it cannot be read.
+    """
+    if file.suffix not in (".mp4", ".gif"):
+        raise ConfigError(
+            f"video: {str(file)!r} is not allowed; allowed: a name that ends in .mp4 or .gif"
+        )
+    if not file.parent.is_dir():
+        raise ConfigError(f"cannot write {file}: The directory does not exist")
+    require_extra("video", f"video {str(file)!r}", "imageio", "imageio_ffmpeg")
+    return load_policy(run, member, env)
+
+
 def record(
     run: str | Path, file: Path, member: int, seed: int, env: EnvironmentSource | None = None
 ) -> float:
-    """Write one episode of a run's policy as .mp4 or .gif; needs the extra `video`.
+    """Write one episode of a run's policy as .mp4 or as a .gif that repeats.
 
     Args:
         run: the run's folder.
@@ -33,45 +57,88 @@ def record(
         The undiscounted return of the episode.
 
     Raises:
-        ConfigError: the format is unknown, or the environment cannot render.
+        ConfigError: see `video_policy`, or the environment cannot render.
         MissingExtraError: the extra `video` is missing.
         CheckpointError: there is no checkpoint, or it cannot be read.
         EnvironmentFaultError: the environment did something wrong.
         OSError: the file cannot be written.
     """
-    if file.suffix not in (".mp4", ".gif"):
-        raise ConfigError(
-            f"video: {str(file)!r} is not allowed; allowed: a name that ends in .mp4 or .gif"
-        )
-    require_extra("video", f"video {str(file)!r}", "imageio", "imageio_ffmpeg")
+    policy = video_policy(run, file, member, env)
     import imageio.v2 as imageio
 
+    config = RunFolder(Path(run)).load_config(env)
+    frames: list[Any] = []
+    with closing(_environment(config, policy, "rgb_array")) as environment:
+        total = _play(
+            environment,
+            policy,
+            seed,
+            config.evaluation_max_steps,
+            lambda: frames.append(_frame(environment, frames[:1])),
+        )
+        rate = environment.metadata.get("render_fps", 30)
+    is_gif = file.suffix == ".gif"
+    options: dict[str, Any] = {"duration": 1000 / rate, "loop": 0} if is_gif else {"fps": rate}
+    with atomic_write(file) as unfinished:
+        imageio.mimsave(unfinished, frames, **options)
+    return total
+
+
+def watch(
+    run: str | Path, member: int, seed: int, env: EnvironmentSource | None = None
+) -> Iterator[float]:
+    """Show episodes of a run's policy in a window; yield the return of each when it ends.
+
+    Args:
+        run: the run's folder.
+        member: index of the member.
+        seed: episode i starts from `reset(seed=seed + i)`.
+        env: see `load_policy`.
+
+    Raises:
+        ConfigError: there is no such member, or the environment has no window on this machine.
+        CheckpointError: there is no checkpoint, or it cannot be read.
+        EnvironmentFaultError: the environment did something wrong.
+    """
     policy = load_policy(run, member, env)
     config = RunFolder(Path(run)).load_config(env)
-    environment: Any = make_environment(
-        config.env, {**config.env_options, "render_mode": "rgb_array"}
-    )
+    with closing(_environment(config, policy, "human")) as environment:
+        if environment.render_mode != "human":
+            raise ConfigError(f"render: 'human' is not allowed; allowed: none, for {config.env}")
+        for number in itertools.count(seed):
+            try:
+                yield _play(environment, policy, number, config.evaluation_max_steps, lambda: None)
+            except RuntimeError as error:  # Of pygame or GLFW, without a screen.
+                raise ConfigError(f"cannot show {config.env}: {error}") from error
+
+
+def _environment(config: Config, policy: Policy, mode: str) -> Any:
+    environment: Any = make_environment(config.env, {**config.env_options, "render_mode": mode})
     if policy.statistics:
         environment.freeze_statistics(policy.statistics)
-    frames, total, ended = [], 0.0, False
+    return environment
+
+
+def _play(
+    environment: Any, policy: Policy, seed: int, max_steps: int, before_step: Callable[[], None]
+) -> float:
+    """Run one episode and return its undiscounted return."""
+    total, ended, steps = 0.0, False, 0
     observation, _ = environment.reset(seed=seed)
-    while not ended and len(frames) < config.evaluation_max_steps:
-        frames.append(_frame(environment, frames[:1]))
+    while not ended and steps < max_steps:
+        before_step()
         observation, reward, terminated, truncated, _ = environment.step(
             policy(observation.ravel())
         )
         total += float(reward)
         ended = terminated or truncated
+        steps += 1
     if not ended:
         warnings.warn(
-            f"the episode was cut off after {len(frames):,} steps (evaluation_max_steps)",
+            f"the episode was cut off after {steps:,} steps (evaluation_max_steps)",
             RunWarning,
             stacklevel=2,
         )
-    rate = environment.metadata.get("render_fps", 30)
-    environment.close()
-    with atomic_write(file) as unfinished:
-        imageio.mimsave(unfinished, frames, fps=rate)
     return total
 
 
