@@ -62,7 +62,7 @@ def test_a_signal_finishes_the_step_and_writes_a_checkpoint(
     assert step is not None
     assert len(lines) == 1
     assert re.match(rf"Stopped at step {step:,}\. Continue with: \S*python ", lines[0])
-    again = shlex.split(lines[0].partition("Continue with: python ")[2])[1:]
+    again = shlex.split(lines[0].partition("Continue with: ")[2])[2:]
     assert again == [
         *("--resume", "--runs", str(tmp_path), "--name", "mine", "--steps", "1000000"),
     ]
