@@ -88,10 +88,14 @@ class ComparisonFolder:
         return TaskState.NEW if step is None else TaskState.RESUMABLE
 
     def prepare(self, task: Task) -> None:
-        """Delete the error of an earlier attempt, and its run if it has no checkpoint."""
+        """Delete the error of an earlier attempt, and its run if that never began.
+
+        Another folder in the place of the run is kept; the attempt then fails.
+        """
         self.error_file(task).unlink(missing_ok=True)
-        if self.state(task) is TaskState.NEW and (self.path / task.name).exists():
-            shutil.rmtree(self.path / task.name)
+        run = RunFolder(self.path / task.name)
+        if self.state(task) is TaskState.NEW and run.never_began():
+            shutil.rmtree(run.path)
 
     def error_file(self, task: Task) -> Path:
         """Return the path of the sentence that says why the task was given up."""

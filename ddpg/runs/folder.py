@@ -15,6 +15,8 @@ from ddpg.config.types import EnvironmentSource
 from ddpg.config.yaml_file import read_settings
 from ddpg.errors import ConfigError
 from ddpg.runs.files import atomic_folder, write_file
+from ddpg.runs.lock import LOCK_FILE
+from ddpg.runs.manifest import may_be_deleted
 
 _MAY_CHANGE_ON_RESUME = {
     "steps",
@@ -132,6 +134,18 @@ class RunFolder:
     def has_metrics(self) -> bool:
         """Return whether `metrics.csv` has a row."""
         return self.metrics_file.is_file() and self.metrics_file.read_bytes().count(b"\n") > 1
+
+    def never_began(self) -> bool:
+        """Return whether this is a run that was stopped before its first checkpoint."""
+        if not self.path.is_dir() or self.path.is_symlink():
+            return False
+        own = {self.config_file, self.metrics_file, self.weights_file, self.checkpoints}
+        own.add(self.path / LOCK_FILE)
+        return (
+            all(path in own or path.name.startswith("seed-") for path in self.path.iterdir())
+            and not self.has_metrics()
+            and all(may_be_deleted(file.name) for file in self.checkpoints.glob("*"))
+        )
 
     def load_config(self, env: EnvironmentSource | None = None) -> Config:
         """Read the settings of the run, to create its environment.

@@ -2,6 +2,8 @@
 
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -41,3 +43,13 @@ class FolderLock:
     def release(self) -> None:
         """Let another process lock the folder."""
         self._lock.release()
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Context manager: hold the lock of `folder`. See `FolderLock`."""
+    lock = FolderLock(folder)
+    try:
+        yield
+    finally:
+        lock.release()

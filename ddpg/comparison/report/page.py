@@ -25,7 +25,13 @@ from ddpg.comparison.report.claims import (
 from ddpg.comparison.report.cost import CostSample, read_cost
 from ddpg.comparison.report.figures import section_figures
 from ddpg.comparison.report.panels import ReportFigure
-from ddpg.comparison.report.reading import PICTURES, SUMMARY, SkippedRun, read_folder
+from ddpg.comparison.report.reading import (
+    PICTURES,
+    REPORT_FOLDERS,
+    SUMMARY,
+    SkippedRun,
+    read_folder,
+)
 from ddpg.comparison.report.sections import ReportSection, split_sections
 from ddpg.comparison.report.statistics import FINAL_EVALUATIONS
 from ddpg.comparison.report.tables import (
@@ -36,6 +42,7 @@ from ddpg.comparison.report.tables import (
     write_csv,
 )
 from ddpg.comparison.report.tensorboard import write_summary_runs
+from ddpg.errors import ConfigError
 from ddpg.evaluation.confidence import REPETITIONS
 from ddpg.evaluation.palette import COLOURS, DARK_COLOURS
 from ddpg.runs.files import flush_folder, flush_tree
@@ -43,6 +50,8 @@ from ddpg.runs.files import flush_folder, flush_tree
 PAGE = "report.html"
 NUMBERS = "figures.csv"
 RETURNS = "returns.csv"
+_MARK = ".ddpg-report"
+"""File in each folder of a report. A folder without it is not replaced."""
 _MODULES = ("critic", "actor", "critic_target", "actor_target")
 
 
@@ -65,9 +74,11 @@ def write_report(folder: Path) -> Path:
         The path of the page.
 
     Raises:
-        ConfigError: the folder does not exist, or has no runs.
+        ConfigError: the folder does not exist, has no runs, or has a folder in the place of one
+            of the report's.
         OSError: a file cannot be written; the earlier report is unchanged.
     """
+    _require_own_folders(folder)
     runs, skipped = read_folder(folder)
     sections, duplicates = split_sections(runs)
     samples = read_cost(folder)
@@ -81,7 +92,20 @@ def write_report(folder: Path) -> Path:
         write_csv(ReturnRow, returns, unfinished / RETURNS)
         write_summary_runs(unfinished, [content.analysis for content in contents])
         (unfinished / PAGE).write_text(page, encoding="utf-8")
+        for name in REPORT_FOLDERS:
+            if (unfinished / name).is_dir():
+                (unfinished / name / _MARK).touch()
     return folder / PAGE
+
+
+def _require_own_folders(folder: Path) -> None:
+    """Raise a ConfigError if a folder that the report replaces was not written by a report."""
+    for path in (folder / name for name in REPORT_FOLDERS):
+        if path.is_symlink() or (path.is_dir() and not (path / _MARK).is_file()):
+            raise ConfigError(
+                f"cannot write a report into {folder}: it would replace {path}, which no report "
+                "wrote; allowed: after that folder has another name"
+            )
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from ddpg.runs.tags import LOSS_ACTOR, LOSS_CRITIC, RETURN_EVALUATION, VALUE_Q, 
 
 PICTURES = "pictures"
 SUMMARY = "summary"
-_REPORT_FOLDERS = {PICTURES, SUMMARY}
+REPORT_FOLDERS = {PICTURES, SUMMARY}
 """Folders that a report writes beside the runs."""
 
 _REQUIRED_TAGS = (RETURN_EVALUATION, LOSS_CRITIC, LOSS_ACTOR, VALUE_Q, VALUE_TARGET)
@@ -67,7 +67,7 @@ def read_folder(folder: Path) -> tuple[list[FinishedRun], list[SkippedRun]]:
     run_folders = sorted(
         path
         for path in folder.iterdir()
-        if path.is_dir() and path.name not in _REPORT_FOLDERS and not path.name.startswith(".")
+        if path.is_dir() and path.name not in REPORT_FOLDERS and not path.name.startswith(".")
     )
     planned = _planned_names(folder)
     if not run_folders and not planned:

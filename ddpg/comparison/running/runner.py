@@ -15,6 +15,7 @@ from ddpg.comparison.running.schedule import TaskAdvanced, TaskEvent
 from ddpg.environments.vector import Environments
 from ddpg.runs.checkpoint import Checkpoints
 from ddpg.runs.files import write_file
+from ddpg.runs.lock import locked
 from ddpg.training.device import resolve_device
 from ddpg.training.interrupt import InterruptFlag
 
@@ -64,7 +65,7 @@ def run(
 
     Raises:
         ConfigError: an environment, a device or the cluster cannot be used, or the folder holds
-            something else. Nothing is trained or written.
+            something else, or another process uses it. Nothing is trained or written.
         OSError: the folder cannot be written.
     """
     tasks = plan.tasks()
@@ -72,8 +73,8 @@ def run(
     folder = ComparisonFolder(plan)
     with ray_connection(ray_address) if ray_address else _local_devices(tasks):
         folder.open()
-        monitor = _TaskMonitor(folder, tasks, report or (lambda _: None))
-        with InterruptFlag() as interrupt:
+        with locked(folder.path), InterruptFlag() as interrupt:
+            monitor = _TaskMonitor(folder, tasks, report or (lambda _: None))
             if ray_address:
                 events = run_on_ray(monitor.waiting, folder, interrupt, folder.prepare)
             else:

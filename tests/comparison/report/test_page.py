@@ -147,7 +147,7 @@ def test_the_numbers_are_those_of_the_runs(numbers):
 
 def test_pictures_and_tensorboard_runs_are_written(folder):
     key = "Pendulum-v1-critic_update-target-adam"
-    pictures = {path.name: path.read_bytes() for path in (folder / "pictures").iterdir()}
+    pictures = {path.name: path.read_bytes() for path in (folder / "pictures").glob("[!.]*")}
     assert sorted(pictures) == [
         f"{key}-{k}.png" for k in ("gradients", "returns", "scores", "values")
     ]

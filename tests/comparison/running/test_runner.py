@@ -11,6 +11,7 @@ from ddpg.comparison.plan import Plan
 from ddpg.comparison.running.runner import ComparisonProgress, ComparisonResult, run
 from ddpg.config.settings import Config
 from ddpg.errors import ConfigError
+from ddpg.runs.lock import LOCK_FILE
 from ddpg.training.loop import train
 from tests.comparison.running import failing
 
@@ -40,6 +41,12 @@ def plan(folder: Path, **content: Any) -> Plan:
     return Plan(runs=str(folder), name="small", settings=settings, **content)
 
 
+def changes(folder: Path) -> dict[Path, int]:
+    """Return the time of the last change of everything but the lock."""
+    files = (file for file in folder.rglob("*") if file.name != LOCK_FILE)
+    return {file: file.stat().st_mtime_ns for file in files}
+
+
 def metrics(folder: Path, name: str) -> bytes:
     return (folder / "small" / name / "metrics.csv").read_bytes()
 
@@ -59,10 +66,10 @@ def test_runs_equal_training_alone_and_are_not_repeated(tmp_path):
     assert metrics(tmp_path, "stop=none") != metrics(tmp_path, "stop=detach")
     assert (reports[0].agent_steps, reports[0].ended) == (0, 0)
     assert reports[-1] == ComparisonProgress(240, 240, 2, 2, 0)
-    before = {file: file.stat().st_mtime_ns for file in result.folder.rglob("*")}
+    before = changes(result.folder)
     assert run(small, reports.append, workers=2) == result
     assert reports[-1] == ComparisonProgress(240, 240, 2, 2, 0)
-    assert {file: file.stat().st_mtime_ns for file in result.folder.rglob("*")} == before
+    assert changes(result.folder) == before
 
 
 @pytest.mark.slow
