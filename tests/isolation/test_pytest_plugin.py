@@ -37,6 +37,11 @@ def test_a_broken_contract_fails_with_everything_that_is_wrong(
     assert "through='critic'" in message
 
 
+def test_another_object_is_refused(isolation: Callable[[Contract], Isolation]) -> None:
+    with pytest.raises(TypeError, match="contract: 3 is not allowed; allowed: a Contract"):
+        isolation(3).check(print)  # pyright: ignore[reportArgumentType]
+
+
 def test_loading_the_plugin_imports_no_torch() -> None:
     code = "import sys, ddpg.isolation.pytest_plugin; print('torch' in sys.modules)"
     run = subprocess.run(
