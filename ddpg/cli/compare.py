@@ -185,5 +185,7 @@ def _report(folder: Path) -> Path:
     from ddpg.comparison.report.page import write_report
 
     if folder.is_dir() and not (folder / COST_FILE).exists():
-        measure_cost(folder)
-    return write_report(folder)
+        with meter("%") as show:
+            measure_cost(folder, report=lambda share: show(100 * share, 100, "cost of an update"))
+    with meter("parts of the report") as show:
+        return write_report(folder, show)

@@ -78,12 +78,15 @@ def cost_settings(config: Config) -> CostSettings:
     )
 
 
-def measure_cost(folder: Path, seconds: float = 20.0) -> Path:
+def measure_cost(
+    folder: Path, seconds: float = 20.0, report: Callable[[float], None] | None = None
+) -> Path:
     """Measure every distinct agent of the runs in `folder` and write `cost.csv`.
 
     Args:
         folder: a folder of runs.
         seconds: processor time for all time measurements together, beyond five repeats.
+        report: called with the finished share of the time measurements.
 
     Raises:
         ConfigError: the folder has no runs.
@@ -98,7 +101,7 @@ def measure_cost(folder: Path, seconds: float = 20.0) -> Path:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        samples = _measure(list(configs.values()), seconds)
+        samples = _measure(list(configs.values()), seconds, report or (lambda _: None))
     finally:
         torch.set_num_threads(threads)
     output = folder / COST_FILE
@@ -150,13 +153,15 @@ def _sample(row: dict[str, str]) -> CostSample:
     )
 
 
-def _measure(configs: list[Config], seconds: float) -> list[CostSample]:
+def _measure(
+    configs: list[Config], seconds: float, report: Callable[[float], None]
+) -> list[CostSample]:
     measured = [(config, *each) for config in configs for each in _updates(config)]
     updates = [update for _, _, update in measured]
     for update in updates:
         update()
     saved = [_saved_tensors(update) for update in updates]
-    times = _times(updates, seconds)
+    times = _times(updates, seconds, report)
     peaks = _peaks(configs, len(times))
     return [
         CostSample(
@@ -193,7 +198,9 @@ def _saved_tensors(update: Callable[[], object]) -> Amount:
     return saved.made
 
 
-def _times(updates: list[Callable[[], object]], seconds: float) -> list[list[float]]:
+def _times(
+    updates: list[Callable[[], object]], seconds: float, report: Callable[[float], None]
+) -> list[list[float]]:
     """Return the processor seconds of each update, one row per repeat."""
     rows: list[list[float]] = []
     start = time.process_time()
@@ -209,6 +216,8 @@ def _times(updates: list[Callable[[], object]], seconds: float) -> list[list[flo
                 updates[index]()
             row[index] = (time.process_time() - turn_start) / _UPDATES
         rows.append(row)
+        elapsed = (time.process_time() - start) / seconds if seconds else 1.0
+        report(max(len(rows) / _REPEATS[-1], min(len(rows) / _REPEATS[0], elapsed, 1.0)))
     return rows
 
 

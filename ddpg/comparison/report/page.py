@@ -2,12 +2,12 @@
 
 import itertools
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -53,6 +53,7 @@ RETURNS = "returns.csv"
 _MARK = ".ddpg-report"
 """File in each folder of a report. A folder without it is not replaced."""
 _MODULES = ("critic", "actor", "critic_target", "actor_target")
+_Part = TypeVar("_Part")
 
 
 class SectionContent(NamedTuple):
@@ -64,11 +65,15 @@ class SectionContent(NamedTuple):
     checks: list[ExpectationCheck]
 
 
-def write_report(folder: Path) -> Path:
+def write_report(folder: Path, report: Callable[[int, int], None] | None = None) -> Path:
     """Write the report of every run in `folder`, in the place of an earlier one.
 
     Reads only `config.yaml` and `metrics.csv` of each run, `comparison.yaml` and `cost.csv`. The
     same runs give the same numbers.
+
+    Args:
+        folder: the folder of the runs.
+        report: called with the number of finished parts, and of all, after each.
 
     Returns:
         The path of the page.
@@ -82,11 +87,15 @@ def write_report(folder: Path) -> Path:
     runs, skipped = read_folder(folder)
     sections, duplicates = split_sections(runs)
     samples = read_cost(folder)
-    contents = [_content(section, samples) for section in sections]
+    # Each section is analysed, and then drawn.
+    count_part = _part_counter(2 * len(sections), report)
+    contents = [count_part(_content(section, samples)) for section in sections]
     page = _page(folder, contents, [*skipped, *duplicates])
     numbers = [row for each in contents for row in number_rows(each.analysis, each.figures)]
     with _replacing_report(folder) as unfinished:
-        _draw(unfinished / PICTURES, contents)
+        (unfinished / PICTURES).mkdir()
+        for content in contents:
+            count_part(_draw(unfinished / PICTURES, content))
         write_csv(NumberRow, numbers, unfinished / NUMBERS)
         returns = itertools.chain.from_iterable(map(return_rows, sections))
         write_csv(ReturnRow, returns, unfinished / RETURNS)
@@ -147,11 +156,23 @@ def _content(section: ReportSection, samples: Sequence[CostSample]) -> SectionCo
     )
 
 
-def _draw(folder: Path, contents: Sequence[SectionContent]) -> None:
-    folder.mkdir()
-    for content in contents:
-        for figure in content.figures:
-            drawing.png(figure, folder / f"{figure.name}.png")
+def _part_counter(
+    parts: int, report: Callable[[int, int], None] | None
+) -> Callable[[_Part], _Part]:
+    """Return a function that returns its argument, and reports that one more part is finished."""
+    finished = itertools.count(1)
+
+    def count_part(part: _Part) -> _Part:
+        if report is not None:
+            report(next(finished), parts)
+        return part
+
+    return count_part
+
+
+def _draw(folder: Path, content: SectionContent) -> None:
+    for figure in content.figures:
+        drawing.png(figure, folder / f"{figure.name}.png")
 
 
 def _page(folder: Path, contents: Sequence[SectionContent], skipped: Sequence[SkippedRun]) -> str:

@@ -15,7 +15,9 @@ def costs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("comparison")
     for stop in ("none", "no_grad"):
         write_run(folder, stop, stop=stop, hidden=(32, 32), env="ddpg-tests/Truncates-v0")
-    assert measure_cost(folder, seconds=0) == folder / "cost.csv"
+    shares = []
+    assert measure_cost(folder, seconds=0, report=shares.append) == folder / "cost.csv"
+    assert shares == pytest.approx([0.2, 0.4, 0.6, 0.8, 1])
     return read_cost(folder)
 
 
