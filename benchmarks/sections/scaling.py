@@ -100,12 +100,11 @@ def draw_scaling(points: list[ScalingPoint], picture: Path) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    import matplotlib
+    # Importing Matplotlib is slow, and the timed processes import this module.
+    from matplotlib.figure import Figure
 
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, (speed, step) = plt.subplots(1, 2, figsize=(11, 4))
+    figure = Figure(figsize=(11, 4))
+    speed, step = figure.subplots(1, 2)
     for label, line in _lines(points).items():
         members = [point.members for point in line]
         speed.plot(members, [point.speed for point in line], marker="o", label=label)
@@ -123,4 +122,3 @@ def draw_scaling(points: list[ScalingPoint], picture: Path) -> None:
     figure.tight_layout()
     with atomic_write(picture) as unfinished:
         figure.savefig(unfinished, dpi=110)
-    plt.close(figure)

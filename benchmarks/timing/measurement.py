@@ -1,8 +1,9 @@
 """Figures that one process of one subject measures."""
 
-import resource
 import sys
 from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
 
 from benchmarks.timing.clock import StepClock
 
@@ -44,13 +45,16 @@ def measured_by(clock: StepClock, began: float) -> Measurement:
         processor_share=(end.processor - start.processor) / seconds,
         startup=stamps["first step"].wall - began,
         first_updates=stamps["warm"].wall - stamps["first update"].wall,
-        memory=_peak_memory(resource.RUSAGE_SELF),
-        helper_memory=_peak_memory(resource.RUSAGE_CHILDREN),
+        memory=_peak_memory("RUSAGE_SELF"),
+        helper_memory=_peak_memory("RUSAGE_CHILDREN"),
     )
 
 
-def _peak_memory(who: int) -> float:
-    """Return peak resident memory in MiB."""
+def _peak_memory(who: str) -> float | None:
+    """Return peak resident memory in MiB, or None on Windows, which has no `resource`."""
+    if find_spec("resource") is None:
+        return None
+    resource = import_module("resource")
     # `ru_maxrss` is in KiB on Linux and in bytes on macOS.
     unit = 2**20 if sys.platform == "darwin" else 2**10
-    return resource.getrusage(who).ru_maxrss / unit
+    return resource.getrusage(getattr(resource, who)).ru_maxrss / unit

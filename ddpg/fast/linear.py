@@ -39,10 +39,24 @@ class MemberLinear(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         # Faster than the attributes, which `nn.Module` looks up in Python.
         parameters: dict[str, Any] = self._parameters
-        weight, bias = parameters["weight"], parameters["bias"]
+        weight, bias = parameters.get("weight"), parameters.get("bias")
+        # torch.nn.utils.prune and parametrizations replace a parameter by an attribute.
+        weight = self.weight if weight is None else weight
+        bias = self.bias if bias is None else bias
         if torch.compiler.is_compiling():
             return _fusible_product(inputs, weight) + bias
         return torch.baddbmm(bias, inputs, weight)
+
+    def __prepare_scriptable__(self) -> nn.Module:
+        """Refuse `torch.jit.script`, which calls this method first.
+
+        Raises:
+            TypeError: always.
+        """
+        raise TypeError(
+            "cannot script MemberLinear: torch.jit.script has no type for its parameters; allowed: "
+            "torch.jit.trace, torch.export.export or torch.compile"
+        )
 
 
 def _fusible_product(inputs: Tensor, weight: Tensor) -> Tensor:

@@ -78,8 +78,8 @@ def run(
             if ray_address:
                 events = run_on_ray(monitor.waiting, folder, interrupt, folder.prepare)
             else:
-                cores = len(os.sched_getaffinity(0))
-                events = run_locally(monitor.waiting, workers or cores, interrupt, folder.prepare)
+                count = workers or _core_count()
+                events = run_locally(monitor.waiting, count, interrupt, folder.prepare)
             monitor.process(events)
     return ComparisonResult(
         folder.path, monitor.failures, not monitor.waiting, interrupt.signal or 0
@@ -159,6 +159,13 @@ class _TaskMonitor:
                 failed=len(self.failures),
             )
         )
+
+
+def _core_count() -> int:
+    """Return the number of cores that this process may use; macOS and Windows report all cores."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _check_environments(tasks: list[Task]) -> None:
