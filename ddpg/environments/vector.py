@@ -22,7 +22,7 @@ from ddpg.environments.pendulum import PendulumVectorEnv
 from ddpg.environments.process_state import keeps_process_state
 from ddpg.environments.replayable import ReplayableEnvironment
 from ddpg.environments.spaces import action_scale, observation_dim, point_pattern
-from ddpg.environments.workers import ignore_interrupts, kill_workers, receive
+from ddpg.environments.workers import ignore_interrupts, kill_workers, receive, start_method
 from ddpg.errors import EnvironmentFaultError
 from ddpg.runs.state_check import TensorPattern, require_finite, require_like
 
@@ -217,8 +217,12 @@ def _make_vector(
     if own is not None:
         return own
     makers = [partial(_make_replayable, env, options, member) for member in range(members)]
-    vector = AsyncVectorEnv if timeout else SyncVectorEnv
-    return create(env, lambda: vector(makers, autoreset_mode=AutoresetMode.SAME_STEP))
+    mode = AutoresetMode.SAME_STEP
+    if timeout:
+        return create(
+            env, lambda: AsyncVectorEnv(makers, context=start_method(), autoreset_mode=mode)
+        )
+    return create(env, lambda: SyncVectorEnv(makers, autoreset_mode=mode))
 
 
 def _make_replayable(

@@ -23,6 +23,15 @@ def ignore_interrupts() -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
+def start_method() -> str:
+    """Return the start method of worker processes.
+
+    It is given by name, since a process that asks for the default can no longer choose it.
+    """
+    chosen = multiprocessing.get_start_method(allow_none=True)
+    return chosen or multiprocessing.get_all_start_methods()[0]
+
+
 def receive(vector: AsyncVectorEnv, wait: Callable[[float], Any], timeout: float) -> Any:
     """Return the workers' answers to a call.
 
@@ -133,7 +142,7 @@ class WorkerEnvironments:
     """
 
     def __init__(self, make: Callable[[], CheckedEnvironment], timeout: float):
-        self._vector = AsyncVectorEnv([lambda: _EnvironmentGroup(make)])
+        self._vector = AsyncVectorEnv([lambda: _EnvironmentGroup(make)], context=start_method())
         self._timeout = timeout
 
     def create(self, number: int) -> str:

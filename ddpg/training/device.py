@@ -60,12 +60,20 @@ def matmul_precision(name: str) -> Iterator[None]:
 
 
 @contextmanager
+def default_variable(name: str, value: str) -> Iterator[None]:
+    """Context manager: the environment variable `name` is `value`, unless it is set already."""
+    is_new = name not in os.environ
+    os.environ.setdefault(name, value)
+    try:
+        yield
+    finally:
+        if is_new:
+            os.environ.pop(name, None)
+
+
+@contextmanager
 def deterministic() -> Iterator[None]:
     """Context manager: a PyTorch operation without a deterministic implementation raises."""
-    # cuBLAS is deterministic with a workspace of fixed size.
-    variable = "CUBLAS_WORKSPACE_CONFIG"
-    is_new = variable not in os.environ
-    os.environ.setdefault(variable, ":4096:8")
     # Any, since type checkers do not see the attributes that PyTorch adds while it loads.
     memory: Any = torch.utils.deterministic
     before = torch.get_deterministic_debug_mode(), memory.fill_uninitialized_memory
@@ -74,9 +82,9 @@ def deterministic() -> Iterator[None]:
     # This package never reads uninitialized memory, so filling it would only cost time.
     memory.fill_uninitialized_memory = False
     try:
-        yield
+        # cuBLAS is deterministic with a workspace of fixed size.
+        with default_variable("CUBLAS_WORKSPACE_CONFIG", ":4096:8"):
+            yield
     finally:
         mode, memory.fill_uninitialized_memory = before
         torch.set_deterministic_debug_mode(mode)
-        if is_new:
-            os.environ.pop(variable, None)

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 import tempfile
 import time
 from collections.abc import Callable
@@ -25,6 +24,7 @@ from ddpg.isolation.contracts import ours
 from ddpg.isolation.observe.saved_tensors import Amount, SavedTensors
 from ddpg.replay import Batch
 from ddpg.runs.files import atomic_write
+from ddpg.training.device import default_variable, threads
 
 COST_FILE = "cost.csv"
 _REPEATS = range(5, 26)
@@ -98,12 +98,8 @@ def measure_cost(
         for run in read_folder(folder)[0]
         if ":" not in run.config.env_name
     }
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with threads(1):
         samples = _measure(list(configs.values()), seconds, report or (lambda _: None))
-    finally:
-        torch.set_num_threads(threads)
     output = folder / COST_FILE
     with atomic_write(output) as part, part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
@@ -223,9 +219,11 @@ def _times(
 
 def _peaks(configs: list[Config], repeats: int) -> list[list[int]]:
     """Return the peak bytes allocated during each update, one row per repeat."""
-    # Silences the profiler's own messages on standard error.
-    os.environ.setdefault("KINETO_LOG_LEVEL", "99")
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+    # The variable silences the profiler's own messages on standard error.
+    with (
+        default_variable("KINETO_LOG_LEVEL", "99"),
+        profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler,
+    ):
         # New agents, since the profiler does not know the sizes of earlier allocations.
         updates = [update for config in configs for _, update in _updates(config)]
         for update in updates:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
+from ddpg.training.device import threads
 from ddpg.tutorial.blocks import LessonTable
 from ddpg.tutorial.claims import timing
 from ddpg.tutorial.claims.claim import Statement, StopClaim, verdict_of
@@ -31,15 +32,11 @@ def untimed_table() -> LessonTable:
 
 def measure_timings() -> Timings:
     """Measure every claim about time on one thread. Takes minutes."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with threads(1):
         return {
             "no-grad-faster": timing.no_grad_against_detach(),
             "inference-faster": timing.inference_against_no_grad(),
         }
-    finally:
-        torch.set_num_threads(threads)
 
 
 def claims_document(timings: Timings) -> str:
