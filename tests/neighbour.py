@@ -247,6 +247,8 @@ def changes(call: Callable[[Path], None], folder: Path) -> list[str]:
 
 def main(folder: Path) -> None:
     """Make every call, and print what it changed."""
+    from tests.isolation.agents import ActorCritic
+
     # Values that the package would not choose itself.
     torch.set_num_threads(2)
     torch.manual_seed(3)
@@ -254,7 +256,13 @@ def main(folder: Path) -> None:
     warnings.filterwarnings("ignore", category=DeprecationWarning)
     warnings.filterwarnings("ignore", category=UserWarning)
     signal.signal(signal.SIGINT, lambda *_: None)
-    print(json.dumps({name: changes(call, folder) for name, call in CALLS.items()}))
+    changed = {}
+    for name, call in CALLS.items():
+        if name == "audit":
+            # PyTorch's own Adam imports its compiler, which sets a variable and a filter.
+            ActorCritic()
+        changed[name] = changes(call, folder)
+    print(json.dumps(changed))
 
 
 if __name__ == "__main__":

@@ -38,6 +38,7 @@ def test_only_a_compiled_training_loads_the_compiler(tmp_path):
     settings = {
         **{"runs": str(tmp_path), "name": "mine", "steps": 30, "random_steps": 10, "hidden": (8,)},
         **{"evaluation_every": 20, "evaluation_episodes": 1, "checkpoint_every": 20},
+        "separation_every": 5,
     }
     again = {**settings, "steps": 40, "resume": True}
     train = f"from ddpg import Config, train; [train(Config(**s)) for s in ({settings}, {again})]"

@@ -2,16 +2,31 @@
 
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 import torch
 
 _torch: Any = torch
 
-uncompiled: Any = _torch._disable_dynamo
-"""Decorator: `torch.compile` neither traces nor compiles the function."""
+_Arguments = ParamSpec("_Arguments")
+_Result = TypeVar("_Result")
+
+
+def uncompiled(function: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
+    """Decorate a function that `torch.compile` must neither trace nor compile."""
+    disabled = _torch._disable_dynamo(function)
+
+    @wraps(function)
+    def call(*arguments: _Arguments.args, **options: _Arguments.kwargs) -> _Result:
+        # The compiler takes seconds to import, and without it nothing is compiled.
+        if "torch._dynamo" not in sys.modules:
+            return function(*arguments, **options)
+        return disabled(*arguments, **options)
+
+    return call
 
 
 @contextmanager
