@@ -29,7 +29,7 @@ import torch
 from torch.nn.modules.module import _global_forward_hooks, _global_forward_pre_hooks
 from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimizer_pre_hooks
 
-# Libraries that ddpg imports when it needs them. What they change is theirs.
+# Libraries that ddpg imports when it needs them. What they change is not ddpg's doing.
 for _library in (
     *("jsonargparse", "matplotlib.figure", "pydantic", "rich.console", "rich.progress", "yaml"),
     *(
