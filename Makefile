@@ -50,11 +50,13 @@ setup: .venv/.ready
 
 # Stamp files: set-up runs once, and again only when the requirements change.
 .venv/.ready: pyproject.toml constraints.txt
+	@echo "Set-up: installs PyTorch, Gymnasium and TensorBoard into .venv: 1 GB or more, for minutes."
 	$(PYTHON) -m venv .venv
 	$(PIP) --editable .
 	touch $@
 
 .venv/.ready-development: .venv/.ready
+	@echo "Set-up: installs the extras, the tests' libraries and the compared agents: many minutes."
 	$(PIP) --editable ".[all,dev,docs,peers]"
 	touch $@
 
