@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+import ddpg
+import ddpg.isolation
 from ddpg.stops import STOPS, Crossing
 
 ROOT = Path(__file__).parent.parent
@@ -34,6 +36,13 @@ def test_every_link_and_picture_exists():
     for document in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]:
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text("utf-8")):
             assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_both_distributions_have_one_version_and_one_licence():
+    citation = re.search(r"^version: (.*)$", (ROOT / "CITATION.cff").read_text("utf-8"), re.M)
+    assert citation
+    assert citation[1] == ddpg.__version__ == ddpg.isolation.__version__
+    assert (ROOT / "ddpg/isolation/LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
 
 
 @pytest.mark.slow
