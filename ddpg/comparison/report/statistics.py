@@ -41,6 +41,15 @@ class Estimate(NamedTuple):
         return value, low, high
 
 
+class Probability(Estimate):
+    """Probability with its 95 % interval."""
+
+    @property
+    def texts(self) -> tuple[str, str, str]:
+        """Value and bounds with two decimals."""
+        return f"{self.value:.2f}", f"{self.low:.2f}", f"{self.high:.2f}"
+
+
 def rounded(value: float) -> str:
     """Return a number as text: whole from 100 on, else with three digits."""
     return _signed(f"{value:.0f}" if 100 <= abs(value) < np.inf else f"{value:.3g}")
@@ -99,7 +108,7 @@ def interquartile_means(values: NDArray[np.float64]) -> Bounds:
     return bootstrap_interval([values], interquartile_mean)
 
 
-def probability_of_improvement(x: NDArray[np.float64], y: NDArray[np.float64]) -> Estimate:
+def probability_of_improvement(x: NDArray[np.float64], y: NDArray[np.float64]) -> Probability:
     """Return P(X > Y) of scores `[member]` with its 95 % interval; ties count half.
 
     The sample size of the estimate is the smaller group's.
@@ -111,4 +120,4 @@ def probability_of_improvement(x: NDArray[np.float64], y: NDArray[np.float64]) -
         return ((difference > 0) + 0.5 * (difference == 0)).mean(axis=(-2, -1))
 
     value, low, high = bootstrap_interval([x, y], statistic)
-    return Estimate(float(value), float(low), float(high), min(len(x), len(y)))
+    return Probability(float(value), float(low), float(high), min(len(x), len(y)))

@@ -58,7 +58,10 @@ def test_the_page_states_expected_and_observed_behaviour(folder):
     ) in page
     assert "✗ broken The curve of freeze should match that of detach and 1 more exactly" in page
     assert "✓ confirmed Protection improves learning" in page
-    assert "score of detach and 1 more is better than the control's (P(better) 1 [1, 1]" in page
+    assert (
+        "score of detach and 1 more is better than the control's (P(better) 1.00 [1.00, 1.00]"
+        in page
+    )
     assert "Not measured: the folder has no cost.csv" in page
 
 

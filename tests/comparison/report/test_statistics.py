@@ -126,6 +126,7 @@ def test_probability_of_improvement_by_hand():
     assert estimate.value == pytest.approx(float(reference))
     assert probability_of_improvement(x + 10, y)[:3] == (1, 1, 1)
     assert probability_of_improvement(y, y).value == 0.5
+    assert str(probability_of_improvement(x + 10, y)) == "1.00 [1.00, 1.00]"
 
 
 def test_an_estimate_is_repeatable():
