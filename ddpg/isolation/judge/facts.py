@@ -144,7 +144,7 @@ class Facts:
         """Return the movement of each floating-point entry, in the order of the module."""
         ordered = [self.changes[key] for key in self.own if key in self.changes]
         return [
-            _sum(each.after - each.before for each in changes)
+            _sum(each.difference() for each in changes)
             for changes in ordered
             if changes[0].before.is_floating_point() and _same_shapes(changes)
         ]
@@ -158,7 +158,7 @@ class Facts:
         for changes in self.changes.values():
             if not _same_shapes(changes):
                 continue
-            different = changes[0].before != changes[-1].after
+            different = changes[0].before != changes[-1].end
             grades = torch.where(_by_member(different, members), int(Grade.MOVED), grades)
         return grades
 
@@ -189,11 +189,11 @@ def _differs(changes: Sequence[Change]) -> bool:
     """Return False if the changes undo each other, with no change of another row in between."""
     first = changes[0]
     for last, following in pairwise(changes):
-        if following.before is not last.after:
-            if not same_bits(first.before, last.after):
+        if following.before is not last.end:
+            if not same_bits(first.before, last.end):
                 return True
             first = following
-    return not same_bits(first.before, changes[-1].after)
+    return not same_bits(first.before, changes[-1].end)
 
 
 def _sum(tensors: Iterable[Tensor]) -> Tensor:

@@ -1,6 +1,7 @@
 """The backward passes that the `.grad` of each parameter comes from."""
 
 from collections import Counter
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -11,6 +12,9 @@ from .ledger import copy_of, same_bits
 from .precision import in_float64
 from .records import BackwardPass, UpdateRecord
 
+_Value = TypeVar("_Value")
+_LATEST = 8
+"""Gradients that are remembered per parameter, so that many steps take bounded memory."""
 BEFORE = UpdateRow("before the audit")
 """Row of the passes that ran before the audit."""
 
@@ -22,7 +26,7 @@ class GradientSources:
         before = BackwardPass(BEFORE)
         self._added: dict[int, list[BackwardPass]] = {}
         self._values: dict[int, list[tuple[Tensor, list[BackwardPass]]]] = {}
-        self._delivered: dict[int, list[BackwardPass]] = {}
+        self._delivered: dict[int, list[tuple[BackwardPass, Tensor]]] = {}
         for key, entry in inventory.entries.items():
             gradient = _gradient(entry.tensor)
             if gradient is not None and bool(gradient.any()):
@@ -42,15 +46,15 @@ class GradientSources:
 
         Gradients that `autograd.grad` returned count too: the user can write them to `.grad`.
         """
-        for key in backward.delivered:
-            self._delivered.setdefault(key, []).append(backward)
+        for key, delivered in backward.delivered.items():
+            _append(self._delivered, key, (backward, delivered))
             if not backward.accumulates:
                 continue
             gradient = inventory.entries[key].tensor.grad
             if gradient is not None:
-                self._added.setdefault(key, []).append(backward)
-                value = (copy_of(gradient), list(self._added[key]))
-                self._values.setdefault(key, []).append(value)
+                added = dict.fromkeys(p.representative for p in self._added.get(key, ()))
+                self._added[key] = [*added, backward]
+                _append(self._values, key, (copy_of(gradient), self._added[key]))
 
     def left(self, record: UpdateRecord) -> dict[int, list[BackwardPass]]:
         """Return entry → passes of `.grad`, for entries that several passes of the record reach."""
@@ -65,6 +69,9 @@ class GradientSources:
         passes up to the value that it equals. Or it may be a multiple of the gradient of one pass
         (scaled, or returned by `autograd.grad`).
         """
+        return list(dict.fromkeys(each.representative for each in self._of(parameter)))
+
+    def _of(self, parameter: Tensor) -> list[BackwardPass]:
         key, gradient = id(parameter), _gradient(parameter)
         if gradient is None or not gradient.any():
             return []
@@ -74,10 +81,15 @@ class GradientSources:
                 return list(passes)
         if any(is_multiple(gradient, value) for value, _ in self._values.get(key, [])[-1:]):
             return added
-        for backward in reversed(self._delivered.get(key, [])):
-            if is_multiple(gradient, backward.delivered[key]):
+        for backward, delivered in reversed(self._delivered.get(key, [])):
+            if is_multiple(gradient, delivered):
                 return [backward]
         return added
+
+
+def _append(lists: dict[int, list[_Value]], key: int, value: _Value) -> None:
+    """Append to the list of a key, and forget all but its latest values."""
+    lists[key] = [*lists.get(key, ()), value][-_LATEST:]
 
 
 def is_multiple(gradient: Tensor, other: Tensor) -> bool:

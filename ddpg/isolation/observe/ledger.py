@@ -12,25 +12,49 @@ from .inventory import Entry
 _INTEGERS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Change:
     """An entry whose bits changed between two comparisons.
 
+    Later changes of the same kind may be folded into it; `before` and `after` stay those of the
+    first one.
+
     Attributes:
         last_old: autograd sequence number; operations recorded before it used the old value.
+        final: value after the last folded change; None if no change was folded into this one.
+        further: sum of the differences of the folded changes; None if there are none.
     """
 
     entry: Entry
     before: Tensor
     after: Tensor
     last_old: int
+    final: Tensor | None = None
+    further: Tensor | None = None
+
+    @property
+    def end(self) -> Tensor:
+        """Value after all changes."""
+        return self.after if self.final is None else self.final
+
+    def difference(self) -> Tensor:
+        """Return the sum of all differences."""
+        difference = self.after - self.before
+        return difference if self.further is None else difference + self.further
+
+    def fold(self, later: "Change") -> None:
+        """Add a later change of the same entry."""
+        self.final = later.after
+        if self.before.is_floating_point():
+            difference = later.after - later.before
+            self.further = difference if self.further is None else self.further + difference
 
 
 class Ledger:
     """Last known value of each entry. Keys are identities of entries.
 
     Attributes:
-        changes: entry → all its changes.
+        last_old: entry → the largest `Change.last_old` of its changes.
         latest_change: autograd sequence number of the last comparison with a change.
     """
 
@@ -38,7 +62,7 @@ class Ledger:
         self.values: dict[int, Tensor] = {}
         self.entries: dict[int, Entry] = {}
         self._compared_at: dict[int, int] = {}
-        self.changes: dict[int, list[Change]] = {}
+        self.last_old: dict[int, int] = {}
         self.latest_change = -1
         self.adopt(entries)
 
@@ -61,7 +85,7 @@ class Ledger:
                 new = copy_of(entry.tensor)
                 change = Change(entry, old, new, self._compared_at[key])
                 changes.append(change)
-                self.changes.setdefault(key, []).append(change)
+                self.last_old[key] = max(self.last_old.get(key, -1), change.last_old)
                 self.values[key] = new
                 self.latest_change = now
             self._compared_at[key] = now

@@ -239,7 +239,7 @@ def _outdated(ledger: Ledger, inventory: Inventory, numbers: Mapping[Node, int])
         if not 0 <= number < ledger.latest_change:
             continue
         for key in _saved_entries(node, inventory):
-            if any(number < change.last_old for change in ledger.changes.get(key, ())):
+            if number < ledger.last_old.get(key, -1):
                 operations.setdefault(key, node.name())
     return operations
 

@@ -59,6 +59,7 @@ class BackwardPass:
         elsewhere: (value, gradient) of tensors outside of all named modules.
         accumulates: it adds to `.grad`; False for `autograd.grad`.
         raised: PyTorch raised an error in it.
+        folded_into: an earlier pass of the same kind, which represents it.
     """
 
     row: UpdateRow
@@ -70,6 +71,12 @@ class BackwardPass:
     elsewhere: list[tuple[Tensor, Tensor]] = field(default_factory=list)
     accumulates: bool = True
     raised: bool = False
+    folded_into: "BackwardPass | None" = None
+
+    @property
+    def representative(self) -> "BackwardPass":
+        """The pass of the record that stands for this one."""
+        return self.folded_into or self
 
 
 @dataclass(eq=False)

@@ -26,6 +26,7 @@ from .old_graphs import OldGraphs
 from .optimizers import delegates_among, held_by, name_of, optimizers_of
 from .passes import Explainer, PassRecorder
 from .records import BackwardPass, ForwardCall, OptimizerStep, UpdateRecord, Write
+from .repeats import Repeats
 from .restoring import Restorer
 from .rows import assign_rows
 from .snapshots import gradients, replacements, requires_grad
@@ -91,6 +92,7 @@ class Watcher:
         self._calls: list[ForwardCall | None] = []
         self._stack = ExitStack()
         self._recorder: PassRecorder | None = None
+        self._repeats: Repeats | None = None
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -162,6 +164,7 @@ class Watcher:
         record.gradients_before = gradients(self._inventory)
         record.required = requires_grad(self._inventory)
         self.record = record
+        self._repeats = Repeats(record)
         self._calls = []
         return record
 
@@ -221,6 +224,8 @@ class Watcher:
         self, record: UpdateRecord, engine: Engine, outputs: Any, arguments: Any, keywords: Any
     ) -> Any:
         self._add_changes(record, self._ledger.compare())
+        if self._repeats is not None and self._step is None and not self._calls:
+            self._repeats.end_group()
         backward = BackwardPass(record.row)
         record.events.append(backward)
         self._recorder = PassRecorder(
