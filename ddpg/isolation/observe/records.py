@@ -75,7 +75,7 @@ class BackwardPass:
 
     @property
     def representative(self) -> "BackwardPass":
-        """The pass of the record that stands for this one."""
+        """The pass of the record that represents this one."""
         return self.folded_into or self
 
 
