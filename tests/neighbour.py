@@ -81,7 +81,7 @@ def snapshot() -> dict[str, Any]:
                 _global_forward_pre_hooks,
             )
         ],
-        "torch printing": dict(vars(torch._tensor_str.PRINT_OPTS)),
+        "torch printing": repr(vars(importlib.import_module("torch._tensor_str").PRINT_OPTS)),
         "Python random": random.getstate(),
         "NumPy random": json.dumps(generator.get_state(legacy=False), default=np.ndarray.tolist),
         "NumPy errors": np.geterr(),

@@ -11,8 +11,8 @@ EnvironmentSource = str | Callable[..., Any]
 
 LARGEST_INTEGER = 10**12
 """Upper bound of the integers that have no bound of their own."""
-LONGEST_EPISODE = 30_000
-"""Default of `evaluation_max_steps`. Gymnasium's longest limit, of Atari games, is 27,000 steps."""
+LONGEST_EPISODE = 20_000
+"""Default of `evaluation_max_steps`, 20 times the time limit of the MuJoCo tasks."""
 WIDEST_LAYER = 2**13
 """Largest width of a hidden layer, in units."""
 _DEEPEST_OPTION = 6

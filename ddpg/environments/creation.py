@@ -80,8 +80,9 @@ def make_restorable_vector(
     if spec is None or spec.vector_entry_point is None:
         return None
     entry_point = spec.vector_entry_point
-    is_text = isinstance(entry_point, str)
-    creator = create(env, lambda: load_env_creator(entry_point)) if is_text else entry_point
+    creator: Any = entry_point
+    if isinstance(entry_point, str):
+        creator = create(env, lambda: load_env_creator(entry_point))
     parameters = signature(creator).parameters.keys()
     # Options of the wrappers of single environments, such as render_mode, need SyncVectorEnv.
     if not (hasattr(creator, "load_state_dict") and {"autoreset_mode", *options} <= parameters):

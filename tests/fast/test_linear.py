@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from copy import deepcopy
+from typing import Any
 
 import pytest
 import torch
@@ -84,6 +85,7 @@ def test_scripting_is_refused_and_tracing_works(networks: tuple[Actor, Critic]) 
     for network in networks:
         with pytest.raises(TypeError, match=r"^cannot script MemberLinear: .* allowed: torch.jit"):
             torch.jit.script(network)
-    assert torch.equal(torch.jit.trace(actor, OBSERVATION)(OBSERVATION), actor(OBSERVATION))
+    traced: Any = torch.jit.trace(actor, OBSERVATION)
+    assert torch.equal(traced(OBSERVATION), actor(OBSERVATION))
     traced = torch.jit.trace(critic, (OBSERVATION, ACTION))
     assert torch.equal(traced(OBSERVATION, ACTION), critic(OBSERVATION, ACTION))

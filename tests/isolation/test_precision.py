@@ -21,7 +21,7 @@ class SingleTensor(Tensor):
         names = ("double", "to")
         if func.__name__ in names and (func.__name__ == "double" or torch.float64 in args):
             raise TypeError("the MPS framework doesn't support float64")
-        result = super().__torch_function__(func, types, args, kwargs or {})
+        result: Any = super().__torch_function__(func, types, args, kwargs or {})
         return result.as_subclass(Tensor) if func.__name__ == "cpu" else result
 
 
