@@ -16,6 +16,10 @@ SETUP = UpdateRow("setup")
 """Row of the findings that exist before any update runs."""
 
 
+UNASKED = "a loss has a path to it, but delivered no gradient"
+"""Reason of a finding about `backward(inputs=...)` or `autograd.grad`."""
+
+
 class Grade(IntEnum):
     """Strongest effect of an update on a module."""
 

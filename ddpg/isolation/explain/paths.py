@@ -21,7 +21,7 @@ from ..observe.inventory import Entry
 from ..observe.passes import entries_among
 from ..observe.records import BackwardPass, ForwardCall, UpdateRecord
 from ..observe.watcher import Watcher
-from ..results import Finding, Path, PathStep
+from ..results import UNASKED, Finding, Path, PathStep
 from .cuts import Cut, cuts_graph, operation_name, rank_of, tensors_in
 from .sources import UserLine, current_frames, parse_traceback, users_line
 
@@ -192,6 +192,11 @@ class PathFinder(TorchFunctionMode):
     def _starved_path(self, finding: Finding) -> Path:
         """Return a path from the loss to the line where it ends."""
         update, module = finding.row.update, finding.module
+        for each in self.passes:
+            path = each.modules.get(module)
+            if UNASKED in finding.message and path and each.backward.row.update == update:
+                stop = f"no gradient of {module} was asked for: name its parameters in inputs="
+                return Path(path.steps, str(path.entry), stop)
         firsts = (
             each.first
             for each in self.passes

@@ -129,10 +129,11 @@ def orphaned(record: UpdateRecord, contract: Contract) -> Iterator[Problem]:
     trained = (name for each in permissions for name in (*each.trains, *each.optional))
     for module in dict.fromkeys(trained):
         before, after = record.inventory.within(module), record.after.within(module)
+        own = {id(entry.tensor) for entry in record.after.by_owner[module]}
         names = tuple(
             name
             for name, tensor in after.items()
-            if name in before and id(before[name]) in held and id(tensor) not in held_after
+            if name in before and id(before[name]) in held and id(tensor) in own - held_after
         )
         if names:
             yield Problem(

@@ -1,6 +1,6 @@
 """Attribution of value changes to optimizer steps, Polyak averages, forward passes and writes."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -14,6 +14,7 @@ from .facts import Facts, is_nonzero
 GRADIENT = "gradient"
 TRAIN_MODE = "forward in train mode"
 WRITE = "in-place write"
+IN_HOOK = "write during the step"
 
 
 @dataclass(frozen=True)
@@ -51,11 +52,19 @@ def movements(
     for step in facts.record.steps(facts.row):
         for change in step.changes:
             if id(change.entry.tensor) in facts.changes:
-                yield mover_of_step(step, change), change, step
+                mover = mover_of_step(step, change)
+                if mover.cause == WRITE:  # a hook of the step wrote it, as for a Polyak average
+                    row = facts.row
+                    beside = [Write(row, each) for each in step.changes]
+                    mover = mover_of_write(facts.record, Write(row, change), follows, beside)
+                    if not mover.source:
+                        mover = Mover(IN_HOOK, step.optimizer)
+                yield mover, change, step
     for write in facts.record.writes(facts.row):
         entry = write.change.entry
         if id(entry.tensor) in facts.changes and facts.module in entry.owners:
-            yield mover_of_write(facts.record, write, follows), write.change, None
+            beside = facts.record.writes(write.row)
+            yield mover_of_write(facts.record, write, follows, beside), write.change, None
 
 
 def mover_of_step(step: OptimizerStep, change: Change) -> Mover:
@@ -76,14 +85,23 @@ def mover_of_step(step: OptimizerStep, change: Change) -> Mover:
     return Mover(" and ".join(causes) or WRITE, step.optimizer)
 
 
-def mover_of_write(record: UpdateRecord, write: Write, follows: Mapping[str, str]) -> Mover:
-    """Return the cause of a change outside of every step; declared sources are tried first."""
+def mover_of_write(
+    record: UpdateRecord,
+    write: Write,
+    follows: Mapping[str, str],
+    beside: Iterable[Write],
+) -> Mover:
+    """Return the cause of a write; declared sources are tried first.
+
+    Args:
+        beside: writes in the same row or step.
+    """
     change = write.change
     if change.entry.is_buffer and write.call is not None and write.call.training:
         return Mover(TRAIN_MODE)
     # The largest tensor gives the best estimate of tau. A single number is no evidence of a Polyak
     # average: it is on a straight line between any two others.
-    largest = _largest_beside(record, write)
+    largest = _largest_beside(write, beside)
     source, fraction = _source_of(record, largest, follows)
     own_source, own_fraction = source, fraction
     if largest is not change and change.before.numel() > 1:
@@ -95,16 +113,16 @@ def mover_of_write(record: UpdateRecord, write: Write, follows: Mapping[str, str
     return Mover(source=own_source, tau=float(f"{own_fraction:.2g}"))
 
 
-def _largest_beside(record: UpdateRecord, write: Write) -> Change:
-    """Return the change of the largest tensor of the module that was written in the same row."""
-    beside = [
+def _largest_beside(write: Write, beside: Iterable[Write]) -> Change:
+    """Return the change of the largest tensor of the module that was written beside the write."""
+    changes = [
         each.change
-        for each in record.writes(write.row)
+        for each in beside
         if set(each.change.entry.owners) & set(write.change.entry.owners)
         and each.change.before.is_floating_point()
         and not each.change.entry.is_buffer
     ]
-    return max([write.change, *beside], key=lambda each: each.before.numel())
+    return max([write.change, *changes], key=lambda each: each.before.numel())
 
 
 def _source_of(

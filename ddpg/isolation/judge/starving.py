@@ -6,7 +6,7 @@ from ..contract import Contract, Permission
 from ..observe.gradient_sources import is_multiple
 from ..observe.ledger import same_bits
 from ..observe.records import UpdateRecord
-from ..results import Grade, Kind
+from ..results import UNASKED, Grade, Kind
 from .facts import Facts
 from .problems import Problem, Rounds, names_in
 
@@ -51,8 +51,7 @@ def _without_gradient(facts: Facts, live: set[int]) -> Iterator[Problem]:
         yield _untrained(facts, "reached", cut - frozen, reason)
     unasked = (keys & facts.reached) - facts.delivered.keys() - live
     if unasked:
-        reason = "a loss has a path to it, but delivered no gradient"
-        yield _untrained(facts, "reached", unasked, reason)
+        yield _untrained(facts, "reached", unasked, UNASKED)
     zero = (keys & facts.delivered.keys()) - live
     if zero and not keys & live:
         yield _untrained(facts, "written", zero, "its gradient is exactly zero")

@@ -17,7 +17,7 @@ def unseen(records: Sequence[UpdateRecord], contract: Contract) -> str:
         for row in contract.rows_of(update):
             runs = sum(_ran(record, row) for record in own)
             if contract.permission(row).trains and runs < _RUNS:
-                return f"{row} ran {('never', 'once')[runs]}"
+                return f"{row} {('never ran', 'ran once')[runs]}"
     for (row, optimizer), seen in _left_gradients(records).items():
         if not seen:
             return (

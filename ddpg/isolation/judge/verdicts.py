@@ -174,13 +174,18 @@ def _problems_of(
                 yield from lagging(facts[row, follower], source, followers[row, follower])
 
 
-def _stored(records: Sequence[UpdateRecord], at_setup: dict[str, str]) -> Iterator[Problem]:
-    faults = {name: (SETUP, fault) for name, fault in at_setup.items()}
-    for record in records:
-        for name, fault in record.stored.items():
-            faults.setdefault(name, (record.row, fault))
-    for name, (row, fault) in faults.items():
-        yield Problem(row, name, "leaked", "stored", fault)
+def _stored(
+    records: Sequence[UpdateRecord], at_setup: Mapping[str, Mapping[int, str]]
+) -> Iterator[Problem]:
+    """Yield the faults that exist before the audit, and those that each update adds."""
+    known: set[int] = set()
+    stored = [(SETUP, at_setup), *((record.row, record.stored) for record in records)]
+    for row, faults_of in stored:
+        for name, faults in faults_of.items():
+            new = [fault for number, fault in faults.items() if number not in known]
+            known |= faults.keys()
+            if new:
+                yield Problem(row, name, "leaked", "stored", new[0])
 
 
 def _results(

@@ -163,15 +163,23 @@ def _set_rows(passes: Sequence[_Pass], steps: Sequence[OptimizerStep], contract:
 def _row_without_step(each: _Pass, steps: Sequence[OptimizerStep], contract: Contract) -> UpdateRow:
     """Return the row of a pass whose gradients no step of this update applies.
 
-    It belongs to the part that trains what it reached if that part made no step, or could not: a
-    GradScaler leaves out the step if a gradient is not finite.
+    The pass belongs to the part that trains what it reached if that part made no step, or could
+    not: a GradScaler leaves out the step if a gradient is not finite. Otherwise it belongs to a
+    step that follows, such as that of an actor whose loss reaches the critic alone.
     """
     update = each.backward.row.update
     finite = all(bool(gradient.isfinite().all()) for gradient in each.backward.delivered.values())
+    training = [
+        row
+        for row in contract.rows_of(update)
+        if each.owners.intersection(contract.permission(row).trains)
+        and not _foreign(each, [contract.permission(row)], [0])
+    ]
     stepped = {step.row for step in steps}
-    for row in contract.rows_of(update):
-        permission = contract.permission(row)
-        trained = each.owners.intersection(permission.trains)
-        if trained and not _foreign(each, [permission], [0]) and not (finite and row in stepped):
+    for row in training:
+        if not finite or row not in stepped:
             return row
+    near = [steps[index].row for index in sorted(each.near)]
+    if near:
+        return min(near, key=lambda row: _foreign(each, [contract.permission(row)], [0]))
     return UpdateRow(update, (REST,))

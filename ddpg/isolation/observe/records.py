@@ -124,7 +124,7 @@ class UpdateRecord:
         required, required_after: entry → `requires_grad`.
         sources_after: entry → backward passes that its `.grad` comes from, at the end, for entries
             that several passes delivered a gradient to.
-        stored: name under `keeps` → fault.
+        stored: name under `keeps` → number of a faulty tensor → fault.
         error: that the update raised.
     """
 
@@ -142,7 +142,7 @@ class UpdateRecord:
     required_after: dict[int, bool] = field(default_factory=dict)
     after: Inventory | None = None
     optimizers_after: dict[str, list[int]] = field(default_factory=dict)
-    stored: dict[str, str] = field(default_factory=dict)
+    stored: dict[str, dict[int, str]] = field(default_factory=dict)
     delegates: dict[str, str] = field(default_factory=dict)
     error: Exception | None = None
 

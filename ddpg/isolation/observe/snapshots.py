@@ -36,7 +36,11 @@ def replacements(record: UpdateRecord) -> list[Change]:
     for name, key in record.inventory.signature().items():
         if name in keys_after and keys_after[name] != key and key in record.start:
             after = record.after.entries[keys_after[name]]
-            entry = replace(after, owners=(name[0],), is_alias=False)
+            owners = record.inventory.entries[key].owners
+            if name[0] not in owners and name[0] not in after.owners:
+                continue  # a part of the module is named apart, and owns the tensor
+            owner = name[0] if name[0] in owners else owners[0]
+            entry = replace(after, owners=(owner,), is_alias=False)
             if not same_bits(entry.tensor, record.start[key]):
                 changes.append(
                     Change(entry, record.start[key], copy_of(entry.tensor), sequence_number())

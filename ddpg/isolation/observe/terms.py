@@ -84,13 +84,14 @@ def hooks_silent(tensors: Iterable[Tensor]) -> Iterator[None]:
 @contextmanager
 def hooks_wrapped() -> Iterator[None]:
     """Context manager in which the hooks that users register can be silenced."""
-    register: Callable[..., RemovableHandle] = Tensor.register_hook
+    tensors: Any = Tensor
+    register: Callable[..., RemovableHandle] = tensors.register_hook
 
     def wrapped(tensor: Tensor, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
         return register(tensor, lambda gradient: None if _silent else hook(gradient))
 
-    Tensor.register_hook = wrapped
+    tensors.register_hook = wrapped
     try:
         yield
     finally:
-        Tensor.register_hook = register
+        tensors.register_hook = register

@@ -31,7 +31,7 @@ from .restoring import Restorer
 from .rows import assign_rows
 from .snapshots import gradients, replacements, requires_grad
 from .steps import Closure, describe_step, replace_closure
-from .stored import MAX_VALUES, examine
+from .stored import MAX_VALUES, StoredSearch
 from .terms import Term, hooks_wrapped
 
 _active: list["Watcher"] = []
@@ -77,6 +77,7 @@ class Watcher:
         self.notes: list[str] = []
         self.setup_inventory = self._inventory = Inventory(contract)
         self._optimizers = optimizers_of(contract)
+        self._stored_search = StoredSearch(contract.keeps)
         self.setup_stored = self._stored_faults()
         self._closely = closely
         self._restorer = Restorer(self._inventory, contract.restores) if dry_run else None
@@ -185,8 +186,8 @@ class Watcher:
         self.record = self._step = self._stepping = None
         self.records.append(record)
 
-    def _stored_faults(self) -> dict[str, str]:
-        stored = examine(self.contract.keeps)
+    def _stored_faults(self) -> dict[str, dict[int, str]]:
+        stored = self._stored_search.run()
         for name in stored.partial:
             note = f"keeps[{name!r}] has more than {MAX_VALUES:,} values: the rest was not searched"
             if note not in self.notes:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ddpg.isolation import Contract, audit
+from ddpg.isolation.observe.ledger import same_bits
 from tests.isolation.corpus.case import CaseFile, Example, Updates, collect
 from tests.isolation.corpus.outcome import audit_example
 
@@ -135,13 +136,14 @@ def resolve(value: Any) -> Any:
 
 
 def tensors_of(
-    module: nn.Module | Tensor | Sequence[Tensor] | Mapping[str, Tensor],
+    module: nn.Module | Tensor | Sequence[Any] | Mapping[str, Any],
 ) -> list[Tensor]:
     if isinstance(module, nn.Module):
         return [*module.parameters(), *module.buffers()]
     if isinstance(module, Tensor):
         return [module]
-    return list(module.values() if isinstance(module, Mapping) else module)
+    values = module.values() if isinstance(module, Mapping) else module
+    return [tensor for each in values for tensor in tensors_of(each)]
 
 
 def assert_same(before: Any, after: Any) -> None:
@@ -149,7 +151,7 @@ def assert_same(before: Any, after: Any) -> None:
     assert type(before) is type(after)
     if isinstance(before, Tensor):
         assert before.is_meta == after.is_meta
-        assert before.is_meta or torch.equal(before, after)
+        assert before.is_meta or same_bits(before, after)
     elif isinstance(before, Mapping):
         assert before.keys() == after.keys()
         for key in before:
