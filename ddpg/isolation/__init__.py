@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from .results import Finding as Finding
     from .results import Grade as Grade
     from .results import Path as Path
+    from .survey.survey import Survey as Survey
+    from .survey.survey import inventory as inventory
+    from .survey.warnings import SurveyWarning as SurveyWarning
 
 __version__ = "0.1.0"
 
@@ -47,6 +50,8 @@ _HOMES = {
     "report": ("ContractBrokenError", "Report"),
     "results": ("Cell", "Finding", "Grade", "Path"),
     "observe.watcher": ("term",),
+    "survey.survey": ("Survey", "inventory"),
+    "survey.warnings": ("SurveyWarning",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
