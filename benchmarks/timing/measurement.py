@@ -2,8 +2,6 @@
 
 import sys
 from dataclasses import dataclass
-from importlib import import_module
-from importlib.util import find_spec
 
 from benchmarks.timing.clock import StepClock
 
@@ -52,9 +50,10 @@ def measured_by(clock: StepClock, began: float) -> Measurement:
 
 def _peak_memory(who: str) -> float | None:
     """Return peak resident memory in MiB, or None on Windows, which has no `resource`."""
-    if find_spec("resource") is None:
+    try:
+        import resource
+    except ImportError:
         return None
-    resource = import_module("resource")
     # `ru_maxrss` is in KiB on Linux and in bytes on macOS.
     unit = 2**20 if sys.platform == "darwin" else 2**10
     return resource.getrusage(getattr(resource, who)).ru_maxrss / unit
