@@ -11,7 +11,9 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
 DOCUMENT = ROOT / "docs" / "versions.md"
-EXTRAS = "report,graphs,notebook,video,box2d,mujoco,completion"
+EXTRAS = "report,graphs,notebook,video,mujoco,completion"
+# Named here since Gymnasium 1.1 asks for a Box2D that has to be compiled.
+TOOLS = ("pytest", "hypothesis", "pytest-xdist", "Box2D>=2.3.10")
 # The other libraries ask for versions of their own.
 LEFT_OUT = ("tests/peers", "tests/comparison/running/test_ray.py")
 SHOWN = ("torch", "numpy", "gymnasium", "pandas")
@@ -58,7 +60,7 @@ def _row(name: str, version: Version) -> str:
     with tempfile.TemporaryDirectory() as folder:
         venv.create(folder, with_pip=True)
         python = str(Path(folder) / "bin" / "python")
-        tools = ["pytest", "hypothesis", "pytest-xdist", *(["rliable"] * version.has_rliable)]
+        tools = [*TOOLS, *(["rliable"] * version.has_rliable)]
         install = ["-m", "pip", "install", "--quiet", "--no-compile", *version.packages, *tools]
         subprocess.run([python, *install, f"{ROOT}[{EXTRAS}]"], check=True)
         # The tests import the repository, as `make test` does.

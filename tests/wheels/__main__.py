@@ -91,6 +91,11 @@ class Wheels:
         return [name for name in names if name not in ("pip", "setuptools")]
 
 
+def expect(text: str, output: str) -> None:
+    """Raise an AssertionError that has the output, unless it contains `text`."""
+    assert text in output, f"{text!r} is not in:\n{output}"
+
+
 def check_audit_alone(wheels: Wheels) -> None:
     """Use the audit in an environment of PyTorch and pytest only."""
     wheels.install("torch", "pytest", wheels.wheel("gradient_isolation"))
@@ -99,14 +104,14 @@ def check_audit_alone(wheels: Wheels) -> None:
     readme = (ROOT / "ddpg" / "isolation" / "README.md").read_text("utf-8")
     audit, fixture = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
     (wheels.work / "mine.py").write_text(audit)
-    assert "The contract is kept" in wheels.run("python", "mine.py")
+    expect("The contract is kept", wheels.run("python", "mine.py"))
     (wheels.work / "test_mine.py").write_text(f"from mine import *\n\n\n{fixture}")
-    assert "1 passed" in wheels.run("python", "-m", "pytest", "-q", "test_mine.py")
+    expect("1 passed", wheels.run("python", "-m", "pytest", "-q", "test_mine.py"))
     missing = wheels.run("python", "-c", f"{audit}\nreport.table()", status=1)
-    assert 'install with: pip install "gradient-isolation[table]"' in missing
+    expect('install with: pip install "gradient-isolation[table]"', missing)
     factory = f"{audit}\ndef make():\n    return contract, {{'critic_update': critic_update}}\n"
     (wheels.work / "mine.py").write_text(factory)
-    assert "The contract is kept" in wheels.run("gradient-isolation", "mine:make")
+    expect("The contract is kept", wheels.run("gradient-isolation", "mine:make"))
     check_plugin(wheels, "gradient_isolation")
 
 
@@ -116,13 +121,13 @@ def check_plugin(wheels: Wheels, package: str) -> None:
         (wheels.work / name).write_text("x = 1\n")
     test = wheels.work / "test_users.py"
     test.write_text("def test_mine():\n    assert 1\n")
-    assert "1 passed" in wheels.run("python", "-m", "pytest", "-q", test.name)
+    expect("1 passed", wheels.run("python", "-m", "pytest", "-q", test.name))
     for name in ("ddpg.py", "isolation.py"):
         (wheels.work / name).unlink()
     test.write_text(USERS_TEST.format(package=package))
     output = wheels.run("python", "-m", "pytest", "-q", test.name, status=1)
-    assert "1 failed, 1 passed" in output
-    assert "update × module: moved_by_other" in output
+    expect("1 failed, 1 passed", output)
+    expect("update × module: moved_by_other", output)
     listed = wheels.run("python", "-m", "pytest", "--trace-config", "--markers")
     plugins = set(re.findall(r"PLUGIN registered: <module '(\w+_pytest)'", listed))
     assert len(plugins) == 1, listed
@@ -147,12 +152,12 @@ def check_core(wheels: Wheels) -> None:
     trained = wheels.run(
         "ddpg", "train", "--config", "pendulum", "--steps", "300", "--name", "mine"
     )
-    assert "ddpg evaluate runs/mine" in trained
-    assert "IQM and interval need" in wheels.run("ddpg", "evaluate", "runs/mine", "--episodes", "2")
-    assert "The contract is kept" in wheels.run("ddpg", "audit", "runs/mine")
+    expect("ddpg evaluate runs/mine", trained)
+    expect("IQM and interval need", wheels.run("ddpg", "evaluate", "runs/mine", "--episodes", "2"))
+    expect("The contract is kept", wheels.run("ddpg", "audit", "runs/mine"))
     refused = wheels.run("ddpg", "plot", "runs/mine", status=2)
-    assert 'install with: pip install "ddpg-stops[report]"' in refused
-    assert "usage: ddpg COMMAND" in wheels.run("python", "-m", "ddpg", "--help")
+    expect('install with: pip install "ddpg-stops[report]"', refused)
+    expect("usage: ddpg COMMAND", wheels.run("python", "-m", "ddpg", "--help"))
     assert str(ROOT) not in wheels.run("python", "-c", EVERYTHING_PUBLIC)
 
 
