@@ -36,8 +36,6 @@ def evaluation_table(evaluation: Evaluation) -> Table:
     table.add_section()
     iqm = [f"{evaluation.iqm:.2f}", "of the members' means"] if has_scipy() else []
     table.add_row("all", f"{evaluation.mean:.2f}", *iqm)
-    if not has_scipy():
-        table.caption = Text('IQM and interval need SciPy: pip install "ddpg-stops[report]"')
     return table
 
 

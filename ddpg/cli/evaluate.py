@@ -16,6 +16,7 @@ from ddpg.cli.imports import allow_current_folder
 from ddpg.cli.invocation import program
 from ddpg.cli.sentence_parser import OneSentenceParser
 from ddpg.errors import UsageError
+from ddpg.evaluation.confidence import has_scipy
 from ddpg.evaluation.scores import FIRST_SEED, Evaluation, evaluate
 from ddpg.evaluation.video import record, video_policy, watch
 from ddpg.evaluation.weights import compare_weights
@@ -96,6 +97,8 @@ def _evaluate(parsed: Namespace) -> None:
         total = record(parsed.run, parsed.video, parsed.member, seed, parsed.env)
         print(f"{parsed.video}: return {total:.2f}, from reset(seed={seed})")
     Console().print(evaluation_table(evaluation))
+    if not has_scipy():
+        print('IQM and interval need SciPy; install with: pip install "ddpg-stops[report]"')
     if parsed.json:
         write_file(parsed.json, json.dumps(evaluation.to_dict(), indent=2) + "\n")
 
