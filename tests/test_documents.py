@@ -49,9 +49,9 @@ def test_both_distributions_have_one_version_and_one_licence():
 def test_the_readmes_code_passes_strict_type_checkers(tmp_path):
     code = tmp_path / "readme.py"
     code.write_text("\n".join(re.findall(r"```python\n(.*?)```", README, re.DOTALL)), "utf-8")
-    (tmp_path / "pyrightconfig.json").write_text(
-        json.dumps({"typeCheckingMode": "strict", "extraPaths": [str(ROOT)]})
-    )
+    # `learn` of Stable-Baselines3 has a parameter without a type.
+    strict = {"typeCheckingMode": "strict", "reportUnknownMemberType": "warning"}
+    (tmp_path / "pyrightconfig.json").write_text(json.dumps({**strict, "extraPaths": [str(ROOT)]}))
     checks = {
         "mypy": [
             "--strict",
