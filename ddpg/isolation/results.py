@@ -53,12 +53,13 @@ class Path:
     stop: str
 
     def lines(self) -> list[str]:
-        """Return the path as three lines of text."""
+        """Return the path as lines of text: operations, the user's line if known, and the stop."""
         operations = " → ".join(
             f"{step.operation} [{step.module}]" if step.module else step.operation
             for step in self.steps
         )
-        return [f"path: {operations}", f"at: {self.entry}", f"stop: {self.stop}"]
+        at = [f"at: {self.entry}"] if self.entry else []
+        return [f"path: {operations}", *at, f"stop: {self.stop}"]
 
 
 @dataclass

@@ -5,7 +5,7 @@ graph node. The stacks contain the user's source lines.
 """
 
 import warnings
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -16,30 +16,15 @@ from torch.autograd.graph import Node
 from torch.overrides import TorchFunctionMode
 
 from ..contract import Contract, UpdateRow
-from ..observe.autograd import path_to_root, reachable_around, recorded_at, root_of, users_of, walk
-from ..observe.inventory import Entry
+from ..observe.autograd import root_of, walk
 from ..observe.passes import entries_among
 from ..observe.records import BackwardPass, ForwardCall, UpdateRecord
 from ..observe.watcher import Watcher
 from ..results import UNASKED, Finding, Path, PathStep
+from .advice import ModulePath, stop_for
 from .cuts import Cut, cuts_graph, operation_name, rank_of, tensors_in
-from .sources import UserLine, current_frames, parse_traceback, users_line
-
-
-@dataclass(frozen=True)
-class ModulePath:
-    """Path from a loss to the first parameter of a module.
-
-    Attributes:
-        entry: the user's line where the path enters the module.
-        through: other modules that the loss reaches through this one.
-        around: other modules that the loss reaches without this one.
-    """
-
-    steps: tuple[PathStep, ...]
-    entry: UserLine
-    through: tuple[str, ...]
-    around: frozenset[str]
+from .entries import entry_line, reached_modules, steps_to
+from .sources import current_frames, users_line
 
 
 @dataclass
@@ -121,7 +106,7 @@ class PathFinder(TorchFunctionMode):
             rows = (each.backward.row, *each.backward.row.single_parts())
             path = each.modules.get(finding.module)
             if path is not None and each.term == finding.loss and finding.row in rows:
-                return Path(path.steps, str(path.entry), self._leak_stop(finding, path))
+                return Path(path.steps, str(path.entry), self._stop(finding, path))
         return None
 
     def _add_pass(
@@ -135,13 +120,13 @@ class PathFinder(TorchFunctionMode):
         for node, key in leaves.items():
             entry = record.inventory.entries[key]
             if not paths.first:
-                paths.first = _steps(record, node, nodes, entry)
+                paths.first = steps_to(record, node, nodes, entry)
             for owner in entry.owners:
                 if (record.update, owner) in self.wanted and owner not in paths.modules:
                     paths.modules[owner] = ModulePath(
-                        _steps(record, node, nodes, entry),
-                        _entry_line(record, node, nodes, owner),
-                        *_reached_modules(record, nodes, leaves, owner),
+                        steps_to(record, node, nodes, entry),
+                        entry_line(record, node, nodes, owner),
+                        *reached_modules(record, nodes, leaves, owner),
                     )
 
     def _add_cut(self, record: UpdateRecord, function: Any, tensors: Sequence[Tensor]) -> None:
@@ -156,33 +141,19 @@ class PathFinder(TorchFunctionMode):
             cut = Cut(reaches, name, str(users_line(current_frames())), rank_of(name))
             self.cuts.setdefault(record.update, []).append(cut)
 
-    def _leak_stop(self, finding: Finding, path: ModulePath) -> str:
+    def _stop(self, finding: Finding, path: ModulePath) -> str:
         """Return where a stop could be, and which."""
-        module, place = finding.module, path.entry.place
-        permission = self.contract.permission(finding.row)
-        twins = self._undeclared_twins(module)
+        twins = self._undeclared_twins(finding.module)
         if twins:
-            return f"{module} shares storage with {twins[0]}: make it a copy (copy.deepcopy)"
-        if (finding.row, module) in self.foreign:
-            return f"leave {module}'s parameters out of the optimizer that applied the gradient"
-        if finding.loss:
-            permission = permission.terms.get(finding.loss, permission)
-        trained = [each for each in path.through if permission.may_train(each)]
-        if finding.loss and not trained:
             return (
-                f"leave the term {finding.loss!r} out of the sum, or compute it from the detached "
-                f"output of {module} at {place}: other terms need the graph"
+                f"{finding.module} shares storage with {twins[0]}: make it a copy (copy.deepcopy)"
             )
-        if not trained:
-            return f"detach the output of {module} at {place}, or compute it under torch.no_grad()"
-        names = " and ".join(trained)
-        freeze = _freeze(module, place, names, moved=finding.kind == "moved")
-        if path.around.issuperset(trained) and module not in permission.through:
+        if (finding.row, finding.module) in self.foreign:
             return (
-                f"if {names} should not learn through {module}, detach its output at {place}; "
-                f"if it should, {freeze}"
+                f"leave {finding.module}'s parameters out of the optimizer that applied the "
+                "gradient"
             )
-        return f"do not detach: {names} gets its gradient through {module}; {freeze}"
+        return stop_for(finding, self.contract.permission(finding.row), path)
 
     def _undeclared_twins(self, module: str) -> list[str]:
         """Return the modules that share a tensor with `module` without `shared`."""
@@ -277,62 +248,3 @@ def _anomaly_mode() -> Iterator[None]:
         # Errors that are findings were reported in the first run.
         warnings.filterwarnings("ignore", message="Error detected in")
         yield
-
-
-def _freeze(module: str, place: str, trained: str, moved: bool) -> str:
-    """Return advice for a module that a gradient must go through."""
-    last = (
-        f"clear {module}'s .grad before the next backward pass that its optimizer applies"
-        if moved
-        else f"or declare through={module!r} if this is intended"
-    )
-    return (
-        f"freeze {module} (requires_grad_(False)) around {place}, or call backward(inputs=...) "
-        f"with the parameters of {trained} only; {last}"
-    )
-
-
-def _steps(
-    record: UpdateRecord, leaf: Node, nodes: Mapping[Node, Node | None], entry: Entry
-) -> tuple[PathStep, ...]:
-    """Return the steps from the loss to a leaf."""
-    steps = [PathStep(f"parameter {entry.label}", entry.owners[0])]
-    for node in path_to_root(leaf, nodes)[1:]:
-        call = record.call_at(recorded_at(node))
-        steps.append(PathStep(node.name(), call.label if call else "", str(_line(node))))
-    return (PathStep("loss"), *reversed(steps))
-
-
-def _entry_line(
-    record: UpdateRecord, leaf: Node, nodes: Mapping[Node, Node | None], owner: str
-) -> UserLine:
-    """Return the line that called the module; for bare tensors, of the operation that used them."""
-    operations = path_to_root(leaf, nodes)[1:]
-    for node in reversed(operations):
-        call = record.call_at(recorded_at(node), owner)
-        if call is not None:
-            return _line(node, call.depth)
-    return _line(operations[0]) if operations else UserLine()
-
-
-def _reached_modules(
-    record: UpdateRecord, nodes: Mapping[Node, Node | None], leaves: Mapping[Node, int], owner: str
-) -> tuple[tuple[str, ...], frozenset[str]]:
-    """Return the modules that the loss reaches through `owner`, and those reached without it."""
-    entries = record.inventory.entries
-    inside = [node for node in nodes if record.call_at(recorded_at(node), owner) is not None]
-    inside += users_of({n for n, k in leaves.items() if owner in entries[k].owners}, nodes)
-    below = walk(inside)
-    outside = reachable_around(set(inside), nodes)
-
-    def owners(among: Container[Node]) -> set[str]:
-        keys = [key for node, key in leaves.items() if node in among]
-        return {each for key in keys for each in entries[key].owners} - {owner}
-
-    return tuple(sorted(owners(below))), frozenset(owners(outside))
-
-
-def _line(node: Node, depth: int | None = None) -> UserLine:
-    """Return the user's line that recorded the operation."""
-    metadata: Any = node.metadata
-    return users_line(parse_traceback(metadata.get("traceback_", ())), depth)

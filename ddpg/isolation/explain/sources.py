@@ -4,12 +4,14 @@ import linecache
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from os import sep
 from pathlib import Path
 from re import compile as pattern
-from types import FrameType
+from types import FrameType, FunctionType
 
 import torch
+from torch import nn
 
 _AUDIT = f"{Path(__file__).parents[1]}{sep}"
 _NOT_USERS = (f"{Path(torch.__file__).parent}{sep}", _AUDIT, "<frozen ")
@@ -122,3 +124,45 @@ def users_line(frames: Sequence[Frame], depth: int | None = None) -> UserLine:
         if audits and not frame.is_installed and (frame.file, frame.line) != place
     ]
     return UserLine(users[-1], callers[-1] if callers else None)
+
+
+def caller_of(frames: Sequence[Frame], module: object) -> UserLine | None:
+    """Return the line that called into the code of a module; None if no line did.
+
+    Args:
+        frames: A stack that ends in a method of the module, called or inherited.
+        module: A module; lines of its classes and of those of its submodules are inside.
+    """
+    if not isinstance(module, nn.Module):
+        return None
+    spans = {span for each in module.modules() for span in _code_spans(type(each))}
+    inside = [any(_is_in(frame, span) for span in spans) for frame in frames]
+    if True not in inside:
+        return None
+    index = len(frames) - 1 - inside[::-1].index(True)
+    while index >= 0 and (inside[index] or not frames[index].is_users):
+        if frames[index].is_audits:
+            return None
+        index -= 1
+    return users_line(frames[: index + 1]) if index >= 0 else None
+
+
+def _is_in(frame: Frame, span: tuple[str, int, int]) -> bool:
+    file, first, last = span
+    return frame.file == file and first <= frame.line <= last
+
+
+@cache
+def _code_spans(kind: type) -> tuple[tuple[str, int, int], ...]:
+    """Return (file, first line, last line) of the methods of a class outside of torch."""
+    codes = [
+        function.__code__
+        for each in kind.__mro__
+        for function in vars(each).values()
+        if isinstance(function, FunctionType)
+    ]
+    return tuple(
+        (code.co_filename, code.co_firstlineno, max(n for _, _, n in code.co_lines() if n))
+        for code in codes
+        if not code.co_filename.startswith(_NOT_USERS)
+    )

@@ -1,0 +1,67 @@
+"""Paths from a loss to a leaf as steps, and the user's lines where they enter a module."""
+
+from collections.abc import Container, Mapping
+from typing import Any
+
+from torch.autograd.graph import Node
+
+from ..observe.autograd import path_to_root, reachable_around, recorded_at, users_of, walk
+from ..observe.inventory import Entry
+from ..observe.records import UpdateRecord
+from ..results import PathStep
+from .sources import Frame, UserLine, caller_of, parse_traceback, users_line
+
+
+def steps_to(
+    record: UpdateRecord, leaf: Node, nodes: Mapping[Node, Node | None], entry: Entry
+) -> tuple[PathStep, ...]:
+    """Return the steps from the loss to a leaf."""
+    steps = [PathStep(f"parameter {entry.label}", entry.owners[0])]
+    for node in path_to_root(leaf, nodes)[1:]:
+        call = record.call_at(recorded_at(node))
+        steps.append(PathStep(node.name(), call.label if call else "", str(_line(node))))
+    return (PathStep("loss"), *reversed(steps))
+
+
+def entry_line(
+    record: UpdateRecord, leaf: Node, nodes: Mapping[Node, Node | None], owner: str
+) -> UserLine:
+    """Return the line that called the module; for bare tensors, of the operation that used them."""
+    operations = path_to_root(leaf, nodes)[1:]
+    if not operations:
+        return UserLine()
+    calls = [(node, record.call_at(recorded_at(node), owner)) for node in reversed(operations)]
+    inside = [(node, call) for node, call in calls if call is not None]
+    if not any(call.label == owner for _, call in inside):
+        # The user called a method, or `forward`, which no hook sees.
+        line = caller_of(_frames(operations[0]), record.inventory.modules[owner])
+        if line is not None:
+            return line
+    return _line(inside[0][0], inside[0][1].depth) if inside else _line(operations[0])
+
+
+def reached_modules(
+    record: UpdateRecord, nodes: Mapping[Node, Node | None], leaves: Mapping[Node, int], owner: str
+) -> tuple[tuple[str, ...], frozenset[str]]:
+    """Return the modules that the loss reaches through `owner`, and those reached without it."""
+    entries = record.inventory.entries
+    inside = [node for node in nodes if record.call_at(recorded_at(node), owner) is not None]
+    inside += users_of({n for n, k in leaves.items() if owner in entries[k].owners}, nodes)
+    below = walk(inside)
+    outside = reachable_around(set(inside), nodes)
+
+    def owners(among: Container[Node]) -> set[str]:
+        keys = [key for node, key in leaves.items() if node in among]
+        return {each for key in keys for each in entries[key].owners} - {owner}
+
+    return tuple(sorted(owners(below))), frozenset(owners(outside))
+
+
+def _line(node: Node, depth: int | None = None) -> UserLine:
+    """Return the user's line that recorded the operation."""
+    return users_line(_frames(node), depth)
+
+
+def _frames(node: Node) -> list[Frame]:
+    metadata: Any = node.metadata
+    return parse_traceback(metadata.get("traceback_", ()))
