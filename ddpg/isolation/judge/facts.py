@@ -83,9 +83,7 @@ class Facts:
             new = after is not None and (before is None or not same_bits(before, after))
             # A gradient that was written by hand belongs to the whole update, not to a part.
             by_hand = new and key not in stepped and self.row == record.row
-            left = record.sources_after.get(key)
-            cleared = left and set(left).isdisjoint(self.passes)
-            if after is not None and (key in accumulated or by_hand) and not cleared:
+            if after is not None and (key in accumulated or by_hand):
                 # The rest of `.grad` can come from the passes of another row.
                 from_row = by_hand or is_nonzero(self.delivered[key])
                 written[key] = after if from_row else self.delivered[key]

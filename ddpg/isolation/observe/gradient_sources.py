@@ -1,6 +1,5 @@
 """The backward passes that the `.grad` of each parameter comes from."""
 
-from collections import Counter
 from typing import TypeVar
 
 import torch
@@ -10,7 +9,7 @@ from ..contract import UpdateRow
 from .inventory import Inventory
 from .ledger import copy_of, same_bits
 from .precision import in_float64
-from .records import BackwardPass, UpdateRecord
+from .records import BackwardPass
 
 _Value = TypeVar("_Value")
 _LATEST = 8
@@ -55,12 +54,6 @@ class GradientSources:
                 added = dict.fromkeys(p.representative for p in self._added.get(key, ()))
                 self._added[key] = [*added, backward]
                 _append(self._values, key, (copy_of(gradient), self._added[key]))
-
-    def left(self, record: UpdateRecord) -> dict[int, list[BackwardPass]]:
-        """Return entry → passes of `.grad`, for entries that several passes of the record reach."""
-        times = Counter(key for each in record.passes() for key in each.delivered)
-        entries = record.inventory.entries
-        return {key: self.of(entries[key].tensor) for key, count in times.items() if count > 1}
 
     def of(self, parameter: Tensor) -> list[BackwardPass]:
         """Return the passes that the present `.grad` comes from.

@@ -122,8 +122,6 @@ class UpdateRecord:
         delegates: optimizer → an earlier one that it is one with, as a wrapper and its optimizer.
         start, end: entry → value.
         required, required_after: entry → `requires_grad`.
-        sources_after: entry → backward passes that its `.grad` comes from, at the end, for entries
-            that several passes delivered a gradient to.
         stored: name under `keeps` → number of a faulty tensor → fault.
         error: that the update raised.
     """
@@ -137,7 +135,6 @@ class UpdateRecord:
     end: dict[int, Tensor] = field(default_factory=dict)
     gradients_before: dict[int, Tensor] = field(default_factory=dict)
     gradients_after: dict[int, Tensor] = field(default_factory=dict)
-    sources_after: dict[int, list[BackwardPass]] = field(default_factory=dict)
     required: dict[int, bool] = field(default_factory=dict)
     required_after: dict[int, bool] = field(default_factory=dict)
     after: Inventory | None = None

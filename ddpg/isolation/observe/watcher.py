@@ -173,7 +173,6 @@ class Watcher:
         self._add_changes(record, self._ledger.compare())
         record.end = dict(self._ledger.values)
         record.gradients_after = gradients(self._inventory)
-        record.sources_after = self._sources.left(record)
         record.required_after = requires_grad(self._inventory)
         record.after = Inventory(self.contract)
         self._optimizers |= optimizers_of(self.contract)

@@ -38,10 +38,8 @@ class Agents:
         return critic(torch.cat([self.batch.states, *actions], dim=-1))
 
     def critic_loss(self, agent: int) -> Tensor:
-        next_action = self.actors[agent](self.batch.next_states)
-        if self.mistake != "reaches the actor":
-            next_action = next_action.detach()
-        with torch.no_grad() if self.mistake != "reaches the actor" else torch.enable_grad():
+        next_action = self.actors[agent](self.batch.next_states).detach()
+        with torch.no_grad() if self.mistake != "target with graph" else torch.enable_grad():
             target = self.value(self.targets[agent], agent, next_action)
         return (self.value(self.critics[agent], agent, self.batch.actions) - target).square().mean()
 
@@ -176,7 +174,7 @@ STYLES = {
     "targets_with_graph": Style(
         "MADDPG",
         partial(example, one_agent_after_another, 2),
-        partial(example, one_agent_after_another, 2, "reaches the actor"),
+        partial(example, one_agent_after_another, 2, "target with graph"),
         tuple(
             Expected(f"train/critic_{agent}", f"target_{agent}", "leaked", Grade.NONZERO, "written")
             for agent in (0, 1)
