@@ -80,7 +80,8 @@ def _row(name: str, version: Version) -> str:
 
 def _pytest(python: str, *arguments: str) -> str:
     """Return the counts in the last line of a run of pytest."""
-    options = ("-q", "-p", "no:cacheprovider", "--numprocesses", "auto")
+    # The project's own -q: with a second one, pytest prints no counts.
+    options = ("-p", "no:cacheprovider", "--numprocesses", "auto")
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     run = subprocess.run(
         [python, "-m", "pytest", *options, *arguments],
