@@ -9,4 +9,4 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from ddpg.cli.command import start
 
 if __name__ == "__main__":
-    raise SystemExit(start("benchmarks.command_line"))
+    raise SystemExit(start("benchmarks.command_line", name="bench"))

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import Any, NoReturn, ParamSpec
 
 from ddpg.cli.invocation import program as program_name
+from ddpg.cli.signals import ends_by_signal, signal_behind
 from ddpg.cli.streams import BROKEN_PIPE, flushed_output, prepare_streams
 from ddpg.errors import (
     CheckpointError,
@@ -20,14 +21,11 @@ from ddpg.errors import (
     UsageError,
 )
 from ddpg.isolation.extras import MissingExtraError
-from ddpg.training.interrupt import ends_at_once
 
 STOPPED = 1
 """Exit status of a command that began and could not finish."""
 USAGE = 2
 """Exit status of a command that cannot begin as it was called."""
-INTERRUPTED = 130
-"""Exit status after Ctrl-C: 128 + SIGINT, as shells have it."""
 
 _REFUSALS = (
     CheckpointError,
@@ -40,15 +38,25 @@ _REFUSALS = (
 _Arguments = ParamSpec("_Arguments")
 
 
-def start(module: str, *arguments: object) -> int:
+def start(module: str, *arguments: object, name: str | None = None) -> int:
     """Import `module` and return the exit status of its `main(*arguments)`.
 
-    PyTorch takes seconds to import. Ctrl-C exits silently until it is loaded.
+    Args:
+        module: the module.
+        arguments: arguments of its `main`.
+        name: name of the command, by default the last part of the module's name.
     """
     prepare_streams()
-    with ends_at_once():
-        main = import_module(module).main
-    return main(*arguments)
+    program = program_name(name or module.rpartition(".")[2])
+    with ends_by_signal(program) as ending:
+        try:
+            status = import_module(module).main(*arguments)
+        except BaseException as error:
+            if ending.signal is None or isinstance(error, SystemExit):
+                raise
+            # The signal came outside of a decorated function.
+            status = _print_interrupted(program, "interrupted", ending.signal)
+        return status if ending.signal is None else 128 + ending.signal
 
 
 def command(
@@ -58,7 +66,7 @@ def command(
 
     Args:
         name: name of the command; each sentence begins with it.
-        interrupted: the sentence after Ctrl-C.
+        interrupted: the sentence after a signal.
     """
 
     def decorate(main: Callable[_Arguments, int]) -> Callable[_Arguments, int]:
@@ -68,23 +76,35 @@ def command(
             try:
                 with one_line_warnings(program), flushed_output():
                     return main(*arguments, **options)
-            except _REFUSALS as error:
-                fail(program, error)
-            except OSError as error:
-                if isinstance(error, BrokenPipeError) and error.filename is None:
-                    return BROKEN_PIPE
-                path = error.filename or "standard output"
-                fail(program, f"cannot write {path}: {error.strerror}")
-            except RunError as error:
-                print(f"{program}: stopped: {error}", file=sys.stderr)
-                return STOPPED
-            except KeyboardInterrupt:
-                print(f"{program}: {interrupted}", file=sys.stderr)
-                return INTERRUPTED
+            except BaseException as error:
+                number = signal_behind(error)
+                if number is not None:
+                    return _print_interrupted(program, interrupted, number)
+                return _status(program, error)
 
         return decorated
 
     return decorate
+
+
+def _status(program: str, error: BaseException) -> int:
+    """Print a known exception as one sentence, and return the exit status; raise any other."""
+    if isinstance(error, _REFUSALS):
+        fail(program, error)
+    if isinstance(error, RunError):
+        print(f"{program}: stopped: {error}", file=sys.stderr)
+        return STOPPED
+    if isinstance(error, OSError):
+        if isinstance(error, BrokenPipeError) and error.filename is None:
+            return BROKEN_PIPE
+        path = error.filename or "standard output"
+        fail(program, f"cannot write {path}: {error.strerror}")
+    raise error
+
+
+def _print_interrupted(program: str, sentence: str, number: int) -> int:
+    print(f"{program}: {sentence}", file=sys.stderr)
+    return 128 + number
 
 
 def fail(program: str, message: object) -> NoReturn:

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from ddpg.environments.signals import END_SIGNALS
+
 _Part = tuple[Callable[[], Any], Callable[[Any], object]]
 
 
@@ -46,19 +48,18 @@ def _set_device(device: torch.device) -> None:
 
 
 def _handlers() -> tuple[Any, ...]:
-    return tuple(_handler(number) for number in _SIGNALS)
+    return tuple(_handler(number) for number in END_SIGNALS)
 
 
 def _set_handlers(handlers: tuple[Any, ...]) -> None:
     # Only the main thread may set handlers, so no environment has set any in another one. None is
     # a handler that was not set from Python.
     if threading.current_thread() is threading.main_thread():
-        for number, handler in zip(_SIGNALS, handlers, strict=True):
+        for number, handler in zip(END_SIGNALS, handlers, strict=True):
             if handler is not None:
                 signal.signal(number, handler)
 
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 # Unwrapped, which takes a tenth of the time: the conversion to an enum is left out.
 _handler: Any = getattr(signal.getsignal, "__wrapped__", signal.getsignal)
 _entered: list[Any] = []
@@ -83,7 +84,7 @@ def keeps_process_state() -> Iterator[None]:
     """Context manager: restore what an environment's code in the block changed.
 
     These are the current folder, defaults and modes of PyTorch, its threads, NumPy's handling of
-    errors, and the handlers of Ctrl-C and SIGTERM.
+    errors, and the handlers of Ctrl-C, SIGTERM and SIGHUP.
     """
     before = [get() for get, _ in _PARTS]
     try:

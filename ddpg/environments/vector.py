@@ -1,5 +1,6 @@
 """Gymnasium environments: one per member, actions in [−1, 1], one transition per step."""
 
+import os
 from collections.abc import Mapping
 from contextlib import nullcontext
 from functools import partial
@@ -22,7 +23,7 @@ from ddpg.environments.pendulum import PendulumVectorEnv
 from ddpg.environments.process_state import keeps_process_state
 from ddpg.environments.replayable import ReplayableEnvironment
 from ddpg.environments.spaces import action_scale, observation_dim, point_pattern
-from ddpg.environments.workers import ignore_interrupts, kill_workers, receive, start_method
+from ddpg.environments.workers import begin_worker, call_workers, kill_workers, start_method
 from ddpg.errors import EnvironmentFaultError
 from ddpg.runs.state_check import TensorPattern, require_finite, require_like
 
@@ -176,8 +177,7 @@ class Environments:
             EnvironmentFaultError: an environment failed, or a worker needed more than `timeout`.
         """
         if isinstance(self.vector, AsyncVectorEnv):
-            getattr(self.vector, f"{method}_async")(*arguments, **options)
-            return receive(self.vector, getattr(self.vector, f"{method}_wait"), timeout)
+            return call_workers(self.vector, method, timeout, *arguments, **options)
         try:
             with self._kept_state():
                 return getattr(self.vector, method)(*arguments, **options)
@@ -216,7 +216,8 @@ def _make_vector(
     own = None if timeout else make_restorable_vector(env, members, options)
     if own is not None:
         return own
-    makers = [partial(_make_replayable, env, options, member) for member in range(members)]
+    creator = os.getpid()
+    makers = [partial(_make_replayable, env, options, member, creator) for member in range(members)]
     mode = AutoresetMode.SAME_STEP
     if timeout:
         return create(
@@ -226,9 +227,9 @@ def _make_vector(
 
 
 def _make_replayable(
-    env: EnvironmentSource, options: Mapping[str, Any], member: int
+    env: EnvironmentSource, options: Mapping[str, Any], member: int, creator: int
 ) -> ReplayableEnvironment:
-    ignore_interrupts()
+    begin_worker(creator)
     return ReplayableEnvironment(make_unchecked(env, options), member)
 
 

@@ -1,7 +1,10 @@
 """Environments in worker processes, which may hang or die without blocking the run."""
 
 import multiprocessing
+import os
 import signal
+import threading
+import time
 import warnings
 from collections.abc import Callable
 from multiprocessing.connection import wait as wait_for
@@ -12,15 +15,35 @@ from gymnasium.vector import AsyncVectorEnv
 from numpy.typing import NDArray
 
 from ddpg.environments.checked import CheckedEnvironment
+from ddpg.environments.signals import END_SIGNALS
 from ddpg.errors import ConfigError, EnvironmentFaultError
+
+_SLICE = 0.25
+"""Longest time in seconds that passes in one wait, even if the processes were stopped (Ctrl-Z)."""
 
 Step = tuple[NDArray[Any], SupportsFloat, bool, bool]
 
 
-def ignore_interrupts() -> None:
-    """Ignore Ctrl-C in a worker: a terminal sends it to all processes; the parent handles it."""
-    if multiprocessing.parent_process() is not None:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+def begin_worker(creator: int) -> None:
+    """Ignore the signals that end a program, in a process other than `creator`.
+
+    A terminal or a supervisor sends them to all processes. The creator handles them, and its end
+    is this process's end, also in the middle of a step.
+
+    Args:
+        creator: id of the process that created the environments.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is not None and os.getpid() != creator:
+        for number in END_SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+
+
+def _end_with(sentinel: int) -> None:
+    """Wait for the end of the parent process, and end this one."""
+    wait_for([sentinel])
+    os._exit(1)
 
 
 def start_method() -> str:
@@ -32,23 +55,29 @@ def start_method() -> str:
     return chosen or multiprocessing.get_all_start_methods()[0]
 
 
-def receive(vector: AsyncVectorEnv, wait: Callable[[float], Any], timeout: float) -> Any:
+def call_workers(
+    vector: AsyncVectorEnv, method: str, timeout: float, *arguments: Any, **options: Any
+) -> Any:
     """Return the workers' answers to a call.
 
     Args:
         vector: vector environment with one worker per environment.
-        wait: method of `vector` that waits for the answers, given a time limit.
+        method: `reset`, `step` or `call`.
         timeout: time limit in seconds.
+        arguments: positional arguments of the method.
+        options: its keyword arguments.
 
     Raises:
         EnvironmentFaultError: an environment raised, died or did not answer in time. Its member
             is the index of its worker.
     """
     try:
+        getattr(vector, f"{method}_async")(*arguments, **options)
+        _await_answers(vector, timeout)
         with warnings.catch_warnings():
             # Gymnasium also warns with the traceback of the exception that it raises.
             warnings.filterwarnings("ignore", ".*ERROR: ", UserWarning)
-            return wait(timeout)
+            return getattr(vector, f"{method}_wait")(0)
     except multiprocessing.TimeoutError as error:
         silent = [k for k, pipe in enumerate(vector.parent_pipes) if not pipe.poll(0)]
         raise EnvironmentFaultError(
@@ -60,6 +89,18 @@ def receive(vector: AsyncVectorEnv, wait: Callable[[float], Any], timeout: float
         exited = wait_for(sentinels, timeout=1.0)
         member = next((k for k, sentinel in enumerate(sentinels) if sentinel in exited), None)
         raise EnvironmentFaultError("ended its process", member) from error
+
+
+def _await_answers(vector: AsyncVectorEnv, timeout: float) -> None:
+    """Wait until every worker answered or died, or until `timeout` seconds of running passed."""
+    # Gymnasium sets the pipe of a worker that raised to None.
+    waiting, left = [pipe for pipe in vector.parent_pipes if pipe is not None], timeout
+    while waiting and left > 0:
+        longest = min(left, _SLICE)
+        started = time.monotonic()
+        ready = wait_for(waiting, longest)
+        waiting = [pipe for pipe in waiting if pipe not in ready]
+        left -= min(time.monotonic() - started, longest)
 
 
 def kill_workers(vector: AsyncVectorEnv) -> None:
@@ -142,7 +183,10 @@ class WorkerEnvironments:
     """
 
     def __init__(self, make: Callable[[], CheckedEnvironment], timeout: float):
-        self._vector = AsyncVectorEnv([lambda: _EnvironmentGroup(make)], context=start_method())
+        creator = os.getpid()
+        self._vector = AsyncVectorEnv(
+            [lambda: _EnvironmentGroup(make, creator)], context=start_method()
+        )
         self._timeout = timeout
 
     def create(self, number: int) -> str:
@@ -162,12 +206,8 @@ class WorkerEnvironments:
         kill_workers(self._vector)
 
     def _call(self, name: str, *arguments: Any) -> Any:
-        def call_and_wait(timeout: float) -> Any:
-            self._vector.call_async(name, *arguments)
-            return self._vector.call_wait(timeout)[0]
-
         try:
-            return receive(self._vector, call_and_wait, self._timeout)
+            return call_workers(self._vector, "call", self._timeout, name, *arguments)[0]
         except EnvironmentFaultError as error:
             # Evaluation environments belong to no member.
             raise EnvironmentFaultError(error.what) from error
@@ -176,8 +216,8 @@ class WorkerEnvironments:
 class _EnvironmentGroup(gymnasium.Wrapper[Any, Any, Any, Any]):
     """Several environments behind the interface of one, for one worker of a vector environment."""
 
-    def __init__(self, make: Callable[[], CheckedEnvironment]):
-        ignore_interrupts()
+    def __init__(self, make: Callable[[], CheckedEnvironment], creator: int):
+        begin_worker(creator)
         self._group = LocalEnvironments(make)
         super().__init__(self._group.first)
 

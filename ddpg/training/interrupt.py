@@ -1,47 +1,39 @@
-"""Ctrl-C and SIGTERM, handled at the end of a step instead of during an update."""
+"""Ctrl-C, SIGTERM and SIGHUP, handled at the end of a step instead of during an update."""
 
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
 from types import FrameType, TracebackType
 from typing import Self
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+from ddpg.environments.signals import END_SIGNALS
 
-
-@contextmanager
-def ends_at_once() -> Iterator[None]:
-    """Context manager: Ctrl-C exits silently, since nothing needs saving yet.
-
-    C extensions that are still loading turn KeyboardInterrupt into tracebacks.
-    """
-    handler = signal.getsignal(signal.SIGINT)
-    if handler is not signal.default_int_handler:
-        # A process in the background ignores Ctrl-C, and a caller may handle it.
-        yield
-        return
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, handler)
+_SAME_REQUEST = 1.0
+"""Seconds in which a second signal is the same request: `timeout` sends its signal twice."""
 
 
 class InterruptFlag:
-    """Context manager: the first signal sets a flag, the second one acts as usual.
+    """Context manager: the first signal sets a flag, a second one a second later acts as usual.
 
-    Only the main thread can handle signals. In another thread it does nothing.
+    A signal that the process ignores stays ignored, as after `nohup`. Only the main thread can
+    handle signals. In another thread it does nothing.
     """
 
     def __init__(self) -> None:
         self.signal: int | None = None
         """Number of the signal that came, or None."""
-        self._previous = {number: signal.getsignal(number) for number in _SIGNALS}
+        self._came_at = 0.0
+        handlers = {number: signal.getsignal(number) for number in END_SIGNALS}
+        # None is a handler that was not set from Python, and cannot be set again.
+        self._previous = {
+            number: handler
+            for number, handler in handlers.items()
+            if handler not in (signal.SIG_IGN, None)
+        }
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            for number in _SIGNALS:
+            for number in self._previous:
                 signal.signal(number, self._set)
         return self
 
@@ -54,8 +46,11 @@ class InterruptFlag:
         self._restore()
 
     def _set(self, number: int, _frame: FrameType | None) -> None:
-        self.signal = number
-        self._restore()
+        if self.signal is None:
+            self.signal, self._came_at = number, time.monotonic()
+        elif time.monotonic() - self._came_at > _SAME_REQUEST:
+            self._restore()
+            signal.raise_signal(number)
 
     def _restore(self) -> None:
         if threading.current_thread() is threading.main_thread():

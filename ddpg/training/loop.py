@@ -40,9 +40,9 @@ def train(
 ) -> TrainingResult:
     """Train `config.members` agents and write the run folder.
 
-    Ctrl-C and SIGTERM finish the step, write a checkpoint and return with `finished` False. A
-    second Ctrl-C raises KeyboardInterrupt. PyTorch is in its deterministic mode, on
-    `config.threads` threads, until the return.
+    Ctrl-C, SIGTERM and SIGHUP finish the step, write a checkpoint and return with `finished` False.
+    A second signal acts as usual: Ctrl-C raises KeyboardInterrupt. PyTorch is in its deterministic
+    mode, on `config.threads` threads, until the return.
 
     Args:
         config: all settings.
@@ -287,5 +287,6 @@ class Trainer:
             yield
         except OSError as error:
             raise StorageError(
-                f"cannot write {error.filename}: {error.strerror}; {self._last_checkpoint()}"
+                f"cannot write {error.filename or self.folder.path}: "
+                f"{error.strerror or error}; {self._last_checkpoint()}"
             ) from error

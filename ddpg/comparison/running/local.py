@@ -1,19 +1,23 @@
 """Tasks on the cores of this machine, in worker processes of one thread each."""
 
+import _thread
 import multiprocessing
+import queue
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from functools import partial
 from multiprocessing.connection import Connection, wait
 
 from ddpg.comparison.plan import Task
 from ddpg.comparison.running.attempt import Ending, Outcome, attempt
 from ddpg.comparison.running.schedule import Schedule, TaskAdvanced, TaskEvent
+from ddpg.config.settings import Config
 from ddpg.training.interrupt import InterruptFlag
 from ddpg.training.progress import Progress
 
 _STOP = "stop"
+_DIED = "the worker process died"
 
 
 def run_locally(
@@ -56,6 +60,10 @@ def run_locally(
                     idle.append(worker)
                 else:
                     worker.close()
+                if stopping:
+                    message = _of_stopped_worker(message)
+                elif message.ending is Ending.INTERRUPTED:
+                    message = Outcome(Ending.FAILED, "a signal ended the attempt")
                 if event := schedule.end_attempt(worker.task, message):
                     yield event
     finally:
@@ -99,7 +107,7 @@ class _Worker:
         except (EOFError, ConnectionResetError):
             self.process.join()
             code = self.process.exitcode
-            return Outcome(Ending.FAILED, f"the worker process died with exit code {code}")
+            return Outcome(Ending.FAILED, f"{_DIED} with exit code {code}")
 
     def close(self) -> None:
         """Close the pipe, on which an idle process exits, and wait for the process."""
@@ -113,16 +121,53 @@ def _ready(workers: list[_Worker]) -> list[_Worker]:
     return [worker for worker in workers if worker.connection in ready]
 
 
+def _of_stopped_worker(outcome: Outcome) -> Outcome:
+    """Return the outcome of an attempt after the signal, which may have killed its worker."""
+    died = outcome.ending is Ending.FAILED and outcome.error.startswith(_DIED)
+    return Outcome(Ending.INTERRUPTED) if died else outcome
+
+
+class _Inbox:
+    """Reader of a worker's pipe, so that a message to stop arrives in the middle of an evaluation.
+
+    Args:
+        connection: the worker's end of the pipe.
+    """
+
+    def __init__(self, connection: Connection):
+        self.configs: queue.SimpleQueue[Config | None] = queue.SimpleQueue()
+        """Tasks to run; None at the end."""
+        self.is_stopping = False
+        self._connection = connection
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        message: Config | str = ""
+        with suppress(EOFError, OSError):
+            while (message := self._connection.recv()) != _STOP:
+                assert isinstance(message, Config)
+                self.configs.put(message)
+        # The parent sent a stop or is gone; both end the training as SIGTERM does.
+        self.is_stopping = True
+        self.configs.put(None)
+        self.stop_training()
+
+    def stop_training(self) -> None:
+        """Act as SIGTERM does in a training; elsewhere, where no handler is set, do nothing."""
+        _thread.interrupt_main(signal.SIGTERM)
+
+
 def _run_tasks(connection: Connection) -> None:
-    """Run tasks in a worker process until the parent closes the pipe."""
-    with suppress(EOFError, BrokenPipeError, ConnectionResetError):
-        while (config := connection.recv()) != _STOP:
-            connection.send(attempt(config, partial(_report, connection)))
+    """Run tasks in a worker process until the parent sends a stop or closes the pipe."""
+    inbox = _Inbox(connection)
 
+    def report(progress: Progress) -> None:
+        # The stop may have come before the training could handle it.
+        if inbox.is_stopping:
+            inbox.stop_training()
+        else:
+            connection.send(progress.step)
 
-def _report(connection: Connection, progress: Progress) -> None:
-    if connection.poll():
-        # The parent sent a stop or is gone; both end the training as Ctrl-C does.
-        signal.raise_signal(signal.SIGINT)
-    else:
-        connection.send(progress.step)
+    with suppress(BrokenPipeError, ConnectionResetError):
+        while (config := inbox.configs.get()) is not None:
+            connection.send(attempt(config, report))
