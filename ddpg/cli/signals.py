@@ -24,7 +24,7 @@ class SignalEnding:
     """Handler of the signals that end a command.
 
     The first signal raises KeyboardInterrupt, so that files and processes are cleaned up. A command
-    that still runs a second later is ended. During an import the process ends at once, since
+    that still runs one second later is ended. During an import the process ends at once, since
     extension modules turn an exception into tracebacks.
 
     Args:

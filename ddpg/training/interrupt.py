@@ -13,7 +13,7 @@ _SAME_REQUEST = 1.0
 
 
 class InterruptFlag:
-    """Context manager: the first signal sets a flag, a second one a second later acts as usual.
+    """Context manager: the first signal sets a flag, a later one acts as usual.
 
     A signal that the process ignores stays ignored, as after `nohup`. Only the main thread can
     handle signals. In another thread it does nothing.

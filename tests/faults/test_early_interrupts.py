@@ -95,4 +95,4 @@ def test_a_background_process_keeps_ignoring_ctrl_c(tmp_path: Path) -> None:
     os.kill(process.pid, signal.SIGINT)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 0
-    assert "--gamma GAMMA" in output
+    assert "--gamma " in output
