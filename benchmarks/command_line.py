@@ -1,7 +1,6 @@
 """Command line of `scripts/bench.py`."""
 
 import json
-import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -31,7 +30,7 @@ from benchmarks.workload import SIZES
 from ddpg.cli.command import command
 from ddpg.cli.sentence_parser import OneSentenceParser
 from ddpg.errors import UsageError
-from ddpg.runs.files import write_file
+from ddpg.runs.files import require_output, write_file
 
 _PROGRAM = "bench.py"
 _WIDTH = 200
@@ -134,8 +133,10 @@ def _check_files(options: Any) -> None:
         _refuse("document", repr(str(options.document)), "a file that exists")
     for name in ("json", "picture"):
         file = getattr(options, name)
-        if file and (file.is_dir() or not os.access(file.parent, os.W_OK)):
+        if file and not file.parent.is_dir():
             _refuse(name, repr(str(file)), "a file in a folder that exists")
+        if file:
+            require_output(file)
     if options.document and not has_places(options.document):
         _refuse(
             "document",

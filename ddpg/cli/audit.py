@@ -18,7 +18,7 @@ from ddpg.errors import CheckpointError, ConfigError, UsageError
 from ddpg.evaluation.audit import advise_stops, contract_and_updates, details_of, rounds_of
 from ddpg.isolation import Contract, ContractError, Report, audit
 from ddpg.isolation.factory import SUBJECT, SubjectError, Updates, description, load_factory
-from ddpg.runs.files import write_file
+from ddpg.runs.files import require_output, write_file
 
 _ALLOWED = f"the folder of a run, or {SUBJECT}"
 
@@ -27,6 +27,8 @@ _ALLOWED = f"the folder of a run, or {SUBJECT}"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Return 0 if the contract is kept and 1 if it is broken; a usage error exits with 2."""
     parsed = make_parser().parse_args(arguments)
+    for file in filter(None, (parsed.json, parsed.html)):
+        require_output(file)
     report = _report(parsed.subject, parsed.rounds)
     if parsed.json:
         write_file(parsed.json, report.to_json())

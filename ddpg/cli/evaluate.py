@@ -20,7 +20,7 @@ from ddpg.evaluation.confidence import has_scipy
 from ddpg.evaluation.scores import FIRST_SEED, Evaluation, evaluate
 from ddpg.evaluation.video import record, video_policy, watch
 from ddpg.evaluation.weights import compare_weights
-from ddpg.runs.files import write_file
+from ddpg.runs.files import require_output, write_file
 from ddpg.runs.folder import RunFolder
 from ddpg.training.display import meter
 
@@ -80,9 +80,11 @@ def _evaluate(parsed: Namespace) -> None:
     if parsed.render:
         _watch(parsed)
         return
+    # Fail before the work.
     if parsed.video:
-        # Fail before the work.
         video_policy(parsed.run, parsed.video, parsed.member, parsed.env)
+    for file in filter(None, (parsed.json, parsed.video)):
+        require_output(file)
     with meter("episodes") as show:
         evaluation = evaluate(
             parsed.run,

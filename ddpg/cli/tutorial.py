@@ -15,7 +15,7 @@ from ddpg.cli.invocation import program
 from ddpg.cli.sentence_parser import OneSentenceParser
 from ddpg.errors import UsageError
 from ddpg.isolation.extras import require_extra
-from ddpg.runs.files import write_file
+from ddpg.runs.files import require_output, write_file
 from ddpg.tutorial import terminal
 from ddpg.tutorial.blocks import GraphFigure, LessonSection
 from ddpg.tutorial.lesson.contents import CHAPTERS, lesson_sections
@@ -49,6 +49,8 @@ def _run(parsed: Namespace, chapters: Sequence[int], console: Console) -> int:
     for folder in _folders(parsed):
         # Fail before the work, which can take minutes.
         folder.mkdir(parents=True, exist_ok=True)
+    for file in filter(None, (parsed.claims, parsed.html, parsed.notebook)):
+        require_output(Path(file))
     if parsed.claims:
         _write_claims(Path(parsed.claims), console)
     if parsed.notebook:
@@ -112,6 +114,9 @@ def _chapters(parsed: Namespace) -> list[int]:
     Raises:
         UsageError: an option is not allowed.
     """
+    for name in ("claims", "graphs", "html", "notebook"):
+        if parsed[name] == "":
+            raise UsageError(f"{name}: '' is not allowed; allowed: a path")
     if parsed.exercise is not None:
         if any((*_outputs(parsed), parsed.chapters)):
             raise UsageError("--exercise: only --file, --hint and --solution are allowed with it")

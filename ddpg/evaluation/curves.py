@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ddpg.errors import ConfigError
 from ddpg.evaluation.palette import COLOURS, INK, MATPLOTLIB_STYLE, RULE, line_style
 from ddpg.runs.csv_log import parse_number, read_rows
-from ddpg.runs.files import atomic_write
+from ddpg.runs.files import atomic_write, require_output
 from ddpg.runs.folder import RunFolder
 from ddpg.runs.tags import RETURN_EVALUATION, SEPARATION
 
@@ -78,6 +78,7 @@ def draw_runs(runs: list[Path], output: Path) -> None:
                 f"output: {str(output)!r} is not allowed; allowed: a name that ends in one of "
                 + ", ".join(f".{name}" for name in sorted(formats))
             )
+        require_output(output)
         rows = figure.subplots(len(runs), 3, squeeze=False, sharex=True, sharey="col")
         for axes, path in zip(rows, runs, strict=True):
             folder = RunFolder(path)

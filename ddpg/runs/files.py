@@ -6,7 +6,7 @@ import secrets
 import shutil
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 UNFINISHED = ".unfinished-"
@@ -27,6 +27,7 @@ def atomic_write(path: Path, flush_name: bool = True) -> Iterator[Path]:
     Raises:
         OSError: the file cannot be written; `filename` is `path`.
     """
+    require_output(path)
     unfinished = path.with_name(UNFINISHED + path.name)
     with names_path(path):
         # Of a killed process, or a link to a file elsewhere, which must not be written.
@@ -49,6 +50,29 @@ def write_file(path: Path, content: bytes | memoryview | str, flush_name: bool =
     """
     with atomic_write(path, flush_name) as unfinished:
         unfinished.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def require_output(path: Path) -> None:
+    """Check, before the work, that `path` can become a regular file.
+
+    Raises:
+        OSError: it is a folder, a link, a pipe or a device, which are not replaced, or its folder
+            does not exist or cannot be written; `filename` is `path`.
+    """
+    with names_path(path):
+        if os.path.lexists(path):
+            mode = path.lstat().st_mode
+            if stat.S_ISDIR(mode):
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            if not stat.S_ISREG(mode):
+                kind = "a link" if stat.S_ISLNK(mode) else "not a regular file"
+                raise OSError(errno.EINVAL, f"it is {kind}; allowed: a new or regular file")
+        path.parent.stat()
+        with suppress(FileNotFoundError):
+            # Raises for a parent that is a file, and for a name that is too long.
+            path.with_name(UNFINISHED + path.name).lstat()
+        if not os.access(path.parent, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 def read_regular(path: Path) -> bytes:

@@ -61,6 +61,7 @@ def test_a_wrong_command_line_gets_one_sentence_and_writes_nothing(
 @pytest.mark.slow
 def test_ctrl_c_stops_every_worker_and_the_same_command_continues(tmp_path):
     command = [sys.executable, str(ROOT / "scripts" / "compare.py"), "--stops", "none,detach"]
+    command += ["--bootstrap-actors", "target"]
     command += ["--members", "2", "--steps", "1500", "--set", "hidden=[8]", "--set", "log_every=20"]
     command += ["--set", "evaluation_every=500", "--set", "random_steps=50", "--workers", "2"]
     command += ["--name", "small", "--runs", str(tmp_path)]

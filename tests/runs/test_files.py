@@ -11,6 +11,7 @@ from ddpg.runs.files import (
     atomic_write,
     flush_tree,
     read_regular,
+    require_output,
     write_file,
 )
 
@@ -122,3 +123,43 @@ def test_only_a_regular_file_is_read(tmp_path, kind):
 def test_a_regular_file_is_read(tmp_path):
     (tmp_path / "a").write_bytes(b"1\r\n2")
     assert read_regular(tmp_path / "a") == b"1\r\n2"
+
+
+def make_special(path: Path, kind: str) -> None:
+    """Make something in the place of an output file."""
+    if kind == "link":
+        path.with_name("target").write_text("mine")
+        path.symlink_to("target")
+    elif kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "reason"),
+    [
+        ("it", "link", "it is a link; allowed: a new or regular file"),
+        ("it", "pipe", "it is not a regular file; allowed: a new or regular file"),
+        ("it", "folder", "Is a directory"),
+        ("nowhere/it", "", "No such file or directory"),
+        ("n" * 250, "", "File name too long"),
+    ],
+)
+def test_an_output_that_is_not_a_regular_file_is_refused_and_kept(tmp_path, name, kind, reason):
+    path = tmp_path / name
+    make_special(path, kind)
+    before = path.lstat().st_mode if kind else None
+    for write in (require_output, lambda path: write_file(path, "new")):
+        with pytest.raises(OSError, match=reason) as error:
+            write(path)
+        assert error.value.filename == str(path)
+    assert (path.lstat().st_mode if kind else None) == before
+    if kind == "link":
+        assert path.read_text() == "mine"
+
+
+def test_a_new_or_regular_file_is_an_output(tmp_path):
+    for _ in range(2):
+        require_output(tmp_path / "it")
+        write_file(tmp_path / "it", "new")

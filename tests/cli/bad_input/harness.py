@@ -41,13 +41,16 @@ def call(script: str, arguments: Sequence[str]) -> Outcome:
     return Outcome(status, output.getvalue(), errors.getvalue())
 
 
-def contents(folder: Path) -> dict[str, tuple[int, int]]:
-    """Return every path below `folder`, with its size and the time of its last change.
+def contents(folder: Path) -> dict[str, tuple[int, float]]:
+    """Return every path below `folder`, with its size and, of a file, the time of its last change.
 
     Locks are left out: each attempt to write into a run writes its process into the lock.
     """
     return {
-        str(path.relative_to(folder)): (path.stat().st_size, path.stat().st_mtime_ns)
+        str(path.relative_to(folder)): (
+            path.stat().st_size,
+            path.is_file() and path.stat().st_mtime_ns,
+        )
         for path in sorted(folder.rglob("*"))
         if path.name != LOCK_FILE
     }
