@@ -80,8 +80,9 @@ class ComparisonFolder:
     def state(self, task: Task) -> TaskState:
         """Return the state of the task's run."""
         run = RunFolder(self.path / task.name)
-        step = Checkpoints(run.checkpoints).latest_step()
-        if step is not None and step >= task.config.steps:
+        checkpoints = Checkpoints(run.checkpoints)
+        step = checkpoints.latest_step()
+        if checkpoints.has_reached(task.config.steps):
             return TaskState.DONE
         if is_divergence(self.stored_error(task)):
             return TaskState.DIVERGED

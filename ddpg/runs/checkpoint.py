@@ -32,6 +32,8 @@ from ddpg.runs.manifest import (
 
 _NEWEST = 2
 """Number of checkpoints that are kept."""
+_DUE = "evaluation_due"
+"""Name in a manifest of a checkpoint whose evaluation was interrupted."""
 _LONGEST_PIECE = 50_000
 """Transitions. A piece is assembled in memory before it is written."""
 
@@ -49,24 +51,36 @@ class Checkpoints:
         self.folder = folder
         # Through JSON, which turns tuples into lists, as in a manifest.
         self.identity: dict[str, Any] = json.loads(json.dumps(identity or {}))
+        self.is_evaluation_due = False
+        """True if the newest checkpoint is of an evaluation that was interrupted."""
         self._pieces: list[Piece] = []
         self._history: list[int] = []
         """Steps of this run's checkpoints. After resuming from the previous one, the newest on
         disk is not among them."""
 
-    def save(self, step: int, state: dict[str, Any], replay: ReplayBuffer) -> None:
+    def save(
+        self,
+        step: int,
+        state: dict[str, Any],
+        replay: ReplayBuffer,
+        is_evaluation_due: bool = False,
+    ) -> None:
         """Write a checkpoint at environment step `step`, then delete all but the two newest.
 
         Args:
             step: environment steps done.
             state: tensors, numbers, strings, and lists and dicts of them.
             replay: transitions added since the last checkpoint are written as new pieces.
+            is_evaluation_due: the evaluation of this step was interrupted. A later checkpoint of
+                the same step replaces this one.
 
         Raises:
             OSError: a file cannot be written. Earlier checkpoints stay complete.
         """
         if self._history and step == self._history[-1]:
-            return
+            if not self.is_evaluation_due:
+                return
+            self._history.pop()
         self._create_folder()
         for other in set(self.steps()) - set(self._history):
             self._manifest_path(other).unlink()
@@ -77,12 +91,12 @@ class Checkpoints:
             state_sha256=self._write_torch(state_file(step), state),
             added=replay.added,
             pieces=pieces,
-            made_of=self.identity,
+            made_of={**self.identity, **({_DUE: True} if is_evaluation_due else {})},
         )
         write_file(self._manifest_path(step), manifest.to_json(), flush_name=False)
         with names_path(self.folder):
             flush_folder(self.folder)
-        self._pieces = pieces
+        self._pieces, self.is_evaluation_due = pieces, is_evaluation_due
         self._history.append(step)
         self._delete_all_but_newest()
 
@@ -111,7 +125,7 @@ class Checkpoints:
             error.before = earlier[-1] if earlier else None
             raise
         replay.added = manifest.added
-        self._pieces = manifest.pieces
+        self._pieces, self.is_evaluation_due = manifest.pieces, _DUE in manifest.identity
         self._history = [*earlier, step]
         return state
 
@@ -137,6 +151,16 @@ class Checkpoints:
         """Return the environment step of the newest checkpoint, or None."""
         steps = self.steps()
         return steps[-1] if steps else None
+
+    def has_reached(self, step: int) -> bool:
+        """Return whether the newest checkpoint is of `step` or later, and its evaluation ended."""
+        latest = self.latest_step()
+        if latest is None or latest < step:
+            return False
+        try:
+            return _DUE not in read_manifest(self.folder, latest).identity
+        except CheckpointError:
+            return True
 
     def steps(self) -> list[int]:
         """Return the environment steps of the checkpoints, in order."""

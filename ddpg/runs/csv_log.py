@@ -35,18 +35,28 @@ class CsvLog:
         columns: the columns after `step` and `member`.
         resumed_at: environment step of the loaded checkpoint, or None. Later rows are removed,
             since the run writes them again.
+        rows: number of rows up to there, which the checkpoint holds; None: unknown.
 
     Raises:
-        ConfigError: a resumed run did not write this file.
+        ConfigError: a resumed run did not write this file, or rows are missing.
     """
 
-    def __init__(self, path: Path, columns: list[str], resumed_at: int | None):
+    def __init__(
+        self, path: Path, columns: list[str], resumed_at: int | None, rows: int | None = None
+    ):
         self._path = path
         self._columns = [*_KEYS, *columns]
         self._size = 0
         """Bytes to keep, header included."""
+        self.rows = 0
+        """Number of rows."""
         if resumed_at is not None and path.is_file():
-            self._size = _size_up_to(resumed_at, path, self._columns)
+            self._size, self.rows = _size_up_to(resumed_at, path, self._columns)
+        if rows is not None and self.rows != rows:
+            raise ConfigError(
+                f"cannot continue {path}: it has {self.rows:,} rows up to environment step "
+                f"{resumed_at:,}; allowed: {rows:,}, the number in the checkpoint"
+            )
 
     def open(self) -> Self:
         """Remove the rows after the checkpoint and open the file for writing."""
@@ -65,6 +75,7 @@ class CsvLog:
         with names_path(self._path):
             self._writer.writerow({"step": step, "member": member, **values})
             self._file.flush()
+        self.rows += 1
 
     def sync(self) -> None:
         """Flush every row to disk."""
@@ -150,20 +161,22 @@ def _not_a_number(path: Path, line: int, error: ValueError) -> ConfigError:
     return ConfigError(f"cannot read {path}: line {line} has an invalid number: {error}")
 
 
-def _size_up_to(last: int, path: Path, columns: list[str]) -> int:
-    """Return the size in bytes of the header and the rows up to step `last`; 0: no header.
+def _size_up_to(last: int, path: Path, columns: list[str]) -> tuple[int, int]:
+    """Return the size in bytes of the header and the rows up to step `last`, and their number.
+
+    Without a header both are 0.
 
     Raises:
         ConfigError: a run with these columns did not write the file.
     """
     header, *rows = path.read_bytes().splitlines(keepends=True) or [b""]
     if not header.endswith(b"\n"):
-        return 0
+        return 0, 0
     if header.strip() != ",".join(columns).encode():
         raise ConfigError(
             f"cannot continue {path}: its columns are not the ones of this version of ddpg"
         )
-    size = len(header)
+    size, count = len(header), 0
     for line, row in enumerate(rows, start=2):
         # A killed run may leave an incomplete last row.
         if not row.endswith(b"\n"):
@@ -180,5 +193,5 @@ def _size_up_to(last: int, path: Path, columns: list[str]) -> int:
             )
         if int(step) > last:
             break
-        size += len(row)
-    return size
+        size, count = size + len(row), count + 1
+    return size, count

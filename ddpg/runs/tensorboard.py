@@ -46,7 +46,9 @@ def open_writer(run: Path, config: Config, seed: int, resumed_at: int | None) ->
     described = bool(resumed_at) and run.is_dir()
     _wait_for_a_later_name(run)
     # Purging from step 0 also hides layout and settings, so they are written again.
-    writer = SummaryWriter(str(run), purge_step=resumed_at + 1 if resumed_at else resumed_at)
+    # TensorBoard's slow loader purges at every session start except the first that it reads, so a
+    # first start is one too.
+    writer = SummaryWriter(str(run), purge_step=resumed_at + 1 if resumed_at else 0)
     if not described:
         writer.add_custom_scalars(_layout())
         writer.add_text("config", f"```\n{config.to_yaml()}```")

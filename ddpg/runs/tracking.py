@@ -33,6 +33,15 @@ _TAGS = (
 )
 
 
+def curve_tags(separation: Sequence[str]) -> list[str]:
+    """Return every tag of a run's curves.
+
+    Args:
+        separation: `<update>/<module>/<quantity>` of every quantity that the audit measures.
+    """
+    return [*_TAGS, *(f"{SEPARATION}/{tag}" for tag in separation), SPEED]
+
+
 class Tracker:
     """Writer of every curve of a run. The x axis is environment steps of one member.
 
@@ -41,9 +50,10 @@ class Tracker:
         folder: the run folder.
         separation: `<update>/<module>/<quantity>` of every quantity that the audit measures.
         resumed_at: environment step of the loaded checkpoint, or None.
+        rows: rows of `metrics.csv` and `weights.csv` at the checkpoint, if it holds them.
 
     Raises:
-        ConfigError: a resumed run did not write one of its CSV files.
+        ConfigError: a resumed run did not write one of its CSV files, or rows are missing.
         OSError: a file cannot be written.
     """
 
@@ -53,10 +63,13 @@ class Tracker:
         folder: RunFolder,
         separation: Sequence[str],
         resumed_at: int | None,
+        rows: Sequence[int] = (),
     ):
-        separation = [f"{SEPARATION}/{tag}" for tag in separation]
-        metrics = CsvLog(folder.metrics_file, [*_TAGS, *separation], resumed_at)
-        weights = CsvLog(folder.weights_file, ["sha256"], resumed_at)
+        # Speed does not depend on config and seed only.
+        columns = [tag for tag in curve_tags(separation) if tag != SPEED]
+        stored = rows or (None, None)
+        metrics = CsvLog(folder.metrics_file, columns, resumed_at, stored[0])
+        weights = CsvLog(folder.weights_file, ["sha256"], resumed_at, stored[1])
         # Both are checked before either is changed.
         self.metrics, self.weights = metrics.open(), weights.open()
         self.folder = folder
@@ -69,15 +82,21 @@ class Tracker:
             if config.tensorboard
         ]
         """One per member; none without `tensorboard`."""
-        self._pending: dict[str, NDArray[np.floating]] = {}
+        self.pending: dict[str, NDArray[np.floating]] = {}
+        """Tag -> values `[member]` of the next `write`."""
+
+    @property
+    def rows(self) -> list[int]:
+        """Numbers of rows of `metrics.csv` and `weights.csv`."""
+        return [self.metrics.rows, self.weights.rows]
 
     def add(self, tag: str, values: NDArray[np.floating]) -> None:
         """Store `values` `[member]` for the next `write`; NaN means no value."""
-        self._pending[tag] = values
+        self.pending[tag] = values
 
     def write(self, step: int) -> None:
         """Write the added values as points and rows of environment step `step`."""
-        row, self._pending = self._pending, {}
+        row, self.pending = self.pending, {}
         if not row:
             return
         for member in self.members:
@@ -91,7 +110,6 @@ class Tracker:
             with names_path(self.folder.path):
                 for writer in self.writers[member : member + 1]:
                     writer.file_writer.add_summary(points(values), step)
-            # Speed does not depend on config and seed only.
             exact = {tag: value for tag, value in values.items() if tag != SPEED}
             if exact:
                 self.metrics.write(step, member, exact)

@@ -1,16 +1,16 @@
 """The outer loop of algorithm 1, with its logging, evaluations and checkpoints."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ddpg.config.settings import Config
 from ddpg.config.types import EnvironmentSource
-from ddpg.errors import EnvironmentFaultError, StorageError
-from ddpg.evaluation.episodes import Evaluator
+from ddpg.errors import EnvironmentFaultError
 from ddpg.fast.compiled import CompiledUpdate
 from ddpg.isolation.sampling import WindowSampler
 from ddpg.noise import scheduled_sigma
@@ -18,7 +18,7 @@ from ddpg.random_streams import Uniform
 from ddpg.runs.checkpoint import Checkpoints
 from ddpg.runs.folder import RunFolder
 from ddpg.runs.lock import FolderLock
-from ddpg.runs.state_check import names_checkpoint
+from ddpg.runs.stored_curves import StoredCurves
 from ddpg.runs.tracking import Tracker
 from ddpg.training import separation
 from ddpg.training.compilation import reported_update
@@ -26,10 +26,11 @@ from ddpg.training.device import deterministic, matmul_precision, resolve_device
 from ddpg.training.display import progress_display
 from ddpg.training.divergence import DivergenceWatch
 from ddpg.training.interrupt import InterruptFlag
-from ddpg.training.preparation import empty_replay, make_evaluator
+from ddpg.training.preparation import EvaluationInterrupted, empty_replay, make_evaluator
 from ddpg.training.progress import Progress, TrainingResult, report_to
 from ddpg.training.recorder import Recorder
 from ddpg.training.state import TrainingState
+from ddpg.training.storage import last_checkpoint, load_checkpoint, storage_errors
 
 
 def train(
@@ -88,26 +89,39 @@ class Trainer:
         self.agent = self.state.agent
         compiled_update = CompiledUpdate(self.agent) if config.compile else None
         self.replay = empty_replay(self.state)
-        self.evaluator = make_evaluator(self.state) if config.evaluation_every else None
-        self.is_evaluating = False
         self.interrupt = InterruptFlag()
+        is_evaluated = config.evaluation_every > 0
+        self.evaluator = make_evaluator(self.state, self.interrupt) if is_evaluated else None
+        self.is_evaluating = False
         # The folder comes last, so that a run that cannot begin writes nothing.
         self.folder = (RunFolder.existing if config.resume else RunFolder.create)(config)
         self.checkpoints = Checkpoints(self.folder.checkpoints, self.state.identity())
-        with self._storage_errors():
+        with storage_errors(self.folder, self.checkpoints):
             self.lock = FolderLock(self.folder.path)
             try:
-                self.restarted = self._load() if config.resume else []
+                curves = StoredCurves()
+                self.restarted: list[int] = []
                 """Members whose environment could not be restored exactly."""
-                resumed_at = self.state.step if config.resume else None
-                tracker = Tracker(config, self.folder, separation.tags(self.agent), resumed_at)
+                if config.resume:
+                    self.restarted, curves = load_checkpoint(
+                        self.state, self.folder, self.checkpoints, self.replay
+                    )
+                self.is_evaluation_due = self.checkpoints.is_evaluation_due
+                # The rows of a step follow its evaluation.
+                written = self.state.step - self.is_evaluation_due
+                resumed_at = written if config.resume else None
+                columns = separation.tags(self.agent)
+                tracker = Tracker(config, self.folder, columns, resumed_at, curves.rows)
                 if config.resume:
                     self.folder.store_config(config)
             except BaseException:
                 self.lock.release()
                 raise
         self.recorder = Recorder(self.state, tracker, report)
-        self.divergence = DivergenceWatch(self.state, self._last_checkpoint, self.recorder.warn)
+        self.recorder.restore(curves.pending)
+        self.divergence = DivergenceWatch(
+            self.state, partial(last_checkpoint, self.checkpoints), self.recorder.warn
+        )
         every = config.separation_every
         self.audits = WindowSampler(every, str(config.seed)) if every else None
         self.update = self.agent.update
@@ -123,7 +137,7 @@ class Trainer:
             StorageError: a file cannot be written.
         """
         try:
-            with self._storage_errors():
+            with storage_errors(self.folder, self.checkpoints):
                 self.begin()
                 with self.interrupt:
                     self.advance(self.config.steps)
@@ -132,10 +146,10 @@ class Trainer:
             step = self.state.step
             evaluated = f"while evaluating at environment step {step}"
             when = evaluated if self.is_evaluating else f"at environment step {step + 1}"
-            what = f"{error.what} {when}; {self._last_checkpoint()}"
+            what = f"{error.what} {when}; {last_checkpoint(self.checkpoints)}"
             raise EnvironmentFaultError(what, error.member) from error
         state = self.state
-        finished = state.step >= self.config.steps
+        finished = state.step >= self.config.steps and not self.is_evaluation_due
         if finished:
             self.recorder.report()
         return TrainingResult(
@@ -169,6 +183,9 @@ class Trainer:
         config, state = self.config, self.state
         self.recorder.restart_clock()
         self.recorder.report()
+        if self.is_evaluation_due and not self._evaluate():
+            return
+        self.recorder.tracker.write(state.step)
         while state.step < last and self.interrupt.signal is None:
             self._step_environments()
             if state.step > config.random_steps:
@@ -177,7 +194,9 @@ class Trainer:
                 self.divergence.check_update()
                 self.recorder.add_metrics()
             if self.evaluator is not None and state.step % config.evaluation_every == 0:
-                self._evaluate(self.evaluator)
+                self.is_evaluation_due = True
+                if not self._evaluate():
+                    return
             self.recorder.tracker.write(state.step)
             if config.checkpoint_every and state.step % config.checkpoint_every == 0:
                 self.save()
@@ -193,14 +212,17 @@ class Trainer:
         self.divergence.check_agent()
         # A resumed run cuts its curves at the checkpoint, so they are on disk before it.
         self.recorder.tracker.sync()
-        self.checkpoints.save(self.state.step, self.state.state_dict(), self.replay)
+        tracker = self.recorder.tracker
+        curves = StoredCurves(tracker.rows, tracker.pending if self.is_evaluation_due else {})
+        state = {**self.state.state_dict(), "curves": curves.state_dict()}
+        self.checkpoints.save(self.state.step, state, self.replay, self.is_evaluation_due)
 
     def close(self) -> None:
         """Close environments and files."""
         self.state.environments.close()
         if self.evaluator is not None:
             self.evaluator.close()
-        with self._storage_errors():
+        with storage_errors(self.folder, self.checkpoints):
             self.recorder.tracker.close()
         self.lock.release()
 
@@ -251,42 +273,23 @@ class Trainer:
         state.window.append(self.update(batch))
         state.updates += 1
 
-    def _evaluate(self, evaluator: Evaluator) -> None:
-        """Run the deterministic policies over the same episodes as in each evaluation."""
-        config, state = self.config, self.state
+    def _evaluate(self) -> bool:
+        """Run the deterministic policies over the same episodes as in each evaluation.
+
+        Returns:
+            False if a signal interrupted it; the resumed run starts with it.
+        """
+        config, state, evaluator = self.config, self.state, self.evaluator
+        assert evaluator is not None
         self.is_evaluating = True
         statistics = state.environments.statistics()
-        episodes = evaluator.run(state.policies, config.members, config.gamma, statistics)
-        self.is_evaluating = False
+        try:
+            episodes = evaluator.run(state.policies, config.members, config.gamma, statistics)
+        except EvaluationInterrupted:
+            self.is_evaluating = False
+            return False
+        self.is_evaluating = self.is_evaluation_due = False
         if cut_off := episodes.cut_off_sentence(config.evaluation_max_steps):
             self.recorder.warn(0, cut_off)
         self.recorder.add_evaluation(episodes)
-
-    def _load(self) -> list[int]:
-        """Load a checkpoint; return the members whose environment was not restored exactly."""
-        if self.checkpoints.latest_step() is None and not self.folder.has_metrics():
-            # The run stopped before its first step.
-            return []
-        which = self.config.resume_from
-        file = self.checkpoints.state_path(which)
-        stored = self.checkpoints.load(self.replay, which)
-        with names_checkpoint(file):
-            return self.state.load_state_dict(stored)
-
-    def _last_checkpoint(self) -> str:
-        """Return the place of the last checkpoint, as the end of an error message."""
-        step = self.checkpoints.latest_step()
-        if step is None:
-            return f"there is no checkpoint in {self.checkpoints.folder}"
-        return f"the last checkpoint is of step {step} in {self.checkpoints.folder}"
-
-    @contextmanager
-    def _storage_errors(self) -> Iterator[None]:
-        """Context manager: raise a file that cannot be written as a StorageError."""
-        try:
-            yield
-        except OSError as error:
-            raise StorageError(
-                f"cannot write {error.filename or self.folder.path}: "
-                f"{error.strerror or error}; {self._last_checkpoint()}"
-            ) from error
+        return True

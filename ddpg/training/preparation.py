@@ -2,8 +2,9 @@
 
 from ddpg.config.fields import refusal
 from ddpg.errors import ConfigError
-from ddpg.evaluation.episodes import TRAINING_FIRST_SEED, Evaluator
+from ddpg.evaluation.episodes import TRAINING_FIRST_SEED, EvaluationProgress, Evaluator
 from ddpg.replay import ReplayBuffer
+from ddpg.training.interrupt import InterruptFlag
 from ddpg.training.state import TrainingState
 
 
@@ -30,13 +31,24 @@ def empty_replay(state: TrainingState) -> ReplayBuffer:
         ) from error
 
 
-def make_evaluator(state: TrainingState) -> Evaluator:
+class EvaluationInterrupted(Exception):  # noqa: N818 (a signal is not an error)
+    """A signal came during an evaluation."""
+
+
+def make_evaluator(state: TrainingState, interrupt: InterruptFlag) -> Evaluator:
     """Return the evaluator of a run, whose environments exist beside those of training.
+
+    After a signal it raises EvaluationInterrupted.
 
     Raises:
         ConfigError: only the environments of training can exist; they are closed.
     """
     config = state.config
+
+    def stop_if_interrupted(_: EvaluationProgress) -> None:
+        if interrupt.signal is not None:
+            raise EvaluationInterrupted
+
     try:
         return Evaluator(
             config.env,
@@ -45,6 +57,7 @@ def make_evaluator(state: TrainingState) -> Evaluator:
             TRAINING_FIRST_SEED,
             config.environment_timeout,
             config.evaluation_max_steps,
+            stop_if_interrupted,
         )
     except ConfigError as error:
         state.environments.close()

@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
@@ -39,6 +39,16 @@ class Recorder:
             metrics = tracker.folder.metrics_file
             self.audits = AuditWindow.read(metrics, state.config.members)
         self.restart_clock()
+
+    def restore(self, pending: Mapping[str, list[float]]) -> None:
+        """Add the values of a step whose evaluation was interrupted."""
+        values = {tag: np.array(each) for tag, each in pending.items()}
+        for tag, each in values.items():
+            self.tracker.add(tag, each)
+        prefix = f"{tags.SEPARATION}/"
+        audit = {tag.removeprefix(prefix): values[tag] for tag in values if tag.startswith(prefix)}
+        if audit:
+            self.audits.add(audit)
 
     def report(self, activity: str = "") -> None:
         """Report the progress; `activity` delays the next step."""

@@ -1,0 +1,59 @@
+"""Checkpoints of a training run: loading one, and errors of files that name the last one."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ddpg.errors import StorageError
+from ddpg.replay import ReplayBuffer
+from ddpg.runs.checkpoint import Checkpoints
+from ddpg.runs.folder import RunFolder
+from ddpg.runs.state_check import names_checkpoint
+from ddpg.runs.stored_curves import StoredCurves
+from ddpg.runs.tracking import curve_tags
+from ddpg.training import separation
+from ddpg.training.state import TrainingState
+
+
+def load_checkpoint(
+    state: TrainingState, folder: RunFolder, checkpoints: Checkpoints, replay: ReplayBuffer
+) -> tuple[list[int], StoredCurves]:
+    """Load the checkpoint that `resume_from` names into `state` and `replay`.
+
+    Returns:
+        The members whose environment was not restored exactly, and the place in the curves.
+
+    Raises:
+        CheckpointError: it is missing, damaged or of another run.
+    """
+    if checkpoints.latest_step() is None and not folder.has_metrics():
+        # The run stopped before its first step.
+        return [], StoredCurves()
+    which = state.config.resume_from
+    file = checkpoints.state_path(which)
+    stored = checkpoints.load(replay, which)
+    with names_checkpoint(file):
+        # Checkpoints of earlier versions do not have it.
+        place = stored.pop("curves", None) if isinstance(stored, dict) else None
+        tags = curve_tags(separation.tags(state.agent))
+        curves = StoredCurves.load(place, state.config.members, tags)
+        return state.load_state_dict(stored), curves
+
+
+def last_checkpoint(checkpoints: Checkpoints) -> str:
+    """Return the place of the last checkpoint, as the end of an error message."""
+    step = checkpoints.latest_step()
+    if step is None:
+        return f"there is no checkpoint in {checkpoints.folder}"
+    return f"the last checkpoint is of step {step} in {checkpoints.folder}"
+
+
+@contextmanager
+def storage_errors(folder: RunFolder, checkpoints: Checkpoints) -> Iterator[None]:
+    """Context manager: raise a file that cannot be written as a StorageError."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(
+            f"cannot write {error.filename or folder.path}: {error.strerror or error}; "
+            f"{last_checkpoint(checkpoints)}"
+        ) from error
