@@ -55,7 +55,7 @@ class Config:
     hidden: tuple[int, ...] = setting((64, 64), "units of each hidden layer")
     action_layer: int = setting(0, "layer of the critic that the action enters, from 0", ge=0)
     final_bound: float | None = setting(
-        None, "half-width of the last layers' initial weights; null: 1/sqrt(inputs)", gt=0
+        None, "half-width of the last layers' initial weights; null: 1/sqrt(inputs)", gt=0, le=1_000
     )
     optimizer: Literal["adam", "sgd"] = setting(
         "adam", "optimizer of actor and critic; sgd has no momentum"
@@ -77,10 +77,10 @@ class Config:
         "gaussian", "exploration noise, added to the action, which is then clipped"
     )
     noise_sigma: float = setting(
-        0.1, "scale of the noise, or its start", "half-ranges of the action", ge=0
+        0.1, "scale of the noise, or its start", "half-ranges of the action", ge=0, le=1_000_000
     )
     noise_sigma_final: float = setting(
-        0.1, "scale of the noise after noise_steps", "half-ranges of the action", ge=0
+        0.1, "scale of the noise after noise_steps", "half-ranges of the action", ge=0, le=1_000_000
     )
     noise_steps: int = setting(
         0, "length of the noise's linear schedule; 0: constant", "environment steps", ge=0
@@ -125,6 +125,7 @@ class Config:
         "time limit of each environment step, with one process per environment; 0: none",
         "seconds",
         ge=0,
+        le=1_000_000,
     )
 
     device: str = setting("cpu", "cpu, cuda, cuda:N, mps, or auto: the first of cuda, mps, cpu")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ddpg.agent import DDPG, Metrics
 from ddpg.config.settings import Config
 from ddpg.environments.vector import Environments
-from ddpg.errors import StateError
+from ddpg.errors import ConfigError, StateError
 from ddpg.noise import Noise, make_noise
 from ddpg.random_streams import RandomStreams
 from ddpg.runs.state_check import (
@@ -20,6 +20,7 @@ from ddpg.runs.state_check import (
     require_like,
     require_members,
 )
+from ddpg.training.memory import require_memory
 from ddpg.training.metrics import MetricsWindow
 
 
@@ -54,13 +55,19 @@ class TrainingState:
         """Return the state before the first step.
 
         Raises:
-            ConfigError: the environment does not exist, or its spaces cannot be used.
+            ConfigError: the environment does not exist, its spaces cannot be used, or the networks,
+                a batch or the metrics do not fit into memory.
         """
         members = config.members
         environments = Environments(
             config.env, members, config.env_options, config.environment_timeout
         )
         observation_dim, action_dim = environments.observation_dim, environments.action_dim
+        try:
+            require_memory(config, observation_dim, action_dim)
+        except ConfigError:
+            environments.close()
+            raise
         streams = RandomStreams.from_seeds(_seeds(config))
         return cls(
             config=config,

@@ -76,7 +76,10 @@ WRONG = [
     ({"hidden": [64, 0]}, "hidden: [64, 0] is not allowed; allowed: a list of whole numbers ≥ 1"),
     ({"hidden": 64}, "hidden: 64 is not allowed; allowed: a list"),
     ({"action_layer": 3}, "action_layer: 3 is not allowed; allowed: 0 to 2"),
-    ({"final_bound": 0.0}, "final_bound: 0.0 is not allowed; allowed: null, or a number > 0"),
+    (
+        {"final_bound": 0.0},
+        "final_bound: 0.0 is not allowed; allowed: null, or a number > 0 and ≤ 1,000",
+    ),
     ({"optimizer": "rmsprop"}, "optimizer: 'rmsprop' is not allowed; allowed: adam or sgd"),
     ({"actor_learning_rate": 0}, "actor_learning_rate: 0 is not allowed"),
     ({"critic_learning_rate": 2}, "critic_learning_rate: 2 is not allowed"),
