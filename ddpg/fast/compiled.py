@@ -1,7 +1,9 @@
 """`torch.compile` of an agent's update: forward, stop, backward and optimizer in one graph."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from pathlib import Path
 from types import FunctionType
 from typing import Any, Generic, Protocol, Self, TypeVar
 
@@ -152,6 +154,7 @@ class CompiledFunction(Generic[_Batch]):
         from torch._dynamo import config
         from torch._dynamo.exc import BackendCompilerFailed
 
+        cache_folder()
         options: dict[str, Any] = {
             "cpp_wrapper": True,
             "deterministic": True,
@@ -175,10 +178,27 @@ class CompiledFunction(Generic[_Batch]):
 
 
 def cache_folder() -> str:
-    """Return the folder of compiled graphs: TORCHINDUCTOR_CACHE_DIR, or PyTorch's default."""
-    from torch._inductor.runtime.cache_dir_utils import cache_dir
+    """Return the folder of compiled graphs: TORCHINDUCTOR_CACHE_DIR, or one of this user alone.
 
-    return cache_dir()
+    PyTorch runs what it holds. Its own default has a name in a shared folder that another user can
+    take first. Like PyTorch, the function sets the variable.
+
+    Raises:
+        CompileError: the folder cannot be created.
+    """
+    if "TORCHINDUCTOR_CACHE_DIR" not in os.environ:
+        folder = Path(torch.hub.get_dir()).with_name("inductor")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            # Raises for the folder of another user.
+            folder.chmod(0o700)
+        except OSError as error:
+            raise CompileError(
+                f"cannot write {folder}: {error.strerror}; the environment variable "
+                "TORCHINDUCTOR_CACHE_DIR names another folder"
+            ) from error
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(folder)
+    return os.environ["TORCHINDUCTOR_CACHE_DIR"]
 
 
 def _with_unshared_code(function: Callable[..., Any]) -> FunctionType:

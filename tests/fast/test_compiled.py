@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from functools import cache
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -15,7 +16,7 @@ import torch
 from ddpg.agent import Values
 from ddpg.config.settings import Config
 from ddpg.errors import CompileError, ConfigError
-from ddpg.fast.compiled import CompiledUpdate
+from ddpg.fast.compiled import CompiledUpdate, cache_folder
 from ddpg.random_streams import Stream
 from ddpg.replay import Batch, ReplayBuffer
 from ddpg.stops import STOPS, Crossing, Effect, StopWarning, stop_names
@@ -263,7 +264,7 @@ def test_failing_compiler_is_an_error(tmp_path):
     compiler.write_text('#!/bin/sh\n[ "$1" = --version ] && echo g++ 13.2.0\n')
     compiler.chmod(0o755)
     code = (
-        "from ddpg.fast.compiled import CompiledUpdate\n"
+        "from ddpg.fast.compiled import CompiledUpdate, cache_folder\n"
         "from tests.parts import make_agent, random_batch\n"
         "CompiledUpdate(make_agent(hidden=(8,)))(random_batch(1, 0))"
     )
@@ -300,3 +301,28 @@ def test_optimizer_that_cannot_be_compiled_is_an_error():
 def test_stop_that_cannot_train_is_a_warning():
     with pytest.warns(StopWarning, match="cannot train"):
         small(actor_stop="detach", compile=True)
+
+
+def test_compiled_graphs_are_in_a_folder_of_the_user_alone(tmp_path, monkeypatch):
+    # Set first, so that the value of the call is removed after the test.
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "")
+    monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR")
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    before = os.umask(0)
+    try:
+        folder = Path(cache_folder())
+    finally:
+        os.umask(before)
+    assert folder == tmp_path / "torch" / "inductor"
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == str(folder)
+
+
+def test_a_cache_folder_that_cannot_be_created_is_one_sentence(tmp_path, monkeypatch):
+    (tmp_path / "torch").write_text("")
+    # Set first, so that the value of the call is removed after the test.
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "")
+    monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR")
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    with pytest.raises(CompileError, match=r"cannot write .*inductor: Not a directory; the"):
+        cache_folder()
