@@ -71,6 +71,7 @@ class CompiledUpdate(Generic[_Batch]):
 
     Raises:
         ConfigError: there is no C++ compiler, or PyTorch is too old.
+        CompileError: the folder of compiled graphs cannot be created.
     """
 
     def __init__(self, agent: Updates[_Batch]):
@@ -80,6 +81,7 @@ class CompiledUpdate(Generic[_Batch]):
             return (policy_q,)
 
         _require_new_torch()
+        cache_folder()
         _require_compiler()
         self._critic = CompiledFunction(agent.update_critic, agent.critic_stop)
         self._actor = CompiledFunction(update_actor_and_targets, agent.actor_stop)
@@ -154,7 +156,6 @@ class CompiledFunction(Generic[_Batch]):
         from torch._dynamo import config
         from torch._dynamo.exc import BackendCompilerFailed
 
-        cache_folder()
         options: dict[str, Any] = {
             "cpp_wrapper": True,
             "deterministic": True,
@@ -186,7 +187,10 @@ def cache_folder() -> str:
     Raises:
         CompileError: the folder cannot be created.
     """
-    if "TORCHINDUCTOR_CACHE_DIR" not in os.environ:
+    from torch._inductor.runtime.cache_dir_utils import default_cache_dir
+
+    # PyTorch may have set its default in this process.
+    if os.environ.get("TORCHINDUCTOR_CACHE_DIR") in (None, default_cache_dir()):
         folder = Path(torch.hub.get_dir()).with_name("inductor")
         try:
             folder.mkdir(parents=True, exist_ok=True)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 import torch
+from torch._inductor.runtime.cache_dir_utils import default_cache_dir
 
 from ddpg.agent import Values
 from ddpg.config.settings import Config
@@ -303,10 +304,12 @@ def test_stop_that_cannot_train_is_a_warning():
         small(actor_stop="detach", compile=True)
 
 
-def test_compiled_graphs_are_in_a_folder_of_the_user_alone(tmp_path, monkeypatch):
+@pytest.mark.parametrize("is_set_by_torch", [False, True])
+def test_compiled_graphs_are_in_a_folder_of_the_user_alone(tmp_path, monkeypatch, is_set_by_torch):
     # Set first, so that the value of the call is removed after the test.
-    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "")
-    monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR")
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", default_cache_dir())
+    if not is_set_by_torch:
+        monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR")
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     before = os.umask(0)
     try:
