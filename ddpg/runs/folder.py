@@ -181,6 +181,12 @@ class RunFolder:
                 raise ConfigError(f"cannot use {path}: it is a link; allowed: files and folders")
 
 
+def fixed_settings(config: Config) -> dict[str, Any]:
+    """Return the settings that a run keeps from its first step to its last."""
+    changing = {*_MAY_CHANGE_ON_RESUME, "name"}
+    return {name: value for name, value in config.to_dict().items() if name not in changing}
+
+
 def folder_text(value: Any) -> str:
     """Return the value of a setting as a part of a folder's name."""
     if isinstance(value, Mapping):

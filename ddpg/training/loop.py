@@ -16,7 +16,7 @@ from ddpg.isolation.sampling import WindowSampler
 from ddpg.noise import scheduled_sigma
 from ddpg.random_streams import Uniform
 from ddpg.runs.checkpoint import Checkpoints
-from ddpg.runs.folder import RunFolder
+from ddpg.runs.folder import RunFolder, fixed_settings
 from ddpg.runs.lock import FolderLock
 from ddpg.runs.stored_curves import StoredCurves
 from ddpg.runs.tracking import Tracker
@@ -215,6 +215,7 @@ class Trainer:
         tracker = self.recorder.tracker
         curves = StoredCurves(tracker.rows, tracker.pending if self.is_evaluation_due else {})
         state = {**self.state.state_dict(), "curves": curves.state_dict()}
+        state["settings"] = fixed_settings(self.config)
         self.checkpoints.save(self.state.step, state, self.replay, self.is_evaluation_due)
 
     def close(self) -> None:

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from ddpg.errors import StorageError
+from ddpg.errors import StateError, StorageError
 from ddpg.replay import ReplayBuffer
 from ddpg.runs.checkpoint import Checkpoints
-from ddpg.runs.folder import RunFolder
+from ddpg.runs.folder import RunFolder, fixed_settings
 from ddpg.runs.state_check import names_checkpoint
 from ddpg.runs.stored_curves import StoredCurves
 from ddpg.runs.tracking import curve_tags
@@ -33,10 +34,24 @@ def load_checkpoint(
     stored = checkpoints.load(replay, which)
     with names_checkpoint(file):
         # Checkpoints of earlier versions do not have it.
-        place = stored.pop("curves", None) if isinstance(stored, dict) else None
+        parts = stored if isinstance(stored, dict) else {}
+        place, settings = parts.pop("curves", None), parts.pop("settings", {})
+        _require_same(settings, fixed_settings(state.config))
         tags = curve_tags(separation.tags(state.agent))
         curves = StoredCurves.load(place, state.config.members, tags)
         return state.load_state_dict(stored), curves
+
+
+def _require_same(stored: Any, settings: dict[str, Any]) -> None:
+    """Raise a StateError if `config.yaml` was edited since the checkpoint."""
+    if not isinstance(stored, dict):
+        raise StateError("settings: not a mapping; allowed: settings by name")
+    for name, value in settings.items():
+        if name in stored and stored[name] != value:
+            raise StateError(
+                f"{name}: {value!r} in config.yaml is not allowed; allowed: {stored[name]!r}, the "
+                "value of this run"
+            )
 
 
 def last_checkpoint(checkpoints: Checkpoints) -> str:

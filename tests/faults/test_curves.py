@@ -11,7 +11,7 @@ from tensorboard.backend.event_processing.plugin_event_accumulator import EventA
 
 from ddpg.config.settings import Config
 from ddpg.environments.workers import LocalEnvironments
-from ddpg.errors import ConfigError
+from ddpg.errors import CheckpointError, ConfigError
 from ddpg.runs.checkpoint import Checkpoints
 from ddpg.runs.tags import LOSS_CRITIC
 from ddpg.training.loop import train
@@ -104,3 +104,14 @@ def test_tensorboards_slow_loader_shows_each_point_once_after_a_kill(tmp_path: P
     shown.Reload()
     steps = [point.step for point in shown.Tensors(LOSS_CRITIC)]
     assert steps == [*np.arange(10, 41, 5)]
+
+
+def test_an_edited_setting_is_refused_on_resume(tmp_path: Path) -> None:
+    train(small(tmp_path))
+    file = tmp_path / "mine" / "config.yaml"
+    file.write_text(
+        file.read_text().replace("actor_learning_rate: 0.0005", "actor_learning_rate: 0.5")
+    )
+    edited = dataclasses.replace(Config.load(file), resume=True, steps=60)
+    with pytest.raises(CheckpointError, match=r"actor_learning_rate: 0\.5 in config\.yaml"):
+        train(edited)
