@@ -57,7 +57,7 @@ def discover(roots: Mapping[str, object]) -> Discovery:
             found.append(place)
     # Of two modules over the same storages, the one that an optimizer holds is named.
     found.sort(key=lambda place: not _is_held(place, held))
-    found = _without_empty(_once(found))
+    found = _without_empty(_without_parts_of_modules(_once(found)))
     found += _tied(found)
     known = {id(t) for place in found for t in tensors_of(place.value)}
     found += [part for each in optimizers.values() for part in _unknown(each, known)]
@@ -138,6 +138,17 @@ def _once(places: Iterable[Place]) -> list[Place]:
     for place in places:
         met.setdefault(id(place.value), place)
     return list(met.values())
+
+
+def _without_parts_of_modules(places: list[Place]) -> list[Place]:
+    """Return the places without parameters that belong to a found module, as in a loop over it."""
+    modules = [place for place in places if isinstance(place.value, nn.Module)]
+    within = {each for place in modules for each in places_in_memory(place.value)}
+    return [
+        place
+        for place in places
+        if isinstance(place.value, nn.Module) or not places_in_memory(place.value) <= within
+    ]
 
 
 def _without_empty(places: list[Place]) -> list[Place]:

@@ -6,8 +6,8 @@ from dataclasses import replace
 from ..contract import REST, Contract, ContractError, Permission, UpdateRow
 from ..judge.facts import is_nonzero
 from ..judge.following import unequal
-from ..judge.movers import TRAIN_MODE, mover_of_write
-from ..observe.records import BackwardPass, OptimizerStep, UpdateRecord
+from ..judge.movers import TRAIN_MODE, WRITE, mover_of_step, mover_of_write
+from ..observe.records import BackwardPass, OptimizerStep, UpdateRecord, Write
 from ..observe.rows import assign_rows
 from ..results import Finding, Results
 
@@ -157,10 +157,16 @@ def _written(record: UpdateRecord, row: UpdateRow) -> set[str]:
 
 def _moved(record: UpdateRecord, row: UpdateRow) -> Iterator[tuple[str, str]]:
     """Yield (module, source of a Polyak average or "") for the writes of a row."""
-    for write in record.writes(row):
-        mover = mover_of_write(record, write, {})
-        if mover.cause != TRAIN_MODE or not _trains_any(record, row, write.change.entry.owners):
-            yield from ((owner, mover.source) for owner in write.change.entry.owners)
+    writes = list(record.writes(row))
+    groups = [(write, writes) for write in writes]
+    for step in record.steps(row):
+        in_hooks = [Write(row, c) for c in step.changes if mover_of_step(step, c).cause == WRITE]
+        groups += [(write, in_hooks) for write in in_hooks]
+    for write, beside in groups:
+        owners = write.change.entry.owners
+        mover = mover_of_write(record, write, {}, beside)
+        if mover.cause != TRAIN_MODE or not _trains_any(record, row, owners):
+            yield from ((owner, mover.source) for owner in owners)
 
 
 def _trains_any(record: UpdateRecord, row: UpdateRow, owners: Sequence[str]) -> bool:

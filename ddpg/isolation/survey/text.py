@@ -41,8 +41,16 @@ def contract_text(
     ]
     return (
         f"from {_PACKAGE} import Contract, {', '.join(used)}\n\n\n"
-        f"def contract({', '.join(parameters)}):\n    return Contract(\n{body}    )\n"
+        f"{_signature(list(parameters))}\n    return Contract(\n{body}    )\n"
     )
+
+
+def _signature(parameters: Sequence[str]) -> str:
+    one_line = f"def contract({', '.join(parameters)}):"
+    if len(one_line) <= _WIDTH:
+        return one_line
+    lines = "".join(f"    {name},\n" for name in parameters)
+    return f"def contract(\n{lines}):"
 
 
 def _updates(contract: Contract) -> Iterable[tuple[str, Permission]]:
