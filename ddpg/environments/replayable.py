@@ -1,6 +1,7 @@
 """Environment wrapper that restores a state in mid-episode."""
 
 import json
+import math
 from typing import Any
 
 import gymnasium
@@ -16,6 +17,15 @@ LONGEST_RECORD = 100_000
 """Steps of an episode that are recorded; a longer one is not restored."""
 _BLOCK = 256
 """Steps in the first buffer; a longer episode doubles it."""
+
+
+def complete_record(record: Any) -> Any:
+    """Add the fields that the records of older checkpoints lack. NaN rewards are not compared."""
+    if not isinstance(record, dict) or not torch.is_tensor(record.get("actions")):
+        return record
+    steps = record["actions"].shape[:1]
+    rewards = torch.full(steps, math.nan, dtype=torch.float64)
+    return {"statistics": "[]", "statistics_now": "[]", "rewards": rewards, **record}
 
 
 class ReplayableEnvironment(CheckedEnvironment):
@@ -109,7 +119,7 @@ class ReplayableEnvironment(CheckedEnvironment):
             for action, reward in zip(record["actions"].numpy(), rewards, strict=True):
                 # Copied, since the environment may change the array.
                 _, actual, terminated, truncated, _ = self.step(action.copy())
-                if terminated or truncated or actual != reward:
+                if terminated or truncated or not (actual == reward or math.isnan(reward)):
                     return False
         # An environment that differs this time may fail, and so may an invalid random state.
         except (

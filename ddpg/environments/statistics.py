@@ -49,9 +49,11 @@ def stored_statistics(state: Mapping[str, Any], members: int) -> list[str]:
     """
     if "episodes" not in state:
         return []
-    pattern = [{"statistics_now": {str}, ...: None}] * members
-    require_like(state["episodes"], pattern, "environments.episodes")
-    return [episode["statistics_now"] for episode in state["episodes"]]
+    require_like(state["episodes"], [{...: None}] * members, "environments.episodes")
+    # Records of older checkpoints have no statistics.
+    texts = [episode.get("statistics_now", "[]") for episode in state["episodes"]]
+    require_like(texts, [""] * members, "environments.episodes.statistics_now")
+    return texts
 
 
 def _normalizers(env: gymnasium.Env[Any, Any]) -> list[Any]:

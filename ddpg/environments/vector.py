@@ -21,7 +21,7 @@ from ddpg.environments.creation import (
 )
 from ddpg.environments.pendulum import PendulumVectorEnv
 from ddpg.environments.process_state import keeps_process_state
-from ddpg.environments.replayable import ReplayableEnvironment
+from ddpg.environments.replayable import ReplayableEnvironment, complete_record
 from ddpg.environments.spaces import action_scale, observation_dim, point_pattern
 from ddpg.environments.workers import begin_worker, call_workers, kill_workers, start_method
 from ddpg.errors import EnvironmentFaultError
@@ -139,6 +139,8 @@ class Environments:
             EnvironmentFaultError: an environment failed.
             StateError: `state` is not a result of `state_dict`.
         """
+        if isinstance(state.get("episodes"), list):
+            state = {**state, "episodes": [complete_record(each) for each in state["episodes"]]}
         self.require(state)
         if ("own" in state) != hasattr(self.vector, "load_state_dict"):
             # Another environment_timeout can select another kind of vector environment.
