@@ -26,10 +26,6 @@ SIZES = {"small": WorkloadSize(64, 64), "large": WorkloadSize(256, 256)}
 class Workload:
     """Settings of one subject's run. Not validated: `command_line` checks what a user passes."""
 
-    environment: str = ENVIRONMENT
-    """Gymnasium id; the clock of a timed subject counts Pendulum's steps alone."""
-    steps: int = ENDLESS
-    """Environment steps of the run."""
     hidden: int = 64
     batch: int = 64
     members: int = 1
@@ -42,6 +38,10 @@ class Workload:
     """Seconds of untimed updates, in which allocators and caches settle."""
     seconds: float = 5.0
     """Timed seconds."""
+    environment: str = ENVIRONMENT
+    """Gymnasium id; the clock of a timed subject counts Pendulum's steps alone."""
+    steps: int = ENDLESS
+    """Environment steps of the run."""
     replay_capacity: int = 200_000
     """Environment steps of one member."""
     # The peers use these; they are this agent's defaults, except for its actor's learning rate.

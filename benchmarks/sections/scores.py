@@ -72,7 +72,7 @@ SUBJECTS: dict[str, Callable[[Config, int], Iterator[float]]] = {
 def _workload(config: Config, seed: int) -> Workload:
     hidden, *_ = config.hidden
     return Workload(
-        environment=config.env,
+        environment=config.env_name,
         steps=config.steps,
         hidden=hidden,
         batch=config.batch_size,

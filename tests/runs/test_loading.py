@@ -22,7 +22,10 @@ SHARED = torch.arange(6.0)
 REBUILT = {
     "expanded": (lambda: torch.ones(1).expand(6), torch.ones(6)),
     "transposed": (lambda: torch.arange(6.0).reshape(2, 3).T, torch.arange(6.0).reshape(2, 3).T),
-    "negated view": (lambda: torch._neg_view(torch.arange(3.0)), -torch.arange(3.0)),
+    "negated view": (
+        lambda: torch.complex(torch.zeros(3), torch.arange(3.0)).conj().imag,
+        -torch.arange(3.0),
+    ),
     "requires grad": (lambda: torch.ones(2).requires_grad_(), torch.ones(2)),
     "parameter": (lambda: torch.nn.Parameter(torch.ones(2)), torch.ones(2)),
     "a piece of a storage": (lambda: torch.arange(6.0)[2:4], torch.arange(2.0, 4.0)),

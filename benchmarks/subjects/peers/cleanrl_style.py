@@ -74,7 +74,7 @@ def train(workload: Workload) -> nn.Module:
     )
     space = envs.single_action_space
     assert isinstance(space, gymnasium.spaces.Box)
-    observed, acted = envs.single_observation_space.shape[0], space.shape[0]
+    observed, acted = int(np.prod(envs.single_observation_space.shape or 1)), space.shape[0]
     actor = _Actor(workload.hidden, observed, space)
     target_actor = _Actor(workload.hidden, observed, space)
     qf1 = _QNetwork(workload.hidden, observed + acted)

@@ -5,7 +5,7 @@ import gc
 import operator
 import random
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from types import (
     BuiltinFunctionType,
@@ -16,7 +16,7 @@ from types import (
     MethodType,
     ModuleType,
 )
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -34,7 +34,7 @@ _OPAQUE_MODULES = {
 _NOT_USERS = ("torch._dynamo", "torch._functorch", "torch._inductor", __name__.rpartition(".")[0])
 
 
-def is_function(value: object) -> bool:
+def is_function(value: object) -> TypeGuard[Callable[..., Any]]:
     """Return True for functions, methods and partials; False for other callable objects."""
     return isinstance(value, _FUNCTIONS)
 

@@ -66,4 +66,4 @@ def replace_closure(
 
     if "closure" in keywords:
         return arguments, {**keywords, "closure": replaced}
-    return (arguments[0], replaced, *arguments[2:]), keywords
+    return (*arguments[:1], replaced, *arguments[2:]), keywords

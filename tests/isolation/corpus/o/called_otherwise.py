@@ -37,7 +37,7 @@ def by_forward(target: Value, states: Tensor) -> Tensor:
 
 
 def by_function(target: Value, states: Tensor) -> Tensor:
-    weights = dict(target.named_parameters())
+    weights: dict[str, Tensor] = dict(target.named_parameters())
     return functional_call(target, weights, (states,))  # the function
 
 

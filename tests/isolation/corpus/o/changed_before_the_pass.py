@@ -52,7 +52,7 @@ def frozen_weight(*, changes: bool) -> tuple[Contract, Updates]:
         other.step()
         loss = head(features(first_layer(batch.states))).square().mean()
         if changes:
-            features[0].weight.mul_(0.5)
+            next(features.parameters()).mul_(0.5)
         loss.backward()
         optimizer.step()
 

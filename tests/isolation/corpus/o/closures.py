@@ -30,7 +30,7 @@ class Closures(ActorCritic):
         self.critic_optimizer = KINDS[kind](self.critic.parameters())
 
     def train_critic(self, *, detached: bool, by_keyword: bool) -> None:
-        def closure() -> Tensor:
+        def closure() -> Any:
             self.critic_optimizer.zero_grad()
             loss = self.loss(detached=detached)
             loss.backward()

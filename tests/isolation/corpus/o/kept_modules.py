@@ -141,11 +141,12 @@ class OwnState(nn.Module):
 
 def with_own_state() -> tuple[Contract, Updates]:
     agent = ActorCritic()
-    whole = nn.Sequential(OwnState(), agent.critic)
+    own = OwnState()
+    whole = nn.Sequential(own, agent.critic)
 
     def update() -> None:
         agent.critic_update()
-        whole[0].count += 1
+        own.count += 1
 
     contract = agent.contract(updates={"critic_update": trains("critic")}, restores=[whole])
     return contract, {"critic_update": update}

@@ -24,11 +24,11 @@ class Delegating(Optimizer):
         self.optimizer = optimizer
 
     @property
-    def param_groups(self) -> Any:
+    def param_groups(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]
         return self.optimizer.param_groups
 
     @property
-    def state(self) -> Any:
+    def state(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]
         return self.optimizer.state
 
     def state_dict(self) -> dict[str, Any]:
