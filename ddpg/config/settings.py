@@ -9,12 +9,12 @@ from typing import Any, Literal, Self
 
 from pydantic import ConfigDict, ValidationError, create_model
 
+from ddpg.config.combinations import check_combinations
 from ddpg.config.environment import allowed_environment, environment_name, module_message
-from ddpg.config.fields import Setting, refusal, setting, shorten
+from ddpg.config.fields import Setting, setting, shorten
 from ddpg.config.types import LONGEST_EPISODE, EnvironmentSource
 from ddpg.config.yaml_file import read_settings, settings_text
 from ddpg.errors import ConfigError, did_you_mean
-from ddpg.stops import Crossing, StopError, check
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,64 +156,7 @@ class Config:
             raise ConfigError(SETTINGS[name].refusal(given[name])) from error
         for name in SETTINGS:
             object.__setattr__(self, name, getattr(validated, name))
-        self._check_stops()
-        self._check_pairs()
-        self._check_names()
-
-    def _check_stops(self) -> None:
-        for name, crossing in (("stop", Crossing.UPSTREAM), ("actor_stop", Crossing.DOWNSTREAM)):
-            try:
-                check(getattr(self, name), crossing, name)
-            except StopError as error:
-                raise ConfigError(str(error)) from error
-        for name in ("manual_scale", "manual_every"):
-            value = getattr(self, name)
-            if isinstance(value, dict):
-                self._check_manual_modules(name, value)
-
-    def _check_manual_modules(self, name: str, value: Mapping[str, float]) -> None:
-        protected = set()
-        if "manual" in self.stop:
-            protected |= {"critic_target", _BOOTSTRAP_NAMES[self.bootstrap_actor]}
-        if "manual" in self.actor_stop:
-            protected |= {"critic"}
-        if set(value) != protected:
-            allowed = (
-                "a number, or one for each module that a stop 'manual' protects here, "
-                f"{sorted(protected)}"
-            )
-            raise ConfigError(refusal(name, value, allowed))
-
-    def _check_pairs(self) -> None:
-        if not self.hidden:
-            raise ConfigError(refusal("hidden", self.hidden, "at least one layer"))
-        if self.action_layer > len(self.hidden):
-            layers = len(self.hidden)
-            allowed = f"0 to {layers}, since hidden has {layers} layers"
-            raise ConfigError(refusal("action_layer", self.action_layer, allowed))
-        if self.compile and self.optimizer != "adam":
-            allowed = "optimizer 'adam', since torch.optim.SGD cannot be compiled with the update"
-            context = f" with optimizer {self.optimizer!r}"
-            raise ConfigError(refusal("compile", self.compile, allowed, context))
-        if self.seed + self.members > 2**31:
-            allowed, context = f"seed + members up to {2**31}", f" with {self.members} members"
-            raise ConfigError(refusal("seed", self.seed, allowed, context))
-        if self.resume and self.name is None:
-            raise ConfigError(
-                refusal("resume", self.resume, "with the name of a run", " without a name")
-            )
-
-    def _check_names(self) -> None:
-        if self.name is not None and not _is_folder_name(self.name):
-            allowed = (
-                "the name of one folder, without separators and control characters, of up to "
-                f"{_LONGEST_NAME} bytes"
-            )
-            raise ConfigError(refusal("name", self.name, allowed))
-        for name, value in (("env", self.env_name), ("runs", self.runs)):
-            if not (value and value.isprintable()):
-                allowed = "text that is not empty, without control characters"
-                raise ConfigError(refusal(name, value, allowed))
+        check_combinations(self)
 
     @classmethod
     def from_dict(cls, settings: Mapping[str, Any]) -> Self:
@@ -266,17 +209,6 @@ def unknown_setting_message(name: str) -> str:
     return f"there is no setting {shorten(name)}{hint}; allowed: {', '.join(SETTINGS)}"
 
 
-def _is_folder_name(name: str) -> bool:
-    """Return whether `name` names one folder inside another, on every system."""
-    is_single = not set(name) & set("/\\") and name not in ("", ".", "..")
-    # Printable first: other text may have no encoding.
-    return name.isprintable() and is_single and len(name.encode()) <= _LONGEST_NAME
-
-
-_LONGEST_NAME = 200
-"""Bytes."""
-_BOOTSTRAP_NAMES = {"target": "actor_target", "live": "actor"}
-"""Value of `bootstrap_actor` -> name of the module."""
 SETTINGS = {field.name: Setting(field) for field in dataclasses.fields(Config)}
 _validators: dict[str, Any] = {name: each.validator() for name, each in SETTINGS.items()}
 _Validated = create_model(
