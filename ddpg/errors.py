@@ -43,6 +43,10 @@ class CompileError(RuntimeError):
     """The compiler failed or was interrupted. The message has the reason."""
 
 
+class ExportError(RuntimeError):
+    """A policy cannot be exported. The message has the reason."""
+
+
 class RunError(RuntimeError):
     """A run stopped before its end. Its last good checkpoint is kept."""
 

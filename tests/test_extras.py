@@ -23,7 +23,19 @@ from tests.isolation.agents import ActorCritic
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-OPTIONAL = ("PIL", "imageio", "jinja2", "matplotlib", "pygraphviz", "ray", "scipy", "shtab")
+OPTIONAL = (
+    "PIL",
+    "imageio",
+    "jinja2",
+    "matplotlib",
+    "onnx",
+    "onnxruntime",
+    "onnxscript",
+    "pygraphviz",
+    "ray",
+    "scipy",
+    "shtab",
+)
 
 EVERYTHING_PUBLIC = f"""
 import sys

@@ -16,6 +16,7 @@ from ddpg.errors import (
     CompileError,
     ConfigError,
     ExerciseError,
+    ExportError,
     RunError,
     RunWarning,
     UsageError,
@@ -32,6 +33,7 @@ _REFUSALS = (
     CompileError,
     ConfigError,
     ExerciseError,
+    ExportError,
     MissingExtraError,
     UsageError,
 )

@@ -14,6 +14,7 @@ from ddpg.errors import did_you_mean
 COMMANDS = {
     "train": "train an agent, and record which parameters each loss reached",
     "evaluate": "score a run, or compare the weights of two runs",
+    "export": "write a policy as .onnx, .pt2 or .npz",
     "compare": "train and compare stops, and write the report",
     "plot": "draw learning curves and separation of runs",
     "audit": "report which update of a run or an agent reached which module",

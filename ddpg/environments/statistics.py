@@ -19,6 +19,11 @@ def read_statistics(env: gymnasium.Env[Any, Any]) -> str:
     return json.dumps([_read(wrapper) for wrapper in _normalizers(env)])
 
 
+def has_statistics(text: str) -> bool:
+    """Return whether a result of `read_statistics` has the statistics of any wrapper."""
+    return bool(text and json.loads(text))
+
+
 def load_statistics(env: gymnasium.Env[Any, Any], text: str, frozen: bool = False) -> None:
     """Load a result of `read_statistics`.
 

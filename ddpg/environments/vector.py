@@ -22,7 +22,7 @@ from ddpg.environments.creation import (
 from ddpg.environments.pendulum import PendulumVectorEnv
 from ddpg.environments.process_state import keeps_process_state
 from ddpg.environments.replayable import ReplayableEnvironment, complete_record
-from ddpg.environments.spaces import action_scale, observation_dim, point_pattern
+from ddpg.environments.spaces import Spaces, action_scale, observation_dim, point_pattern
 from ddpg.environments.workers import begin_worker, call_workers, kill_workers, start_method
 from ddpg.errors import EnvironmentFaultError
 from ddpg.runs.state_check import TensorPattern, require_finite, require_like
@@ -71,8 +71,10 @@ class Environments:
         make_environment(env, options).close()
         # Gymnasium declares one seed for all environments, but accepts one per environment.
         self.vector: Any = _make_vector(env, members, options, timeout)
-        self.observation_dim = observation_dim(self.vector.single_observation_space)
-        self.scale = action_scale(self.vector.single_action_space)
+        observation, action = self.vector.single_observation_space, self.vector.single_action_space
+        self.observation_dim = observation_dim(observation)
+        self.scale = action_scale(action)
+        self.spaces = Spaces.of(observation, action)
         self.action_dim = len(self.scale.low)
         self.observation = np.zeros((members, self.observation_dim), np.float32)
         # Single environments are wrapped in CheckedEnvironment; own vector versions are not.

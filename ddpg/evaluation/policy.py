@@ -2,16 +2,17 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
+from ddpg.config.fields import refusal
 from ddpg.config.settings import Config
 from ddpg.config.types import EnvironmentSource
 from ddpg.environments.creation import make_environment
-from ddpg.environments.spaces import ActionScale, action_scale, observation_dim
+from ddpg.environments.spaces import Spaces
 from ddpg.environments.statistics import stored_statistics
 from ddpg.errors import ConfigError
 from ddpg.networks import Actor
@@ -38,17 +39,35 @@ class Policy:
     """Environment steps of training."""
     actor: Actor
     """Actor of this member only."""
-    scale: ActionScale
+    spaces: Spaces
     statistics: str = ""
     """Statistics of the normalizing wrappers of its environment, for
     `ddpg.environments.statistics.load_statistics`; empty without any."""
 
     def __call__(self, observation: ArrayLike) -> NDArray[np.floating]:
-        """Map `[observation]` -> `[action]`, or `[batch, observation]` -> `[batch, action]`."""
-        batch = np.asarray(observation, np.float32)
+        """Map an observation to an action, or a batch of observations to a batch of actions.
+
+        Args:
+            observation: of the shape of the environment's observations, or flattened; a batch has
+                one more dimension in front.
+
+        Returns:
+            `[action]` or `[batch, action]`.
+
+        Raises:
+            ConfigError: the observation has another shape.
+        """
+        points = np.asarray(observation, np.float32)
+        shape, width = self.spaces.observation_shape, self.spaces.observation_dim
+        is_single = points.shape in (shape, (width,))
+        if not is_single and points.shape[1:] not in (shape, (width,)):
+            allowed = f"{shape}, or (batch, {', '.join(map(str, shape))})"
+            raise ConfigError(refusal("shape of the observation", points.shape, allowed))
+        batch = torch.from_numpy(points.reshape(1, -1, width))
         with torch.no_grad():
-            action = self.actor(torch.from_numpy(np.atleast_2d(batch))[None])[0].numpy()
-        return self.scale.to_environment(action.reshape(*batch.shape[:-1], -1))
+            action = self.actor(batch)[0].numpy()
+        scaled = self.spaces.scale.to_environment(action)
+        return scaled[0] if is_single else scaled
 
 
 class StoredActor(NamedTuple):
@@ -62,24 +81,26 @@ class StoredActor(NamedTuple):
     """`[member]`: False for a member that diverged and was dropped."""
     statistics: list[str]
     """Statistics of each member's normalizing wrappers, if there are any."""
-    observation_dim: int
-    scale: ActionScale
+    spaces: Spaces
 
 
 def load_policy(run: str | Path, member: int = 0, env: EnvironmentSource | None = None) -> Policy:
     """Return the policy of one member of a run, from its newest checkpoint.
 
+    The environment is not created, so it need not be installed. Checkpoints of earlier versions do
+    not have its spaces, so for these it is created.
+
     Args:
         run: the run's folder.
         member: index of the member.
-        env: needed for a run whose environment is `module:id` or a callable: that name or callable
-            again, since a file must not import modules.
+        env: needed if the environment is created and is `module:id` or a callable: that name or
+            callable again, since a file must not import modules.
 
     Raises:
         ConfigError: `run` is not a run folder or has no such member, or `env` is missing.
         CheckpointError: there is no checkpoint, or it cannot be read.
     """
-    config, step, actor, alive, statistics, width, scale = load_actor(RunFolder(Path(run)), env)
+    config, step, actor, alive, statistics, spaces = load_actor(RunFolder(Path(run)), env)
     if not 0 <= member < config.members:
         raise ConfigError(f"member: {member} is not allowed; allowed: 0 to {config.members - 1}")
     if not alive[member]:
@@ -89,46 +110,62 @@ def load_policy(run: str | Path, member: int = 0, env: EnvironmentSource | None 
             f"allowed: {remaining}"
         )
     weights = {name: value[member : member + 1] for name, value in actor.state_dict().items()}
-    member_actor = Actor([torch.Generator()], width, len(scale.low), config.hidden)
+    member_actor = _actor(config, 1, spaces)
     member_actor.load_state_dict(weights)
     own = statistics[member] if statistics else ""
-    return Policy(config.env_name, config.seed + member, step, member_actor, scale, own)
+    return Policy(config.env_name, config.seed + member, step, member_actor, spaces, own)
 
 
-def load_actor(folder: RunFolder, env: EnvironmentSource | None) -> StoredActor:
+def load_actor(folder: RunFolder, env: EnvironmentSource | None = None) -> StoredActor:
     """Load the actor of a run's newest checkpoint.
 
     Args:
         folder: the run's folder.
-        env: see `Config.load`.
+        env: see `load_policy`.
 
     Raises:
         ConfigError: the folder is not a run folder, or its environment would import a module.
         CheckpointError: there is no checkpoint, or it cannot be read.
     """
-    config = folder.load_config(env)
+    config = folder.stored_config() if env is None else folder.load_config(env)
     if env is not None and env != config.env:
         raise ConfigError(
             f"env: {env!r} is not allowed; allowed: {config.env_name!r}, the run's own"
         )
     checkpoints = Checkpoints(folder.checkpoints)
     state = checkpoints.load_state()
-    environment = make_environment(config.env, config.env_options)
-    width, scale = (
-        observation_dim(environment.observation_space),
-        action_scale(environment.action_space),
-    )
-    environment.close()
     members = config.members
-    generators = [torch.Generator() for _ in range(members)]
-    actor = Actor(generators, width, len(scale.low), config.hidden)
     with names_checkpoint(checkpoints.state_path()):
-        agent = {"actor": actor.state_dict(), ...: None}
-        environments = {"observation": TensorPattern((members, width)), ...: None}
-        parts = {"step": COUNT, "agent": agent, "alive": {list}, "environments": environments}
-        require_like(state, {**parts, ...: None})
+        environments = {"observation": TensorPattern((members, None)), ...: None}
+        parts = {"step": COUNT, "agent": {"actor": {dict}, ...: None}, "alive": {list}}
+        require_like(state, {**parts, "environments": environments, ...: None})
         require_members(state["alive"], members)
-        require_finite(state["agent"]["actor"], state["alive"], "agent.actor")
         statistics = stored_statistics(state["environments"], members)
-    actor.load_state_dict(state["agent"]["actor"])
-    return StoredActor(config, state["step"], actor, state["alive"], statistics, width, scale)
+        stored = state.get("spaces")
+        spaces = Spaces.from_state_dict(stored) if stored is not None else None
+    if spaces is None:
+        spaces = _spaces_of(folder.load_config(env))
+    weights = state["agent"]["actor"]
+    with names_checkpoint(checkpoints.state_path()):
+        # Compared before an actor of these widths takes memory.
+        first = TensorPattern((members, spaces.observation_dim, config.hidden[0]))
+        last = TensorPattern((members, config.hidden[-1], len(spaces.action_low)))
+        ends = {"hidden.0.weight": first, "output.weight": last, ...: None}
+        require_like(weights, ends, "agent.actor")
+        actor = _actor(config, members, spaces)
+        require_like(weights, actor.state_dict(), "agent.actor")
+        require_finite(weights, state["alive"], "agent.actor")
+    actor.load_state_dict(weights)
+    return StoredActor(config, state["step"], actor, state["alive"], statistics, spaces)
+
+
+def _spaces_of(config: Config) -> Spaces:
+    environment: Any = make_environment(config.env, config.env_options)
+    spaces = Spaces.of(environment.observation_space, environment.action_space)
+    environment.close()
+    return spaces
+
+
+def _actor(config: Config, members: int, spaces: Spaces) -> Actor:
+    generators = [torch.Generator() for _ in range(members)]
+    return Actor(generators, spaces.observation_dim, len(spaces.action_low), config.hidden)

@@ -105,8 +105,9 @@ def evaluate(
     if max_steps is not None and max_steps < 1:
         raise ConfigError(f"max_steps: {max_steps} is not allowed; allowed: a whole number ≥ 1")
     folder = RunFolder(Path(run))
+    # Refuses a file that would import a module.
+    config = folder.load_config(env)
     stored = load_actor(folder, env)
-    config = stored.config
 
     def policies(observation: NDArray[np.float32]) -> NDArray[np.floating]:
         with torch.no_grad():

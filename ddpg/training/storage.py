@@ -33,8 +33,9 @@ def load_checkpoint(
     file = checkpoints.state_path(which)
     stored = checkpoints.load(replay, which)
     with names_checkpoint(file):
-        # Checkpoints of earlier versions do not have it.
+        # Checkpoints of earlier versions do not have these parts.
         parts = stored if isinstance(stored, dict) else {}
+        parts.setdefault("spaces", state.environments.spaces.state_dict())
         place, settings = parts.pop("curves", None), parts.pop("settings", {})
         _require_same(settings, fixed_settings(state.config))
         tags = curve_tags(separation.tags(state.agent))
