@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ddpg.isolation import ContractBrokenError
-from tests.peers import plants_tianshou, plants_torchrl
+from tests.peers import plants_pfrl, plants_skrl, plants_tianshou, plants_torchrl
 
 PAGE = Path(__file__).parents[2] / "docs" / "audit_libraries.md"
 SECTIONS = PAGE.read_text(encoding="utf-8").split("\n## ")
@@ -52,3 +52,13 @@ def test_torchrl() -> None:
 def test_tianshou() -> None:
     algorithm, buffer = plants_tianshou.build_algorithm(), plants_tianshou.random_buffer()
     run_section("Tianshou", {"algorithm": algorithm, "buffer": buffer})
+
+
+def test_skrl() -> None:
+    run_section("skrl", {"agent": plants_skrl.build_agent()})
+
+
+@pytest.mark.filterwarnings("ignore:Creating a tensor from a list of numpy")
+@pytest.mark.filterwarnings("ignore:Converting a tensor with requires_grad=True to a scalar")
+def test_pfrl() -> None:
+    run_section("PFRL", {"agent": plants_pfrl.build_agent()})

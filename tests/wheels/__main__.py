@@ -36,7 +36,7 @@ def test_bad(isolation):
 
 EVERYTHING_PUBLIC = """
 import ddpg, ddpg.isolation, ddpg.stops
-from ddpg.isolation.contracts import ours, stable_baselines3, tianshou, torchrl
+from ddpg.isolation.contracts import ours, pfrl, skrl, stable_baselines3, tianshou, torchrl
 for package in (ddpg, ddpg.isolation, ddpg.stops):
     for name in package.__all__:
         getattr(package, name)

@@ -139,8 +139,12 @@ class Facts:
         return {key: gradients[key] for key in self.own if key in gradients}
 
     def differences(self) -> list[Tensor]:
-        """Return the movement of each floating-point entry, in the order of the module."""
+        """Return the movement of each floating-point entry, in the order of the module.
+
+        Tensors that were assigned to a name of the module come last.
+        """
         ordered = [self.changes[key] for key in self.own if key in self.changes]
+        ordered += [changes for key, changes in self.changes.items() if key not in self.own]
         return [
             _sum(each.difference() for each in changes)
             for changes in ordered
