@@ -100,7 +100,7 @@ class ReplayBuffer:
         action: NDArray[np.float32],
         reward: NDArray[np.floating],
         next_observation: NDArray[np.float32],
-        terminated: NDArray[np.bool_],
+        terminated: NDArray[np.bool_] | NDArray[np.floating],
     ) -> None:
         """Store one transition per member, in place of the oldest one if the buffer is full.
 
@@ -109,7 +109,7 @@ class ReplayBuffer:
             action: `[member, action]`, in [−1, 1].
             reward: `[member]`.
             next_observation: `[member, observation]`.
-            terminated: `[member]`.
+            terminated: `[member]`; of a multi-step transition, the share of the bootstrap to cut.
         """
         row = np.concatenate(
             [observation, action, reward[:, None], next_observation, terminated[:, None]],

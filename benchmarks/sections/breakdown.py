@@ -148,7 +148,7 @@ def _wrap_parts(stopwatch: Stopwatch, trainer: Trainer, compiled: bool) -> None:
         (trainer.recorder.tracker, "write", "logging"),
         (trainer.recorder, "add_metrics", "logging"),
         (trainer.recorder, "add_separation", _AUDIT),
-        (trainer, "update", _COMPILED_UPDATE if compiled else _UPDATE),
+        (trainer.schedule, "run", _COMPILED_UPDATE if compiled else _UPDATE),
     ]
     if not compiled:
         parts.append((agent, "update_targets", "Polyak"))

@@ -55,6 +55,9 @@ def _check_pairs(config: "Config") -> None:
         layers = len(config.hidden)
         allowed = f"0 to {layers}, since hidden has {layers} layers"
         raise ConfigError(refusal("action_layer", config.action_layer, allowed))
+    if config.n_step > config.random_steps:
+        allowed = f"1 to {config.random_steps:,}, as random_steps"
+        raise ConfigError(refusal("n_step", config.n_step, allowed))
     if config.compile and config.optimizer != "adam":
         allowed = "optimizer 'adam', since torch.optim.SGD cannot be compiled with the update"
         context = f" with optimizer {config.optimizer!r}"

@@ -48,9 +48,25 @@ class Config:
     )
 
     gamma: float = setting(0.98, "discount of the next step's value", ge=0, le=1)
+    n_step: int = setting(
+        1,
+        "steps whose rewards a target sums before it bootstraps; fewer where an episode ends",
+        "environment steps",
+        ge=1,
+        le=1_000,
+    )
     tau: float = setting(0.005, "share of the online weights in a Polyak step", gt=0, le=1)
     batch_size: int = setting(
         64, "batch of one update", "transitions of one member", ge=1, le=2**20
+    )
+    update_every: int = setting(
+        1, "period of the environment steps that updates follow", "environment steps", ge=1
+    )
+    updates_per_step: int = setting(
+        1, "updates after each of these environment steps", "updates", ge=1, le=1_000
+    )
+    actor_every: int = setting(
+        1, "period of the updates that include the actor and the targets", "updates", ge=1
     )
     hidden: tuple[int, ...] = setting((64, 64), "units of each hidden layer")
     action_layer: int = setting(0, "layer of the critic that the action enters, from 0", ge=0)
@@ -62,6 +78,12 @@ class Config:
     )
     actor_learning_rate: float = setting(5e-4, "optimizer's step size, actor", gt=0, le=1)
     critic_learning_rate: float = setting(1e-3, "optimizer's step size, critic", gt=0, le=1)
+    learning_rate_final: float = setting(
+        0.0, "learning rates after learning_rate_steps", "share of those at the start", ge=0, le=1
+    )
+    learning_rate_steps: int = setting(
+        0, "length of the learning rates' linear schedule; 0: constant", "environment steps", ge=0
+    )
     critic_weight_decay: float = setting(0.0, "L2 penalty on the critic's weights", ge=0, le=1)
 
     replay_capacity: int = setting(

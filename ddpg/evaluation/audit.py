@@ -28,7 +28,8 @@ from ddpg.runs.state_check import (
 def contract_and_updates(run: Path) -> tuple[Contract, dict[str, Callable[[], Any]]]:
     """Return the contract of a run's agent, and its updates on the batch that it samples next.
 
-    The folder is only read. A run that was trained on an accelerator is audited on the CPU.
+    The actor's update follows `actor_every` updates of the critic, as in the run. The folder is
+    only read. A run that was trained on an accelerator is audited on the CPU.
 
     Args:
         run: the run's folder.
@@ -38,7 +39,7 @@ def contract_and_updates(run: Path) -> tuple[Contract, dict[str, Callable[[], An
         CheckpointError: there is no checkpoint, it cannot be read, or its replay is empty.
     """
     agent, batch = _agent_and_batch(RunFolder(run))
-    return ours.contract(agent), ours.updates(agent, batch)
+    return ours.contract(agent), ours.updates(agent, batch, agent.config.actor_every)
 
 
 def rounds_of(run: Path) -> int:
@@ -64,11 +65,13 @@ def details_of(run: Path) -> dict[str, str]:
     """
     folder = RunFolder(run)
     config = folder.stored_config()
+    every = config.actor_every
     return {
         "Run": folder.path.resolve().name,
         "Environment": config.env_name,
         "Stop": f"{config.stop} in the critic update, with the {config.bootstrap_actor} actor; "
         f"{config.actor_stop} in the actor update",
+        **({"Actor update": f"after every {every} critic updates"} if every > 1 else {}),
     }
 
 

@@ -47,6 +47,10 @@ class Adam(torch.optim.Adam):
     state_dict = unwrap(torch.optim.Adam.state_dict)
     load_state_dict = unwrap(torch.optim.Adam.load_state_dict)
 
+    _rate: Tensor | None = None
+    """Step size in float64, for a graph, which has numbers as constants; None: that of the group.
+    """
+
     def __init__(self, groups: ParamsT, lr: float):
         super().__init__(groups, lr=lr, fused=True)
         self._collect_columns()
@@ -55,6 +59,15 @@ class Adam(torch.optim.Adam):
         """Set the state after a copy or a load, which replace its tensors."""
         super().__setstate__(state)
         self._collect_columns()
+
+    def set_rate(self, rate: float) -> None:
+        """Set the step size; a compiled graph reads it if this is called before it is compiled."""
+        for group in self.param_groups:
+            group["lr"] = rate
+        if self._rate is None:
+            device = self._counts[0].device
+            self._rate = torch.zeros((), dtype=torch.float64, device=device)
+        self._rate.fill_(rate)
 
     def step(self, closure: Callable[[], float] | None = None) -> None:
         """Take one step for the parameters that have a gradient; `closure` is ignored."""
@@ -78,7 +91,7 @@ class Adam(torch.optim.Adam):
             is_whole = len(gradients) == len(columns.parameters)
             held = columns if is_whole else columns.with_gradient()
             if torch.compiler.is_compiling():
-                _step_in_graph(held, gradients, group)
+                _step_in_graph(held, gradients, group, self._rate)
                 continue
             # The kernels that the library calls; they have no public names.
             if is_whole:
@@ -152,7 +165,9 @@ class Adam(torch.optim.Adam):
         )
 
 
-def _step_in_graph(columns: _Columns, gradients: list[Tensor], group: dict[str, Any]) -> None:
+def _step_in_graph(
+    columns: _Columns, gradients: list[Tensor], group: dict[str, Any], rate: Tensor | None
+) -> None:
     """Take a step of plain operations, which the compiler fuses with those around them.
 
     Algorithm 1 of Kingma and Ba 2015 (arXiv:1412.6980), in the faster order of their section 2.
@@ -164,7 +179,7 @@ def _step_in_graph(columns: _Columns, gradients: list[Tensor], group: dict[str, 
     # As an exponential, since the compiler would repeat a power wherever it is used.
     correction1 = 1 - torch.exp(steps * math.log(beta1))
     correction2 = (1 - torch.exp(steps * math.log(beta2))).sqrt()
-    sizes = (group["lr"] * correction2 / correction1).float()
+    sizes = ((group["lr"] if rate is None else rate) * correction2 / correction1).float()
     epsilons = (group["eps"] * correction2).float()
     for index, (parameter, moment, square, count) in enumerate(zip(*columns, strict=True)):
         count += 1

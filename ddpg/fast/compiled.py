@@ -97,14 +97,19 @@ class CompiledUpdate(Generic[_Batch]):
         Raises:
             CompileError: see `CompiledFunction`.
         """
-        # The order in which a graph sums over the batch depends on strides. With contiguous
-        # columns it is the same for every stop.
-        batch = batch._replace(
-            reward=batch.reward.contiguous(), terminated=batch.terminated.contiguous()
-        )
+        batch = _contiguous(batch)
         q, target = self._critic(batch)
         (policy_q,) = self._actor(batch)
         return q, target, policy_q
+
+    def update_critic(self, batch: _Batch) -> tuple[Tensor, Tensor]:
+        """Update the critic alone; return Q(s, a) and y, detached.
+
+        Raises:
+            CompileError: see `CompiledFunction`.
+        """
+        q, target = self._critic(_contiguous(batch))
+        return q, target
 
 
 class CompiledFunction(Generic[_Batch]):
@@ -176,6 +181,17 @@ class CompiledFunction(Generic[_Batch]):
         except BackendCompilerFailed as error:
             reason = " ".join(str(error).partition("Set TORCHDYNAMO_VERBOSE")[0].split())
             raise CompileError(f"cannot compile the update: {reason}") from error
+
+
+def _contiguous(batch: _Batch) -> _Batch:
+    """Return `batch` with contiguous columns.
+
+    The order in which a graph sums over the batch depends on strides. So it is the same for every
+    stop.
+    """
+    return batch._replace(
+        reward=batch.reward.contiguous(), terminated=batch.terminated.contiguous()
+    )
 
 
 def cache_folder() -> str:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from ddpg.agent import DDPG
 from ddpg.errors import DivergenceError
 from ddpg.runs.tags import UPDATE_TAGS
+from ddpg.training.schedule import step_of
 from ddpg.training.state import TrainingState
 
 
@@ -49,7 +50,8 @@ class DivergenceWatch:
         if first is None or first.metric == "actor_loss":
             self._check_tensors(_weights(agent, "critic"), "gradient/critic")
         while first := window.first_nonfinite(self.state.alive):
-            step = self.state.step - len(window) + first.update + 1
+            later = len(window) - first.update - 1
+            step = step_of(self.state.config, self.state.step, later)
             self._diverged(first.member, UPDATE_TAGS[first.metric], first.value, step)
         self._check_tensors(_weights(agent, "actor"), "gradient/actor")
 

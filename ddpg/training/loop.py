@@ -5,16 +5,11 @@ from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ddpg.config.settings import Config
 from ddpg.config.types import EnvironmentSource
 from ddpg.errors import EnvironmentFaultError
 from ddpg.fast.compiled import CompiledUpdate
 from ddpg.isolation.sampling import WindowSampler
-from ddpg.noise import scheduled_sigma
-from ddpg.random_streams import Uniform
 from ddpg.runs.checkpoint import Checkpoints
 from ddpg.runs.folder import RunFolder, fixed_settings
 from ddpg.runs.lock import FolderLock
@@ -25,10 +20,12 @@ from ddpg.training.compilation import reported_update
 from ddpg.training.device import deterministic, matmul_precision, resolve_device, threads
 from ddpg.training.display import progress_display
 from ddpg.training.divergence import DivergenceWatch
+from ddpg.training.interaction import Interaction
 from ddpg.training.interrupt import InterruptFlag
 from ddpg.training.preparation import EvaluationInterrupted, empty_replay, make_evaluator
 from ddpg.training.progress import Progress, TrainingResult, report_to
 from ddpg.training.recorder import Recorder
+from ddpg.training.schedule import UpdateSchedule, updates_between
 from ddpg.training.state import TrainingState
 from ddpg.training.storage import last_checkpoint, load_checkpoint, storage_errors
 
@@ -124,9 +121,11 @@ class Trainer:
         )
         every = config.separation_every
         self.audits = WindowSampler(every, str(config.seed)) if every else None
-        self.update = self.agent.update
+        self.interaction = Interaction(self.state, self.replay, self.recorder, self.divergence)
+        self.schedule = UpdateSchedule(self.agent, self.agent.update, self.agent.update_critic)
         if compiled_update is not None:
-            self.update = reported_update(compiled_update, self.interrupt, self.recorder.report)
+            update = reported_update(compiled_update, self.interrupt, self.recorder.report)
+            self.schedule = UpdateSchedule(self.agent, update, compiled_update.update_critic)
 
     def run(self) -> TrainingResult:
         """Train up to `config.steps` and write a checkpoint.
@@ -187,9 +186,8 @@ class Trainer:
             return
         self.recorder.tracker.write(state.step)
         while state.step < last and self.interrupt.signal is None:
-            self._step_environments()
-            if state.step > config.random_steps:
-                self._update()
+            self.interaction.step()
+            self._update()
             if state.step % config.log_every == 0:
                 self.divergence.check_update()
                 self.recorder.add_metrics()
@@ -227,52 +225,16 @@ class Trainer:
             self.recorder.tracker.close()
         self.lock.release()
 
-    def _step_environments(self) -> None:
-        """Act, step and store one transition per member."""
-        state = self.state
-        observation = state.environments.observation
-        action = self._explore(observation)
-        transition = state.environments.step(action)
-        self.replay.add(
-            observation,
-            action,
-            transition.reward,
-            transition.next_observation,
-            transition.terminated,
-        )
-        state.step += 1
-        state.episode_return += transition.reward
-        state.episode_length += 1
-        ended = transition.ended
-        if np.count_nonzero(ended):
-            self.recorder.add_episodes(ended)
-            state.end_episodes(ended)
-
-    def _explore(self, observation: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return random actions at first, then μ(s) with noise: `[member, action]` in [−1, 1]."""
-        config, state = self.config, self.state
-        if state.step < config.random_steps:
-            _, action_dim = state.dims
-            return state.streams.actions.take(Uniform(action_dim)).astype(np.float32)
-        sigma = scheduled_sigma(
-            state.step, config.noise_sigma, config.noise_sigma_final, config.noise_steps
-        )
-        action = state.policies(observation[:, None])[:, 0]
-        if np.count_nonzero(np.isfinite(action)) < action.size:
-            self.divergence.check_update()
-            self.divergence.check_action(action)
-            action[~state.alive] = 0
-        noisy = action.astype(np.float64) + state.noise.sample(sigma)
-        return np.minimum(np.maximum(noisy, -1), 1).astype(np.float32)
-
     def _update(self) -> None:
-        """Sample a batch and update on it, after an audit of that update when one is due."""
-        state = self.state
-        batch = self.replay.sample(self.config.batch_size)
-        if self.audits is not None and self.audits.selects(state.updates):
-            self.recorder.add_separation(batch)
-        state.window.append(self.update(batch))
-        state.updates += 1
+        """Update as often as is due, each time after an audit of that update if one is due."""
+        state, config = self.state, self.config
+        self.schedule.set_learning_rates(state.step)
+        for _ in range(updates_between(config, state.step - 1, state.step)):
+            batch = self.replay.sample(config.batch_size)
+            if self.audits is not None and self.audits.selects(state.updates):
+                self.recorder.add_separation(batch)
+            state.window.append(self.schedule.run(batch, state.updates))
+            state.updates += 1
 
     def _evaluate(self) -> bool:
         """Run the deterministic policies over the same episodes as in each evaluation.

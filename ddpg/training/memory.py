@@ -8,6 +8,7 @@ from ddpg.agent import Metrics
 from ddpg.config.fields import refusal
 from ddpg.config.settings import Config
 from ddpg.errors import ConfigError
+from ddpg.training.schedule import most_updates
 
 _FLOAT = 4
 """Bytes of a number."""
@@ -24,13 +25,12 @@ def require_memory(config: Config, observation_dim: int, action_dim: int) -> Non
     available = _available()
     widths = [observation_dim + action_dim, *config.hidden, 1]
     weights = sum((before + 1) * after for before, after in pairwise(widths))
-    window = min(config.log_every, config.steps)
     needed = {
         # Actor and critic.
         "hidden": 2 * _COPIES * weights,
         # The activations of one network.
         "batch_size": config.batch_size * sum(widths),
-        "log_every": len(Metrics._fields) * window,
+        "log_every": len(Metrics._fields) * most_updates(config),
     }
     for name, numbers in needed.items():
         size = numbers * config.members * _FLOAT

@@ -22,6 +22,8 @@ from ddpg.runs.state_check import (
 )
 from ddpg.training.memory import require_memory
 from ddpg.training.metrics import MetricsWindow
+from ddpg.training.multi_step import MultiStep
+from ddpg.training.schedule import most_updates, updates_between
 
 
 @dataclass
@@ -36,6 +38,7 @@ class TrainingState:
     environments: Environments
     window: MetricsWindow
     """Metrics of the updates since the last logged point."""
+    multi_step: MultiStep
     alive: NDArray[np.bool_]
     """`[member]`: False for a member that was dropped; changed in place."""
     episode_return: NDArray[np.float64]
@@ -76,7 +79,8 @@ class TrainingState:
             streams=streams,
             noise=make_noise(config.noise, streams.noise, action_dim, config.noise_theta),
             environments=environments,
-            window=MetricsWindow(min(config.log_every, config.steps), members, device),
+            window=MetricsWindow(most_updates(config), members, device),
+            multi_step=MultiStep(config.n_step, config.gamma, members, observation_dim, action_dim),
             alive=np.ones(members, bool),
             episode_return=np.zeros(members),
             episode_length=np.zeros(members),
@@ -134,6 +138,7 @@ class TrainingState:
             "episode_return": self.episode_return.tolist(),
             "episode_length": self.episode_length.tolist(),
             "window": self.window.state_dict(),
+            "multi_step": self.multi_step.state_dict(),
             "alive": self.alive.tolist(),
             "returns": None if self.returns is None else self.returns.tolist(),
             "verdict": self.verdict,
@@ -161,11 +166,14 @@ class TrainingState:
         self.episode_return = np.array(state["episode_return"])
         self.episode_length = np.array(state["episode_length"])
         self.window.load_state_dict(state["window"])
+        self.multi_step.load_state_dict(state["multi_step"])
         self.alive[:] = state["alive"]
         self.returns = None if state["returns"] is None else np.array(state["returns"])
         self.verdict = state["verdict"]
         restarted = self.environments.load_state_dict(state["environments"], self._fresh_seeds())
-        self.end_episodes(np.isin(np.arange(self.config.members), restarted))
+        is_restarted = np.isin(np.arange(self.config.members), restarted)
+        self.multi_step.end_episodes(is_restarted)
+        self.end_episodes(is_restarted)
         return restarted
 
     def end_episodes(self, ended: NDArray[np.bool_]) -> None:
@@ -188,6 +196,7 @@ class TrainingState:
             "episode_return": [0.0] * members,
             "episode_length": [0.0] * members,
             "window": TensorPattern((len(Metrics._fields), None, members)),
+            "multi_step": {torch.Tensor},
             "alive": {list},
             "returns": {list, type(None)},
             "verdict": "",
@@ -196,7 +205,10 @@ class TrainingState:
         require_members(state["alive"], members)
         if state["returns"] is not None:
             require_like(state["returns"], [0.0] * members, "returns")
-        updates, most = state["window"].shape[1], state["step"] % self.config.log_every
+        self.multi_step.require(state["multi_step"])
+        step = state["step"]
+        updates = state["window"].shape[1]
+        most = updates_between(self.config, step - step % self.config.log_every, step)
         if updates > most:
             raise StateError(f"window: {updates} updates are not allowed; allowed: up to {most}")
         for part in ("agent", "noise"):

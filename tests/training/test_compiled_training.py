@@ -20,6 +20,9 @@ pytestmark = [
 ]
 
 
+SCHEDULE = {"n_step": 2, "actor_every": 2, "learning_rate_steps": 40, "learning_rate_final": 0.01}
+
+
 def config(runs: Path, **settings) -> Config:
     small = {"hidden": (8,), "batch_size": 8, "random_steps": 20, "log_every": 10, "steps": 60}
     return Config(
@@ -34,7 +37,11 @@ def assert_same_weights(left: TrainingResult, right: TrainingResult) -> None:
 
 
 def test_audits_evaluations_and_resuming_change_no_bit(tmp_path):
-    plain = train(config(tmp_path, separation_every=0, evaluation_every=0))
+    plain = train(config(tmp_path, **SCHEDULE, separation_every=0, evaluation_every=0))
+    eager = train(config(tmp_path, **SCHEDULE, compile=False)).agent.modules
+    for name, module in plain.agent.modules.items():
+        for key, value in module.state_dict().items():
+            assert torch.allclose(value, eager[name].state_dict()[key], atol=1e-5), (name, key)
     reports: list[Progress] = []
 
     def interrupt(progress: Progress) -> None:
@@ -42,7 +49,7 @@ def test_audits_evaluations_and_resuming_change_no_bit(tmp_path):
         if progress.step == 30:
             signal.raise_signal(signal.SIGINT)
 
-    watched = config(tmp_path, name="mine", separation_every=7, evaluation_every=20)
+    watched = config(tmp_path, name="mine", **SCHEDULE, separation_every=7, evaluation_every=20)
     stopped = train(watched, interrupt)
     assert (stopped.finished, stopped.step) == (False, 30)
     finished = train(dataclasses.replace(watched, resume=True))

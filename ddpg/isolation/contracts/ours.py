@@ -35,10 +35,20 @@ def contract(agent: "DDPG") -> Contract:
     )
 
 
-def updates(agent: "DDPG", batch: "Batch") -> dict[str, Callable[[], Any]]:
-    """Return the updates of the contract, all on `batch`."""
+def updates(agent: "DDPG", batch: "Batch", critic_updates: int = 1) -> dict[str, Callable[[], Any]]:
+    """Return the updates of the contract, all on `batch`.
+
+    Args:
+        agent: the agent.
+        batch: transitions.
+        critic_updates: number of the critic's updates for each of the actor (`actor_every`).
+    """
+
+    def update_critic() -> Any:
+        return [agent.update_critic(batch) for _ in range(critic_updates)][-1]
+
     return {
-        "critic_update": partial(agent.update_critic, batch),
+        "critic_update": update_critic,
         "actor_update": partial(agent.update_actor, batch),
         "sync": agent.update_targets,
         "acting": partial(agent.act, batch.observation),
