@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from jsonargparse import ArgumentParser, Namespace
 
 from ddpg.cli.command import STOPPED, command
@@ -19,6 +18,7 @@ from ddpg.comparison.report.reading import SUMMARY
 from ddpg.comparison.running.runner import ComparisonProgress, ComparisonResult, run
 from ddpg.config.environment import module_message
 from ddpg.config.packaged import packaged_file
+from ddpg.config.yaml_file import read_value
 from ddpg.errors import ConfigError, StorageError
 from ddpg.isolation.extras import require_extra
 from ddpg.training.display import meter
@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if parsed.report_only:
             _print_report(parsed.report_only)
             return 0
-        plan = _plan(parsed)
+        plan = read_plan(parsed)
         with meter("steps") as show:
             result = run(
                 plan,
@@ -81,7 +81,7 @@ def make_parser() -> ArgumentParser:
         action="append",
         default=[],
         help="NAME=A,B,...: another setting to compare, such as optimizer=adam,sgd or "
-        "manual_scale=0,0.1,1; repeatable",
+        "critic_learning_rate=1e-3,1e-4; repeatable",
     )
     parser.add_argument("--members", type=str | None, help="independent agents per run")
     parser.add_argument("--steps", type=str | None, help="environment steps of one member")
@@ -106,8 +106,12 @@ def make_parser() -> ArgumentParser:
     return parser
 
 
-def _plan(parsed: Namespace) -> Plan:
-    """Return the plan of the file, overridden by the command line."""
+def read_plan(parsed: Namespace) -> Plan:
+    """Return the plan of the file, overridden by the command line.
+
+    Raises:
+        ConfigError: the file or the command line has a value that is not allowed.
+    """
     if parsed.workers is not None and parsed.workers < 1:
         raise ConfigError(f"workers: {parsed.workers} is not allowed; allowed: a whole number ≥ 1")
     place = {key: parsed[key] for key in ("name", "runs") if parsed[key] is not None}
@@ -147,8 +151,8 @@ def _values(name: str, text: str) -> Any:
 
 def _value(name: str, text: str, as_yaml: str | None = None) -> Any:
     try:
-        return yaml.safe_load(as_yaml or text)
-    except yaml.YAMLError as error:
+        return read_value(as_yaml or text)
+    except ConfigError as error:
         raise ConfigError(f"cannot read {name}={text!r} as YAML") from error
 
 

@@ -5,11 +5,12 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-import yaml
-from jsonargparse import ArgumentParser
+from jsonargparse import ArgumentParser, set_dumper, set_loader
 
 from ddpg.cli.command import fail
 from ddpg.cli.help_formatter import HelpFormatter
+from ddpg.config.yaml_file import read_value, settings_text
+from ddpg.errors import ConfigError
 
 
 class OneSentenceParser(ArgumentParser):
@@ -19,7 +20,7 @@ class OneSentenceParser(ArgumentParser):
     """
 
     def __init__(self, *arguments: Any, **options: Any):
-        super().__init__(*arguments, formatter_class=HelpFormatter, **options)
+        super().__init__(*arguments, formatter_class=HelpFormatter, parser_mode=_MODE, **options)
 
     def parse_args(self, args: Sequence[str] | None = None, *more: Any, **options: Any) -> Any:
         """Parse `args`, by default those of the process."""
@@ -58,6 +59,12 @@ def _underscored(option: str) -> str:
 def plain_value(text: str) -> object:
     """Return the YAML value of `text`, or `text` itself if it is not YAML."""
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError:
+        return read_value(text)
+    except ConfigError:
         return text
+
+
+_MODE = "settings"
+"""Mode of jsonargparse in which the command line is read and printed as a file of settings is."""
+set_loader(_MODE, read_value, (ConfigError,))
+set_dumper(_MODE, settings_text)

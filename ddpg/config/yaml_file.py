@@ -56,6 +56,19 @@ def read_settings(path: Path) -> dict[Any, Any]:
     return settings
 
 
+def read_value(text: str) -> Any:
+    """Return the value of a text of the command line, as a YAML file would have it.
+
+    Raises:
+        ConfigError: the text is not YAML of plain values.
+    """
+    try:
+        return _Loader(text).get_single_data()
+    except (yaml.YAMLError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"cannot read {text!r} as YAML: {reason}") from error
+
+
 def settings_text(settings: Mapping[str, Any]) -> str:
     """Return `settings` as YAML that `read_settings` reads."""
     return yaml.dump(dict(settings), Dumper=_Dumper, sort_keys=False)

@@ -112,7 +112,7 @@ def _torch(policy: Policy) -> bytes:
 
 def _arrays(policy: Policy) -> bytes:
     layers = policy.actor.layers
-    arrays = {
+    arrays: dict[str, Any] = {
         "action_low": policy.spaces.action_low,
         "action_high": policy.spaces.action_high,
         **{f"weight_{index}": _array(layer.weight[0]) for index, layer in enumerate(layers)},

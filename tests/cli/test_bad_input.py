@@ -101,11 +101,14 @@ def test_other_spellings_of_numbers_are_accepted(folder, monkeypatch):
     (folder / "good.yaml").write_text(
         "steps: 1e4\nhidden: [32, 1.6e1]\nactor_learning_rate: 1e-3\n"
     )
-    printed = call("train.py", ["--config", "good.yaml", "--members", "2e0", "--print_config"])
+    typed = ["--members", "2e0", "--name", "1e3", "--print_config"]
+    printed = call("train.py", ["--config", "good.yaml", *typed])
     assert printed.status == 0
     (folder / "again.yaml").write_text(printed.output)
     again = call("train.py", ["--config", "again.yaml", "--print_config"])
     assert again.output == printed.output
+    # Text that looks like a number is quoted.
+    assert "name: '1e3'" in printed.output.splitlines()
     for line in ("steps: 10000.0", "members: 2.0", "actor_learning_rate: 0.001"):
         assert line in printed.output.splitlines()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ddpg.cli.compare import main
+from ddpg.cli.compare import main, make_parser, read_plan
 from tests.cli.test_scripts import run_printed
 from tests.comparison.running.test_runner import metrics
 
@@ -56,6 +56,16 @@ def test_a_wrong_command_line_gets_one_sentence_and_writes_nothing(
     assert sentence in errors
     assert len(errors.splitlines()) == 1
     assert [file.name for file in tmp_path.iterdir()] == ["module.yaml"]
+
+
+def test_axes_and_settings_have_the_numbers_of_a_yaml_file():
+    words = ["--axis", "critic_learning_rate=1e-3,1e-4", "--axis", "hidden=[1e1],[8, 1e1]"]
+    words += ["--set", "tau=5e-1", "--steps", "1e4", "--stops", "none"]
+    plan = read_plan(make_parser().parse_args(words))
+    assert plan.axes["critic_learning_rate"] == [0.001, 0.0001]
+    configs = [task.config for task in plan.tasks() if "stop" in task.values]
+    assert {config.hidden for config in configs} == {(10,), (8, 10)}
+    assert {(config.steps, config.tau) for config in configs} == {(10_000, 0.5)}
 
 
 @pytest.mark.slow
