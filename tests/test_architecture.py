@@ -22,7 +22,7 @@ FOUNDATION = ("errors", "random_streams", "stops", "fast", "isolation")
 """Usable without the agent; `isolation` without its contracts."""
 ORDER = ("config", "runs", "environments", "evaluation", "training")
 """Each of these imports only the names before it."""
-COMMANDS = ("ddpg.isolation.__main__", "ddpg.isolation.command")
+COMMANDS = ("ddpg.isolation.__main__", "ddpg.isolation.command", "ddpg.isolation.run_command")
 """The command of the audit as a distribution of its own."""
 USERS = ("comparison", "tutorial")
 """They may import everything below, and only `cli` imports them."""

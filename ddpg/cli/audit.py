@@ -1,7 +1,7 @@
 """Audit a run or an agent: which update reached, wrote and moved which module.
 
 `python scripts/audit.py runs/NAME` audits a run's agent, `python scripts/audit.py module:factory`
-an agent of your own.
+an agent of your own, and `python scripts/audit.py run SCRIPT` reports on a training script.
 """
 
 import shlex
@@ -18,6 +18,8 @@ from ddpg.errors import CheckpointError, ConfigError, UsageError
 from ddpg.evaluation.audit import advise_stops, contract_and_updates, details_of, rounds_of
 from ddpg.isolation import Contract, ContractError, Report, audit
 from ddpg.isolation.factory import SUBJECT, SubjectError, Updates, description, load_factory
+from ddpg.isolation.run_command import HELP, RUN
+from ddpg.isolation.run_command import main as run_script
 from ddpg.runs.files import require_output, write_file
 
 _ALLOWED = f"the folder of a run, or {SUBJECT}"
@@ -26,7 +28,10 @@ _ALLOWED = f"the folder of a run, or {SUBJECT}"
 @command("audit")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Return 0 if the contract is kept and 1 if it is broken; a usage error exits with 2."""
-    parsed = make_parser().parse_args(arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given[:1] == [RUN]:
+        return run_script(given[1:], f"{program('audit')} {RUN}")
+    parsed = make_parser().parse_args(given)
     for file in filter(None, (parsed.json, parsed.html)):
         require_output(file)
     report = _report(parsed.subject, parsed.rounds)
@@ -85,7 +90,7 @@ def make_parser() -> OneSentenceParser:
     parser = OneSentenceParser(
         prog=program("audit"),
         description="Report which update reached, wrote and moved which module.",
-        epilog="Exit status: 0 the contract is kept, 1 it is broken, 2 a usage error.",
+        epilog=f"{HELP} Exit status: 0 the contract is kept, 1 it is broken, 2 a usage error.",
     )
     parser.add_argument(
         "subject",

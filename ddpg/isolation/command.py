@@ -14,14 +14,19 @@ from .contract import ContractError
 from .extras import MissingExtraError
 from .factory import SUBJECT, SubjectError, description, load_factory
 from .report import Report
+from .run_command import HELP, RUN
+from .run_command import main as run
 
 PROGRAM = "gradient-isolation"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Return 0 if the contract is kept and 1 if it is broken; a usage error exits with 2."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given[:1] == [RUN]:
+        return run(given[1:], f"{PROGRAM} {RUN}")
     parser = _parser()
-    parsed = parser.parse_args(arguments)
+    parsed = parser.parse_args(given)
     report = _report(parser, parsed.subject, parsed.rounds)
     try:
         if parsed.json:
@@ -52,7 +57,7 @@ def _parser() -> _Parser:
     parser = _Parser(
         prog=PROGRAM,
         description="Report which update reached, wrote and moved which module.",
-        epilog="Exit status: 0 the contract is kept, 1 it is broken, 2 a usage error.",
+        epilog=f"{HELP} Exit status: 0 the contract is kept, 1 it is broken, 2 a usage error.",
     )
     parser.add_argument(
         "subject",

@@ -112,6 +112,12 @@ def check_audit_alone(wheels: Wheels) -> None:
     factory = f"{audit}\ndef make():\n    return contract, {{'critic_update': critic_update}}\n"
     (wheels.work / "mine.py").write_text(factory)
     expect("The contract is kept", wheels.run("gradient-isolation", "mine:make"))
+    script = str(ROOT / "examples" / "td3.py")
+    run = ("run", "--propose", "contract.py", script)
+    for command in (("gradient-isolation",), ("python", "-m", "gradient_isolation")):
+        wheels.run(*command, *run)
+        wheels.run(*command, "run", "--contract", "contract.py", script)
+    expect("from gradient_isolation import", (wheels.work / "contract.py").read_text("utf-8"))
     check_plugin(wheels, "gradient_isolation")
 
 
@@ -155,6 +161,8 @@ def check_core(wheels: Wheels) -> None:
     expect("ddpg evaluate runs/mine", trained)
     expect("IQM and interval need", wheels.run("ddpg", "evaluate", "runs/mine", "--episodes", "2"))
     expect("The contract is kept", wheels.run("ddpg", "audit", "runs/mine"))
+    wheels.run("ddpg", "audit", "run", "--output", "it.txt", str(ROOT / "examples" / "td3.py"))
+    expect("Proposed contract", (wheels.work / "it.txt").read_text("utf-8"))
     refused = wheels.run("ddpg", "plot", "runs/mine", status=2)
     expect('install with: pip install "ddpg-stops[report]"', refused)
     expect("usage: ddpg COMMAND", wheels.run("python", "-m", "ddpg", "--help"))

@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import permutations
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ from torch.optim import Optimizer
 
 from ..contract import REST, ModuleLike
 from ..observe.optimizers import held_by
-from .walking import Place, is_parameters, walk_objects
+from .walking import Place, is_parameters, submodule, walk_objects
 
 _ROLE = re.compile(
     "actor|critic|policy|value|encoder|decoder|target|world|dynamics|reward|discriminator|generator"
@@ -44,9 +45,11 @@ class Discovery:
         return {name: value for name, value in self.roots.items() if name in names}
 
 
-def discover(roots: Mapping[str, object]) -> Discovery:
-    """Return the modules and optimizers that the variables `roots` lead to."""
-    places = list(walk_objects(roots))
+def discover(
+    roots: Mapping[str, object], late_roots: Mapping[str, object] | None = None
+) -> Discovery:
+    """Return the modules and optimizers that variables lead to, as in `walk_objects`."""
+    places = list(walk_objects(roots, late_roots))
     optimizers = _named([each for each in places if isinstance(each.value, Optimizer)])
     held = [{id(p) for p in held_by(each.value)} for each in optimizers.values()]
     found: list[Place] = []
@@ -63,12 +66,35 @@ def discover(roots: Mapping[str, object]) -> Discovery:
     found += [part for each in optimizers.values() for part in _unknown(each, known)]
     modules = _named(found)
     return Discovery(
-        dict(roots),
+        {**roots, **(late_roots or {})},
         {name: place.value for name, place in modules.items()},
         {_part_name(name): place.value for name, place in optimizers.items()},
         {name: place.expression for name, place in modules.items()},
         {_part_name(name): place.expression for name, place in optimizers.items()},
         _shared(modules),
+    )
+
+
+def differing_twins(found: Discovery) -> list[tuple[int, int]]:
+    """Return identities of modules with equal names and shapes of tensors and different values."""
+    modules = [each for each in found.modules.values() if isinstance(each, nn.Module)]
+    states = {id(each): each.state_dict() for each in modules}
+    shapes = {
+        key: [(name, getattr(value, "shape", None)) for name, value in state.items()]
+        for key, state in states.items()
+    }
+    return [
+        (one, other)
+        for one, other in permutations(states, 2)
+        if shapes[one] == shapes[other] and not _are_equal(states[one], states[other])
+    ]
+
+
+def _are_equal(state: Mapping[str, object], other: Mapping[str, object]) -> bool:
+    return all(
+        torch.equal(value, its)
+        for value, its in zip(state.values(), other.values(), strict=True)
+        if isinstance(value, Tensor) and isinstance(its, Tensor)
     )
 
 
@@ -179,15 +205,9 @@ def _tied(places: list[Place]) -> list[Place]:
         for name, part in place.value.named_modules():
             own = places_in_memory(part)
             if name and own and own <= tied and id(part) not in named:
-                parts.append(_submodule(place, name, part))
+                parts.append(submodule(place, name, part))
                 tied -= own
     return parts
-
-
-def _submodule(place: Place, name: str, module: nn.Module) -> Place:
-    for token in name.split("."):
-        place = place.item(int(token), None) if token.isdigit() else place.attribute(token, None)
-    return Place(place.expression, place.tokens, module)
 
 
 def _unknown(optimizer: Place, known: set[int]) -> Iterator[Place]:

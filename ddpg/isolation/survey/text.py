@@ -91,7 +91,11 @@ def _permission(permission: Permission, depth: int) -> str:
         names = permission.follows
         if all(name.isidentifier() for name in names):
             return _call("follows", [f"{k}={_quoted(v)}" for k, v in names.items()], depth)
-        return _call("follows", [f"**{fields[0].removeprefix('follows=')}"], depth)
+        indent = "    " * (depth + 2)
+        lines = "".join(f"{indent}{_quoted(k)}: {_quoted(v)},\n" for k, v in names.items())
+        return _call(
+            "follows", [f"**{{\n{lines}{'    ' * (depth + 1)}}}"], depth, always_broken=True
+        )
     return _call("moves", [_quoted(name) for name in permission.moves], depth)
 
 

@@ -54,23 +54,34 @@ class Place:
         return Place(expression, (*self.tokens[:-1], f"{self.tokens[-1]}[{key!r}]"), value)
 
 
-def walk_objects(roots: Mapping[str, object]) -> Iterator[Place]:
+def walk_objects(
+    roots: Mapping[str, object], late_roots: Mapping[str, object] | None = None
+) -> Iterator[Place]:
     """Yield the modules, optimizers and groups of parameters that variables lead to.
 
-    Breadth first, each object once. Modules are not entered.
+    Breadth first, each object once. Of a module, only attributes that are not its parts are
+    entered: many modules hold their optimizer.
+
+    Args:
+        late_roots: further variables; their expressions are used if no variable in `roots` leads
+            to the object.
     """
     met: set[int] = set()
-    queue = deque((Place(name, (name,), value), 0) for name, value in roots.items())
-    while queue and len(met) < _MOST_OBJECTS:
-        place, depth = queue.popleft()
-        value = place.value
-        if id(value) in met:
-            continue
-        met.add(id(value))
-        if isinstance(value, nn.Module | Optimizer) or is_parameters(value):
-            yield place
-        elif depth < _DEPTH:
-            queue += [(inner, depth + 1) for inner in _inside(place)]
+    for variables in (roots, late_roots or {}):
+        nobody: frozenset[int] = frozenset()
+        queue = deque((Place(name, (name,), value), 0, nobody) for name, value in variables.items())
+        while queue and len(met) < _MOST_OBJECTS:
+            place, depth, parts = queue.popleft()
+            value = place.value
+            if id(value) in met or id(value) in parts:
+                continue
+            met.add(id(value))
+            if isinstance(value, nn.Module):
+                parts |= {id(part) for part in value.modules()}
+            if isinstance(value, nn.Module | Optimizer) or is_parameters(value):
+                yield place
+            if depth < _DEPTH and not isinstance(value, Optimizer):
+                queue += [(inner, depth + 1, parts) for inner in _inside(place)]
 
 
 def is_parameters(value: object) -> bool:
@@ -87,7 +98,11 @@ def is_parameters(value: object) -> bool:
 def _inside(place: Place) -> Iterator[Place]:
     """Yield the places one step inside a list, dict or object."""
     value = place.value
-    if isinstance(value, Mapping):
+    if is_parameters(value):
+        return
+    if isinstance(value, nn.Module):
+        yield from _attributes_of_module(place)
+    elif isinstance(value, Mapping):
         items = islice(value.items(), _MOST_ITEMS)
         yield from (place.item(key, each) for key, each in items if isinstance(key, str | int))
     elif isinstance(value, list | tuple | deque):
@@ -101,6 +116,24 @@ def _inside(place: Place) -> Iterator[Place]:
             if name in _slots(value):
                 inner = getattr(value, name, None)
             yield place.attribute(name, inner)
+
+
+def _attributes_of_module(place: Place) -> Iterator[Place]:
+    """Yield the attributes of a module and of its parts that are not parts themselves."""
+    for path, module in place.value.named_modules():
+        if type(module).__module__.partition(".")[0] in _CLOSED:
+            continue
+        inner = submodule(place, path, module) if path else place
+        for name, value in vars(module).items():
+            if not name.startswith("_") and not isinstance(value, Tensor):
+                yield inner.attribute(name, value)
+
+
+def submodule(place: Place, path: str, module: nn.Module) -> Place:
+    """Return the place of a part of a module, such as `layers.0`."""
+    for token in path.split("."):
+        place = place.item(int(token), None) if token.isdigit() else place.attribute(token, None)
+    return Place(place.expression, place.tokens, module)
 
 
 def _slots(value: object) -> list[str]:
@@ -150,33 +183,57 @@ def _variables(function: object) -> Iterator[tuple[str, object]]:
         yield "agent", function
 
 
-def variables_of_frames(frame: FrameType | None) -> dict[str, object]:
-    """Return the variables of a frame and of its callers, the outermost first.
+def variables_of_frames(frame: FrameType | None) -> tuple[dict[str, object], dict[str, object]]:
+    """Return the variables of a frame and of its callers, the outermost first, and late ones.
 
-    Frames of the audit and of torch are left out. Loop variables are last: another variable often
-    leads to the same object by a better name.
+    Late are loop variables, those of installed libraries, and globals: another variable often leads
+    to the same object by a better name. Frames of the audit and of torch are left out.
     """
     frames: list[FrameType] = []
     while frame is not None:
         name = frame.f_globals.get("__name__", "").partition(".")[0]
-        code = frame.f_code
-        if Frame(code.co_filename, 0, code.co_name).is_users and name not in _CLOSED:
+        place = _place(frame)
+        if place.is_audits and frames:  # it runs the user's script
+            break
+        if place.is_users and name not in _CLOSED:
             frames.append(frame)
         frame = frame.f_back
-    first: dict[str, object] = {}
-    last: dict[str, object] = {}
+    early: dict[str, object] = {}
+    late: dict[str, object] = {}
     for each in reversed(frames):
         loops = _loop_variables(each)
         for name, value in each.f_locals.items():
             if name.isidentifier() and not name.startswith("__"):
-                (last if name in loops else first).setdefault(name, value)
-    return {**first, **{name: value for name, value in last.items() if name not in first}}
+                is_late = name in loops or _place(each).is_installed
+                name = type(value).__name__.lower() if name == "self" else name
+                _add_variable(late if is_late else early, name, value)
+    for each in frames:
+        for name in each.f_code.co_names:
+            if name in each.f_globals:
+                _add_variable(late, name, each.f_globals[name])
+    renamed = dict(early)
+    for name, value in late.items():
+        _add_variable(renamed, name, value)
+    return early, {name: value for name, value in renamed.items() if name not in early}
+
+
+def _place(frame: FrameType) -> Frame:
+    return Frame(frame.f_code.co_filename, 0, frame.f_code.co_name)
+
+
+def _add_variable(variables: dict[str, object], name: str, value: object) -> None:
+    """Add a variable; another value of the same name gets a number."""
+    number, key = 1, name
+    while key in variables and variables[key] is not value:
+        number += 1
+        key = f"{name}_{number}"
+    variables[key] = value
 
 
 def _loop_variables(frame: FrameType) -> set[str]:
     """Return the names that a `for` statement of the frame's code assigns."""
     try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(frame.f_code)))
+        tree = ast.parse(textwrap.dedent(inspect.getsource(frame)))
     except (OSError, SyntaxError, TypeError):
         return set()
     targets = [node.target for node in ast.walk(tree) if isinstance(node, ast.For)]

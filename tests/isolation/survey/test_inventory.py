@@ -4,6 +4,7 @@ import copy
 import json
 import linecache
 from collections.abc import Callable, Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -267,3 +268,31 @@ def test_an_error_of_an_update_is_raised_after_everything_is_restored() -> None:
     assert all(
         torch.equal(before[name], value) for name, value in agent.critic.state_dict().items()
     )
+
+
+class Owner(nn.Module):
+    """Module that holds its own optimizer, beside a list of its parts and a helper."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = network(3, 1)
+        self.layers_again = [self.layer]
+        self.helpers = {"bonus": network(3, 1)}
+        self.optimizer = torch.optim.SGD(self.layer.parameters(), lr=0.1)
+
+    def update(self) -> None:
+        self.optimizer.zero_grad()
+        (self.layer(torch.ones(2, 3)) + self.helpers["bonus"](torch.ones(2, 3))).sum().backward()
+        self.optimizer.step()
+
+
+def test_attributes_of_modules_are_searched() -> None:
+    agent = SimpleNamespace(critic=Owner())
+    survey = inventory(agent, agent.critic.update)
+    assert survey.roots == {"agent": agent}
+    assert '"optimizer": agent.critic.optimizer' in survey.contract_text
+    assert survey.contract.modules == {
+        "critic": agent.critic,
+        "bonus": agent.critic.helpers["bonus"],
+    }
+    assert survey["update", "critic"].movers == ("optimizer: gradient",)
