@@ -69,7 +69,7 @@ def report():
         (lambda: report().to_svg(), "to_svg()", "pygraphviz", "graphs"),
         (lambda: report().to_html(), "to_html()", "pygraphviz", "graphs"),
         (lambda: Drawing(()).png(), "a picture of a graph", "pygraphviz", "graphs"),
-        (lambda: score(0, np.ones(3)).iqm, "an interquartile mean", "scipy", "report"),
+        (lambda: score(0, np.ones(3), 0).iqm, "an interquartile mean", "scipy", "report"),
         (
             lambda: record("runs/mine", Path("mine.gif"), 0, 0),
             "video 'mine.gif'",
@@ -109,7 +109,7 @@ def test_a_command_that_needs_an_extra_begins_nothing(
 def test_an_evaluation_without_scipy_has_means_alone(missing, request):
     if missing:
         request.getfixturevalue("no_extras")
-    members = [score(seed, np.arange(8.0)) for seed in (0, 1)]
+    members = [score(seed, np.arange(8.0), 0) for seed in (0, 1)]
     evaluation = Evaluation("mine", "Pendulum-v1", 10, 8, 0, 3.5, members)
     console = Console(width=100, record=True, file=io.StringIO())
     console.print(evaluation_table(evaluation))

@@ -26,13 +26,17 @@ def evaluation_table(evaluation: Evaluation) -> Table:
             f"{evaluation.episodes} episodes from seed {evaluation.first_seed}"
         )
     )
-    columns = (
-        ("seed", "mean", "IQM", "95 % interval of the IQM") if has_scipy() else ("seed", "mean")
-    )
+    columns = ["seed", "mean"]
+    if has_scipy():
+        columns += ["IQM", "95 % interval of the IQM"]
+    has_steps = len({member.step for member in evaluation.members}) > 1
+    if has_steps:
+        columns.append("step")
     for column in columns:
         table.add_column(column, justify="right")
     for member in evaluation.members:
-        table.add_row(str(member.seed), f"{member.mean:.2f}", *_interval_texts(member))
+        steps = [f"{member.step:,}"] if has_steps else []
+        table.add_row(str(member.seed), f"{member.mean:.2f}", *_interval_texts(member), *steps)
     table.add_section()
     iqm = [f"{evaluation.iqm:.2f}", "of the members' means"] if has_scipy() else []
     table.add_row("all", f"{evaluation.mean:.2f}", *iqm)

@@ -46,6 +46,11 @@ def make_parser() -> OneSentenceParser:
     parser.add_argument(
         "--compare", type=Path, nargs=2, metavar="RUN", help="two runs: where do they differ?"
     )
+    parser.add_argument(
+        "--best",
+        action="store_true",
+        help="the policy of each member's best evaluation in training, instead of the newest",
+    )
     parser.add_argument("--episodes", type=int, default=100, help="episodes of each member, ≥ 1")
     parser.add_argument(
         "--seed", type=int, default=FIRST_SEED, help="episode i starts from reset(seed=SEED + i)"
@@ -82,7 +87,7 @@ def _evaluate(parsed: Namespace) -> None:
         return
     # Fail before the work.
     if parsed.video:
-        video_policy(parsed.run, parsed.video, parsed.member, parsed.env)
+        video_policy(parsed.run, parsed.video, parsed.member, parsed.env, parsed.best)
     for file in filter(None, (parsed.json, parsed.video)):
         require_output(file)
     with meter("episodes") as show:
@@ -93,10 +98,11 @@ def _evaluate(parsed: Namespace) -> None:
             parsed.env,
             parsed.max_steps,
             lambda p: show(p.ended, p.episodes, f"step {p.step:,} of the running episodes"),
+            parsed.best,
         )
     if parsed.video:
         seed = _hardest_start(evaluation, parsed)
-        total = record(parsed.run, parsed.video, parsed.member, seed, parsed.env)
+        total = record(parsed.run, parsed.video, parsed.member, seed, parsed.env, parsed.best)
         print(f"{parsed.video}: return {total:.2f}, from reset(seed={seed})")
     Console().print(evaluation_table(evaluation))
     if not has_scipy():
@@ -107,7 +113,7 @@ def _evaluate(parsed: Namespace) -> None:
 
 def _watch(parsed: Namespace) -> None:
     """Show episodes in a window, and print the return of each."""
-    returns = watch(parsed.run, parsed.member, parsed.seed, parsed.env)
+    returns = watch(parsed.run, parsed.member, parsed.seed, parsed.env, parsed.best)
     for number, total in zip(range(parsed.episodes), returns, strict=False):
         print(f"reset(seed={parsed.seed + number}): return {total:.2f}", flush=True)
 

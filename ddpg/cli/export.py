@@ -16,7 +16,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Write the policy and return 0."""
     parsed = make_parser().parse_args(arguments)
     allow_current_folder([parsed.env])
-    policy = load_policy(parsed.run, parsed.member, parsed.env)
+    policy = load_policy(parsed.run, parsed.member, parsed.env, parsed.best)
     export_policy(policy, parsed.output)
     print(f"{parsed.output}: policy of member {parsed.member} at step {policy.step:,}")
     return 0
@@ -26,6 +26,9 @@ def make_parser() -> OneSentenceParser:
     """Return the parser of the command line."""
     parser = OneSentenceParser(prog=program("export"), description=__doc__)
     parser.add_argument("run", type=Path, help="folder of the run")
+    parser.add_argument(
+        "--best", action="store_true", help="the policy of the member's best evaluation"
+    )
     parser.add_argument("--member", type=int, default=0, help="member of the run, from 0")
     parser.add_argument(
         "--output",

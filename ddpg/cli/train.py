@@ -48,8 +48,9 @@ def _summary(config: Config, result: TrainingResult) -> str:
     evaluated = result.returns is not None
     score_text = f"return {returns_text(result.returns)}" if evaluated else "never evaluated"
     separation = outcome_in_words(result.folder / "metrics.csv", config.members)
+    early = f"; it ended early, since {result.early}" if result.early else ""
     lines = [
-        f"{result.folder}: {score_text} after {result.step:,} steps.",
+        f"{result.folder}: {score_text} after {result.step:,} steps{early}.",
         *([f"Separation: {separation}."] if separation else []),
         *(_curves(result.folder) if config.tensorboard else []),
         f"Score: {own_command('evaluate', result.folder, *_module_option(config))}",

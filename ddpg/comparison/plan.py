@@ -20,7 +20,7 @@ CROSSINGS = {"stop": Crossing.UPSTREAM, "actor_stop": Crossing.DOWNSTREAM}
 ALL = "all"
 """Value of an axis of `CROSSINGS`: every stop that is legal at its crossing."""
 
-_RESERVED = ("runs", "name", "resume")
+_RESERVED = ("runs", "name", "resume", "stop_at_return")
 _DEFAULTS = {name: getattr(Config(), name) for name in Config().to_dict()}
 _TYPES: dict[str, tuple[type, str]] = {
     "settings": (dict, "a mapping of names to values"),

@@ -58,6 +58,9 @@ def _check_pairs(config: "Config") -> None:
     if config.n_step > config.random_steps:
         allowed = f"1 to {config.random_steps:,}, as random_steps"
         raise ConfigError(refusal("n_step", config.n_step, allowed))
+    if config.stop_at_return is not None and not config.evaluation_every:
+        context = " with evaluation_every 0"
+        raise ConfigError(refusal("stop_at_return", config.stop_at_return, "null", context))
     if config.compile and config.optimizer != "adam":
         allowed = "optimizer 'adam', since torch.optim.SGD cannot be compiled with the update"
         context = f" with optimizer {config.optimizer!r}"

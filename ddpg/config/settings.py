@@ -118,6 +118,9 @@ class Config:
     evaluation_max_steps: int = setting(
         LONGEST_EPISODE, "length at which an evaluation's episode is cut off", "steps", ge=1
     )
+    stop_at_return: float | None = setting(
+        None, "mean return of an evaluation at which the run ends, once every member reached it"
+    )
     log_every: int = setting(
         500,
         "period of logged losses and values, means over the period",

@@ -16,6 +16,7 @@ from ddpg.environments.spaces import Spaces
 from ddpg.environments.statistics import stored_statistics
 from ddpg.errors import ConfigError
 from ddpg.networks import Actor
+from ddpg.runs.best_file import read_best
 from ddpg.runs.checkpoint import Checkpoints
 from ddpg.runs.folder import RunFolder
 from ddpg.runs.state_check import (
@@ -71,11 +72,11 @@ class Policy:
 
 
 class StoredActor(NamedTuple):
-    """Actor of all members, from the newest checkpoint of a run."""
+    """Actor of all members, from the newest checkpoint of a run, or of the best evaluations."""
 
     config: Config
-    step: int
-    """Environment steps of training."""
+    steps: list[int]
+    """`[member]`: environment steps of training."""
     actor: Actor
     alive: list[bool]
     """`[member]`: False for a member that diverged and was dropped."""
@@ -84,7 +85,9 @@ class StoredActor(NamedTuple):
     spaces: Spaces
 
 
-def load_policy(run: str | Path, member: int = 0, env: EnvironmentSource | None = None) -> Policy:
+def load_policy(
+    run: str | Path, member: int = 0, env: EnvironmentSource | None = None, best: bool = False
+) -> Policy:
     """Return the policy of one member of a run, from its newest checkpoint.
 
     The environment is not created, so it need not be installed. Checkpoints of earlier versions do
@@ -95,12 +98,14 @@ def load_policy(run: str | Path, member: int = 0, env: EnvironmentSource | None 
         member: index of the member.
         env: needed if the environment is created and is `module:id` or a callable: that name or
             callable again, since a file must not import modules.
+        best: return the policy of the member's best evaluation instead.
 
     Raises:
         ConfigError: `run` is not a run folder or has no such member, or `env` is missing.
         CheckpointError: there is no checkpoint, or it cannot be read.
     """
-    config, step, actor, alive, statistics, spaces = load_actor(RunFolder(Path(run)), env)
+    load = load_best_actor if best else load_actor
+    config, steps, actor, alive, statistics, spaces = load(RunFolder(Path(run)), env)
     if not 0 <= member < config.members:
         raise ConfigError(f"member: {member} is not allowed; allowed: 0 to {config.members - 1}")
     if not alive[member]:
@@ -113,7 +118,7 @@ def load_policy(run: str | Path, member: int = 0, env: EnvironmentSource | None 
     member_actor = _actor(config, 1, spaces)
     member_actor.load_state_dict(weights)
     own = statistics[member] if statistics else ""
-    return Policy(config.env_name, config.seed + member, step, member_actor, spaces, own)
+    return Policy(config.env_name, config.seed + member, steps[member], member_actor, spaces, own)
 
 
 def load_actor(folder: RunFolder, env: EnvironmentSource | None = None) -> StoredActor:
@@ -127,11 +132,7 @@ def load_actor(folder: RunFolder, env: EnvironmentSource | None = None) -> Store
         ConfigError: the folder is not a run folder, or its environment would import a module.
         CheckpointError: there is no checkpoint, or it cannot be read.
     """
-    config = folder.stored_config() if env is None else folder.load_config(env)
-    if env is not None and env != config.env:
-        raise ConfigError(
-            f"env: {env!r} is not allowed; allowed: {config.env_name!r}, the run's own"
-        )
+    config = _allowed_config(folder, env)
     checkpoints = Checkpoints(folder.checkpoints)
     state = checkpoints.load_state()
     members = config.members
@@ -145,18 +146,63 @@ def load_actor(folder: RunFolder, env: EnvironmentSource | None = None) -> Store
         spaces = Spaces.from_state_dict(stored) if stored is not None else None
     if spaces is None:
         spaces = _spaces_of(folder.load_config(env))
-    weights = state["agent"]["actor"]
     with names_checkpoint(checkpoints.state_path()):
-        # Compared before an actor of these widths takes memory.
-        first = TensorPattern((members, spaces.observation_dim, config.hidden[0]))
-        last = TensorPattern((members, config.hidden[-1], len(spaces.action_low)))
-        ends = {"hidden.0.weight": first, "output.weight": last, ...: None}
-        require_like(weights, ends, "agent.actor")
-        actor = _actor(config, members, spaces)
-        require_like(weights, actor.state_dict(), "agent.actor")
-        require_finite(weights, state["alive"], "agent.actor")
+        actor = _load_weights(config, spaces, state["agent"]["actor"], state["alive"])
+    steps = [state["step"]] * members
+    return StoredActor(config, steps, actor, state["alive"], statistics, spaces)
+
+
+def load_best_actor(folder: RunFolder, env: EnvironmentSource | None = None) -> StoredActor:
+    """Load the actor of each member's best evaluation.
+
+    Args:
+        folder: the run's folder.
+        env: see `load_policy`.
+
+    Raises:
+        ConfigError: the folder is not a run folder.
+        CheckpointError: the run was never evaluated, or the file cannot be read.
+    """
+    config = _allowed_config(folder, env)
+    members = config.members
+    state = read_best(folder.best_file)
+    with names_checkpoint(folder.best_file):
+        lists = {"steps": [COUNT] * members, "scores": [0.0] * members}
+        texts = {"statistics": [""] * members}
+        require_like(state, {"actor": {dict}, "spaces": {dict}, **lists, **texts})
+        has_best = np.isfinite(state["scores"]).tolist()
+        require_members(has_best, members)
+        spaces = Spaces.from_state_dict(state["spaces"])
+        actor = _load_weights(config, spaces, state["actor"], has_best)
+    return StoredActor(config, state["steps"], actor, has_best, state["statistics"], spaces)
+
+
+def _allowed_config(folder: RunFolder, env: EnvironmentSource | None) -> Config:
+    config = folder.stored_config() if env is None else folder.load_config(env)
+    if env is not None and env != config.env:
+        raise ConfigError(
+            f"env: {env!r} is not allowed; allowed: {config.env_name!r}, the run's own"
+        )
+    return config
+
+
+def _load_weights(config: Config, spaces: Spaces, weights: Any, alive: list[bool]) -> Actor:
+    """Return an actor with stored weights.
+
+    Raises:
+        StateError: they are not the weights of such an actor.
+    """
+    members = config.members
+    # Compared before an actor of these widths takes memory.
+    first = TensorPattern((members, spaces.observation_dim, config.hidden[0]))
+    last = TensorPattern((members, config.hidden[-1], len(spaces.action_low)))
+    ends = {"hidden.0.weight": first, "output.weight": last, ...: None}
+    require_like(weights, ends, "agent.actor")
+    actor = _actor(config, members, spaces)
+    require_like(weights, actor.state_dict(), "agent.actor")
+    require_finite(weights, alive, "agent.actor")
     actor.load_state_dict(weights)
-    return StoredActor(config, state["step"], actor, state["alive"], statistics, spaces)
+    return actor
 
 
 def _spaces_of(config: Config) -> Spaces:

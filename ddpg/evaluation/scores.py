@@ -16,7 +16,7 @@ from ddpg.config.types import EnvironmentSource
 from ddpg.errors import ConfigError, RunWarning
 from ddpg.evaluation.confidence import bootstrap_interval, has_scipy, interquartile_mean
 from ddpg.evaluation.episodes import EvaluationProgress, Evaluator
-from ddpg.evaluation.policy import load_actor
+from ddpg.evaluation.policy import load_actor, load_best_actor
 from ddpg.runs.folder import RunFolder
 
 FIRST_SEED = 10_000
@@ -31,6 +31,8 @@ class MemberScore:
     mean: float
     returns: list[float]
     """Undiscounted return per episode, in the environment's units."""
+    step: int
+    """Environment steps of training."""
 
     @cached_property
     def iqm(self) -> float:
@@ -51,6 +53,7 @@ class Evaluation:
     run: str
     env: str
     step: int
+    """Environment steps of training; of several policies, the most."""
     episodes: int
     first_seed: int
     mean: float
@@ -80,6 +83,7 @@ def evaluate(
     env: EnvironmentSource | None = None,
     max_steps: int | None = None,
     report: Callable[[EvaluationProgress], None] | None = None,
+    best: bool = False,
 ) -> Evaluation:
     """Score the deterministic policy of every member still in the run, from its newest checkpoint.
 
@@ -92,6 +96,7 @@ def evaluate(
         max_steps: steps after which an episode is cut off, with a RunWarning; None: the run's
             `evaluation_max_steps`.
         report: called after each step of the episodes.
+        best: score the policy of each member's best evaluation instead.
 
     Raises:
         ConfigError: `run` is not a run folder, an argument is not allowed, or `env` is missing.
@@ -107,7 +112,7 @@ def evaluate(
     folder = RunFolder(Path(run))
     # Refuses a file that would import a module.
     config = folder.load_config(env)
-    stored = load_actor(folder, env)
+    stored = (load_best_actor if best else load_actor)(folder, env)
 
     def policies(observation: NDArray[np.float32]) -> NDArray[np.floating]:
         with torch.no_grad():
@@ -126,14 +131,16 @@ def evaluate(
     return Evaluation(
         run=folder.path.resolve().name,
         env=config.env_name,
-        step=stored.step,
+        step=max(stored.steps[member] for member in alive),
         episodes=episodes,
         first_seed=first_seed,
         mean=float(means.mean()),
-        members=[score(config.seed + member, returns[member]) for member in alive],
+        members=[
+            score(config.seed + member, returns[member], stored.steps[member]) for member in alive
+        ],
     )
 
 
-def score(seed: int, returns: NDArray[np.float64]) -> MemberScore:
-    """Return the score of one member's `returns` `[episode]`."""
-    return MemberScore(seed, float(returns.mean()), returns.tolist())
+def score(seed: int, returns: NDArray[np.float64], step: int) -> MemberScore:
+    """Return the score of one member's `returns` `[episode]` at environment step `step`."""
+    return MemberScore(seed, float(returns.mean()), returns.tolist(), step)

@@ -22,7 +22,11 @@ from ddpg.runs.folder import RunFolder
 
 
 def video_policy(
-    run: str | Path, file: Path, member: int, env: EnvironmentSource | None = None
+    run: str | Path,
+    file: Path,
+    member: int,
+    env: EnvironmentSource | None = None,
+    best: bool = False,
 ) -> Policy:
     """Return the policy of a video, after every check that needs no episode.
 
@@ -38,11 +42,16 @@ def video_policy(
     if not file.parent.is_dir():
         raise ConfigError(f"cannot write {file}: The directory does not exist")
     require_extra("video", f"video {str(file)!r}", "imageio", "imageio_ffmpeg")
-    return load_policy(run, member, env)
+    return load_policy(run, member, env, best)
 
 
 def record(
-    run: str | Path, file: Path, member: int, seed: int, env: EnvironmentSource | None = None
+    run: str | Path,
+    file: Path,
+    member: int,
+    seed: int,
+    env: EnvironmentSource | None = None,
+    best: bool = False,
 ) -> float:
     """Write one episode of a run's policy as .mp4 or as a .gif that repeats.
 
@@ -52,6 +61,7 @@ def record(
         member: index of the member.
         seed: the episode starts from `reset(seed=seed)`.
         env: see `load_policy`.
+        best: see `load_policy`.
 
     Returns:
         The undiscounted return of the episode.
@@ -63,7 +73,7 @@ def record(
         EnvironmentFaultError: the environment did something wrong.
         OSError: the file cannot be written.
     """
-    policy = video_policy(run, file, member, env)
+    policy = video_policy(run, file, member, env, best)
     import imageio.v2 as imageio
 
     config = RunFolder(Path(run)).load_config(env)
@@ -85,7 +95,11 @@ def record(
 
 
 def watch(
-    run: str | Path, member: int, seed: int, env: EnvironmentSource | None = None
+    run: str | Path,
+    member: int,
+    seed: int,
+    env: EnvironmentSource | None = None,
+    best: bool = False,
 ) -> Iterator[float]:
     """Show episodes of a run's policy in a window; yield the return of each when it ends.
 
@@ -94,13 +108,14 @@ def watch(
         member: index of the member.
         seed: episode i starts from `reset(seed=seed + i)`.
         env: see `load_policy`.
+        best: see `load_policy`.
 
     Raises:
         ConfigError: there is no such member, or the environment has no window on this machine.
         CheckpointError: there is no checkpoint, or it cannot be read.
         EnvironmentFaultError: the environment did something wrong.
     """
-    policy = load_policy(run, member, env)
+    policy = load_policy(run, member, env, best)
     config = RunFolder(Path(run)).load_config(env)
     with closing(_environment(config, policy, "human")) as environment:
         if environment.render_mode != "human":

@@ -22,6 +22,7 @@ _MAY_CHANGE_ON_RESUME = {
     "steps",
     "evaluation_episodes",
     "evaluation_max_steps",
+    "stop_at_return",
     "tensorboard",
     "checkpoint_every",
     "on_divergence",
@@ -55,6 +56,7 @@ class RunFolder:
         self.metrics_file = path / "metrics.csv"
         self.weights_file = path / "weights.csv"
         self.checkpoints = path / "checkpoints"
+        self.best_file = path / "best" / "policy.pt"
 
     @classmethod
     def create(cls, config: Config) -> Self:
@@ -140,7 +142,7 @@ class RunFolder:
         if not self.path.is_dir() or self.path.is_symlink():
             return False
         own = {self.config_file, self.metrics_file, self.weights_file, self.checkpoints}
-        own.add(self.path / LOCK_FILE)
+        own |= {self.path / LOCK_FILE, self.best_file.parent}
         return (
             all(path in own or path.name.startswith("seed-") for path in self.path.iterdir())
             and not self.has_metrics()

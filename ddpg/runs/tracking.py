@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddpg.config.settings import Config
+from ddpg.isolation.live import ScalarWriter
 from ddpg.isolation.render.matrix import Matrix
 from ddpg.runs.csv_log import CsvLog
 from ddpg.runs.files import names_path
@@ -51,6 +52,7 @@ class Tracker:
         separation: `<update>/<module>/<quantity>` of every quantity that the audit measures.
         resumed_at: environment step of the loaded checkpoint, or None.
         rows: rows of `metrics.csv` and `weights.csv` at the checkpoint, if it holds them.
+        other: gets every point too; with several members, tags begin with `seed-<k>/`.
 
     Raises:
         ConfigError: a resumed run did not write one of its CSV files, or rows are missing.
@@ -64,6 +66,7 @@ class Tracker:
         separation: Sequence[str],
         resumed_at: int | None,
         rows: Sequence[int] = (),
+        other: ScalarWriter | None = None,
     ):
         # Speed does not depend on config and seed only.
         columns = [tag for tag in curve_tags(separation) if tag != SPEED]
@@ -73,6 +76,9 @@ class Tracker:
         # Both are checked before either is changed.
         self.metrics, self.weights = metrics.open(), weights.open()
         self.folder = folder
+        self._other = other
+        one = config.members == 1
+        self._prefixes = ["" if one else f"seed-{config.seed + k}/" for k in range(config.members)]
         self.members = range(config.members)
         self._thread_hook = threading.excepthook
         threading.excepthook = self._on_thread_error
@@ -110,6 +116,9 @@ class Tracker:
             with names_path(self.folder.path):
                 for writer in self.writers[member : member + 1]:
                     writer.file_writer.add_summary(points(values), step)
+            if self._other is not None:
+                for tag, value in values.items():
+                    self._other.add_scalar(self._prefixes[member] + tag, value, step)
             exact = {tag: value for tag, value in values.items() if tag != SPEED}
             if exact:
                 self.metrics.write(step, member, exact)

@@ -1,15 +1,18 @@
 """The outer loop of algorithm 1, with its logging, evaluations and checkpoints."""
 
-from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
+
+import numpy as np
 
 from ddpg.config.settings import Config
 from ddpg.config.types import EnvironmentSource
 from ddpg.errors import EnvironmentFaultError
 from ddpg.fast.compiled import CompiledUpdate
+from ddpg.isolation.live import ScalarWriter
 from ddpg.isolation.sampling import WindowSampler
+from ddpg.runs.best_file import write_best
 from ddpg.runs.checkpoint import Checkpoints
 from ddpg.runs.folder import RunFolder, fixed_settings
 from ddpg.runs.lock import FolderLock
@@ -23,7 +26,7 @@ from ddpg.training.divergence import DivergenceWatch
 from ddpg.training.interaction import Interaction
 from ddpg.training.interrupt import InterruptFlag
 from ddpg.training.preparation import EvaluationInterrupted, empty_replay, make_evaluator
-from ddpg.training.progress import Progress, TrainingResult, report_to
+from ddpg.training.progress import Report, TrainingResult, report_to
 from ddpg.training.recorder import Recorder
 from ddpg.training.schedule import UpdateSchedule, updates_between
 from ddpg.training.state import TrainingState
@@ -32,9 +35,10 @@ from ddpg.training.storage import last_checkpoint, load_checkpoint, storage_erro
 
 def train(
     config: Config,
-    report: Callable[[Progress], None] | None = None,
+    report: Report | None = None,
     env: EnvironmentSource | None = None,
     progress: bool = False,
+    writer: ScalarWriter | None = None,
 ) -> TrainingResult:
     """Train `config.members` agents and write the run folder.
 
@@ -44,10 +48,13 @@ def train(
 
     Args:
         config: all settings.
-        report: called at the start, after each logged point and evaluation, and at the end.
+        report: called at the start, after each logged point and evaluation, and at the end. If it
+            returns True, the run finishes the step, writes a checkpoint and ends.
         env: replaces `config.env`: a callable that returns a Gymnasium environment, such as a
             class, or a name.
         progress: show a bar on standard error; without a terminal, lines.
+        writer: gets every point of TensorBoard's curves, by `add_scalar(tag, value, step)`; with
+            several members, `seed-<k>/<tag>`. A resumed run repeats points after its checkpoint.
 
     Raises:
         ConfigError: the settings cannot be used, or the run's folder exists.
@@ -65,7 +72,7 @@ def train(
         matmul_precision(config.matmul_precision),
         progress_display() if progress else nullcontext() as show,
     ):
-        trainer = Trainer(config, report_to(report, show))
+        trainer = Trainer(config, report_to(report, show), writer)
         try:
             return trainer.run()
         finally:
@@ -77,10 +84,16 @@ class Trainer:
 
     Args:
         config: all settings.
-        report: see `train`.
+        report: called with each `Progress`; True ends the run.
+        writer: see `train`.
     """
 
-    def __init__(self, config: Config, report: Callable[[Progress], None]):
+    def __init__(
+        self,
+        config: Config,
+        report: Report,
+        writer: ScalarWriter | None = None,
+    ):
         self.config = config
         self.state = TrainingState.initial(config, resolve_device(config.device))
         self.agent = self.state.agent
@@ -108,9 +121,10 @@ class Trainer:
                 written = self.state.step - self.is_evaluation_due
                 resumed_at = written if config.resume else None
                 columns = separation.tags(self.agent)
-                tracker = Tracker(config, self.folder, columns, resumed_at, curves.rows)
+                tracker = Tracker(config, self.folder, columns, resumed_at, curves.rows, writer)
                 if config.resume:
                     self.folder.store_config(config)
+                    self._write_best()
             except BaseException:
                 self.lock.release()
                 raise
@@ -158,6 +172,7 @@ class Trainer:
             self.interrupt.signal,
             state.returns,
             self.agent,
+            "" if finished or self.interrupt.signal else self.recorder.stopping.reason(),
         )
 
     def begin(self) -> None:
@@ -179,13 +194,13 @@ class Trainer:
         Raises:
             DivergenceError: a loss, gradient or value became NaN or infinite.
         """
-        config, state = self.config, self.state
+        config, state, stopping = self.config, self.state, self.recorder.stopping
         self.recorder.restart_clock()
         self.recorder.report()
         if self.is_evaluation_due and not self._evaluate():
             return
         self.recorder.tracker.write(state.step)
-        while state.step < last and self.interrupt.signal is None:
+        while state.step < last and self.interrupt.signal is None and not stopping.reason():
             self.interaction.step()
             self._update()
             if state.step % config.log_every == 0:
@@ -255,4 +270,13 @@ class Trainer:
         if cut_off := episodes.cut_off_sentence(config.evaluation_max_steps):
             self.recorder.warn(0, cut_off)
         self.recorder.add_evaluation(episodes)
+        assert state.returns is not None
+        if state.best.update(self.agent.actor, state.step, state.returns, statistics):
+            self._write_best()
         return True
+
+    def _write_best(self) -> None:
+        best, state = self.state.best, self.state
+        if np.isfinite(best.scores).any():
+            spaces = state.environments.spaces.state_dict()
+            write_best(self.folder.best_file, {**best.state_dict(), "spaces": spaces})

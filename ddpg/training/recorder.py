@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -16,8 +16,9 @@ from ddpg.runs.tracking import Tracker
 from ddpg.runs.weight_hash import hash_weights
 from ddpg.training import separation
 from ddpg.training.audit_window import AuditWindow
-from ddpg.training.progress import Progress
+from ddpg.training.progress import Progress, Report
 from ddpg.training.state import TrainingState
+from ddpg.training.stopping import Stopping
 
 
 class Recorder:
@@ -26,13 +27,15 @@ class Recorder:
     Args:
         state: state of the run.
         tracker: writer of the curves.
-        report: called with each `Progress`.
+        report: called with each `Progress`; True ends the run.
     """
 
-    def __init__(self, state: TrainingState, tracker: Tracker, report: Callable[[Progress], None]):
+    def __init__(self, state: TrainingState, tracker: Tracker, report: Report):
         self.state = state
         self.tracker = tracker
         self._report = report
+        self.stopping = Stopping(state)
+        self._newest: dict[str, NDArray[np.floating]] = {}
         self.audits = AuditWindow()
         """Audits since the last evaluation."""
         if state.step:
@@ -54,7 +57,10 @@ class Recorder:
         """Report the progress; `activity` delays the next step."""
         state = self.state
         steps, returns = state.config.steps, state.returns
-        self._report(Progress(state.step, steps, returns, state.verdict, activity))
+        values = dict(self._newest)
+        progress = Progress(state.step, steps, returns, state.verdict, values, activity)
+        if self._report(progress) is True:
+            self.stopping.is_requested = True
 
     def warn(self, member: int, text: str) -> None:
         """Warn, and add the text to the member's TensorBoard run."""
@@ -116,4 +122,5 @@ class Recorder:
 
     def _add(self, tag: str, values: NDArray[np.floating]) -> None:
         """Add `values` `[member]` to the next point."""
-        self.tracker.add(tag, np.where(self.state.alive, values, np.nan))
+        self._newest[tag] = np.where(self.state.alive, values, np.nan)
+        self.tracker.add(tag, self._newest[tag])

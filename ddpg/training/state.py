@@ -20,6 +20,7 @@ from ddpg.runs.state_check import (
     require_like,
     require_members,
 )
+from ddpg.training.best import BestPolicies
 from ddpg.training.memory import require_memory
 from ddpg.training.metrics import MetricsWindow
 from ddpg.training.multi_step import MultiStep
@@ -39,6 +40,7 @@ class TrainingState:
     window: MetricsWindow
     """Metrics of the updates since the last logged point."""
     multi_step: MultiStep
+    best: BestPolicies
     alive: NDArray[np.bool_]
     """`[member]`: False for a member that was dropped; changed in place."""
     episode_return: NDArray[np.float64]
@@ -72,15 +74,17 @@ class TrainingState:
             environments.close()
             raise
         streams = RandomStreams.from_seeds(_seeds(config))
+        agent = DDPG(config, observation_dim, action_dim, streams.weights, device)
         return cls(
             config=config,
             device=device,
-            agent=DDPG(config, observation_dim, action_dim, streams.weights, device),
+            agent=agent,
             streams=streams,
             noise=make_noise(config.noise, streams.noise, action_dim, config.noise_theta),
             environments=environments,
             window=MetricsWindow(most_updates(config), members, device),
             multi_step=MultiStep(config.n_step, config.gamma, members, observation_dim, action_dim),
+            best=BestPolicies(agent.actor, members),
             alive=np.ones(members, bool),
             episode_return=np.zeros(members),
             episode_length=np.zeros(members),
@@ -139,6 +143,7 @@ class TrainingState:
             "episode_length": self.episode_length.tolist(),
             "window": self.window.state_dict(),
             "multi_step": self.multi_step.state_dict(),
+            "best": self.best.state_dict(),
             "alive": self.alive.tolist(),
             "returns": None if self.returns is None else self.returns.tolist(),
             "verdict": self.verdict,
@@ -167,6 +172,7 @@ class TrainingState:
         self.episode_length = np.array(state["episode_length"])
         self.window.load_state_dict(state["window"])
         self.multi_step.load_state_dict(state["multi_step"])
+        self.best.load_state_dict(state["best"])
         self.alive[:] = state["alive"]
         self.returns = None if state["returns"] is None else np.array(state["returns"])
         self.verdict = state["verdict"]
@@ -197,6 +203,7 @@ class TrainingState:
             "episode_length": [0.0] * members,
             "window": TensorPattern((len(Metrics._fields), None, members)),
             "multi_step": {torch.Tensor},
+            "best": {dict},
             "alive": {list},
             "returns": {list, type(None)},
             "verdict": "",
@@ -206,6 +213,7 @@ class TrainingState:
         if state["returns"] is not None:
             require_like(state["returns"], [0.0] * members, "returns")
         self.multi_step.require(state["multi_step"])
+        self.best.require(state["best"])
         step = state["step"]
         updates = state["window"].shape[1]
         most = updates_between(self.config, step - step % self.config.log_every, step)

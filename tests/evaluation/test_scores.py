@@ -95,7 +95,7 @@ def test_an_episode_ends_with_its_environment():
 
 def test_scores_by_hand():
     returns = np.array([-1000.0, *np.arange(1.0, 7.0), 1000.0])
-    scored = score(3, returns)
+    scored = score(3, returns, 0)
     assert scored.mean == pytest.approx(returns.mean())
     assert scored.iqm == pytest.approx(np.mean([2.0, 3.0, 4.0, 5.0]))
     assert scored.interval[0] < scored.iqm < scored.interval[1]
@@ -107,12 +107,12 @@ def test_an_interval_is_repeatable_and_does_not_use_the_global_generator():
     np.random.seed(3)  # noqa: NPY002 (the user's generator)
     expected = np.random.random()  # noqa: NPY002
     np.random.seed(3)  # noqa: NPY002
-    assert score(0, returns).interval == score(0, returns).interval
+    assert score(0, returns, 0).interval == score(0, returns, 0).interval
     assert np.random.random() == expected  # noqa: NPY002
 
 
 def test_one_episode_has_no_interval():
-    assert score(0, np.array([3.0])).interval == (3.0, 3.0)
+    assert score(0, np.array([3.0]), 0).interval == (3.0, 3.0)
 
 
 def test_bad_arguments_are_refused(run, tmp_path):

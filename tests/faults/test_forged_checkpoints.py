@@ -291,7 +291,7 @@ def refused(read: Callable[[], object]) -> bool:
 
 def test_an_unchanged_checkpoint_is_loaded(run: Path) -> None:
     forge(run, lambda state: state)
-    assert load_actor(RunFolder(run), None)[1] == 70
+    assert set(load_actor(RunFolder(run), None).steps) == {70}
     contract_and_updates(run)
     assert train(resumed(run)).step == 76
 

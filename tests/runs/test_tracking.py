@@ -193,6 +193,7 @@ def test_without_tensorboard_the_csv_files_are_equal_and_no_event_is_written(tmp
     assert list(disabled.folder.rglob("events.*")) == []
     assert sorted(path.name for path in disabled.folder.iterdir()) == [
         ".lock",
+        "best",
         "checkpoints",
         "config.yaml",
         "metrics.csv",
