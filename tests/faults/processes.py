@@ -13,13 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.backend.event_processing.plugin_event_accumulator import EventAccumulator
+from tensorboard.util.tensor_util import make_ndarray
 
 from ddpg.config.settings import Config
 from ddpg.runs.checkpoint import Checkpoints
-from ddpg.runs.tags import SEPARATION, SPEED
+from ddpg.runs.tags import SPEED
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "train.py"
+UNCOMPARED = {SPEED, "config/text_summary", "_hparams_/session_start_info"}
+"""The speed, and settings, which hold the names of runs."""
 _START = multiprocessing.get_context("forkserver")
 # Preloaded, so that a kill hits the training instead of an import.
 _START.set_forkserver_preload(
@@ -85,29 +88,16 @@ def replay(run: Path) -> torch.Tensor:
 
 
 def curves(member: Path) -> dict[str, list[tuple[int, Any]]]:
-    """Return tag -> every point that TensorBoard shows, and the pictures and texts of matrices."""
-    shown = EventAccumulator(str(member), size_guidance={"scalars": 0, "images": 0, "tensors": 0})
+    """Return tag -> every point that TensorBoard's server shows: pictures and texts too."""
+    shown = EventAccumulator(str(member), size_guidance={"tensors": 0})
     shown.Reload()
-    scalars = {
-        tag: [(point.step, point.value) for point in shown.Scalars(tag)]
-        for tag in shown.Tags()["scalars"]
+    points = {tag: shown.Tensors(tag) for tag in shown.Tags()["tensors"] if tag not in UNCOMPARED}
+    return {
+        tag: [(point.step, make_ndarray(point.tensor_proto).tolist()) for point in events]
+        for tag, events in points.items()
         # A tag without points is listed if all its points were purged.
-        if tag != SPEED and shown.Scalars(tag)
+        if events
     }
-    pictures = [(e.step, e.encoded_image_string) for e in matrices(shown.Images, SEPARATION)]
-    texts = [
-        (e.step, e.tensor_proto.string_val[0])
-        for e in matrices(shown.Tensors, f"{SEPARATION}/text_summary")
-    ]
-    return {**scalars, "pictures": pictures, "texts": texts}
-
-
-def matrices(read: Callable[[str], list[Any]], tag: str) -> list[Any]:
-    """Return the matrices with this tag; none if the run ended before its first evaluation."""
-    try:
-        return read(tag)
-    except KeyError:
-        return []
 
 
 def same(one: Any, other: Any) -> bool:

@@ -91,8 +91,8 @@ def test_the_sentence_has_the_command_that_continues(whole: Path, copy: Path) ->
     assert process.exitcode == 2
     assert len(text.splitlines()) == 1
     assert "it is damaged (its SHA-256 differs from the manifest's)" in text
-    command = text.partition("of step 60. Continue from it with: python ")[2]
-    process = start_script(shlex.split(command)[1:], output)
+    command = text.partition("of step 60. Continue from it with: ")[2]
+    process = start_script(shlex.split(command)[2:], output)
     process.join(120)
     assert process.exitcode == 0, output.read_text()
     assert differences(whole, copy) == []
