@@ -35,8 +35,8 @@ def nothing_is_measured(monkeypatch):
         (["--subjects=ddgp"], "subjects: 'ddgp' is not allowed; allowed: stable-baselines3,"),
         (["--json=none/it.json"], "allowed: a file in a folder that exists"),
         (["--document=none.md"], "allowed: a file that exists"),
-        (["--json=."], "json: '.' is not allowed; allowed: a file in a folder that exists"),
-        (["--scaling", "--picture="], "picture: '.' is not allowed; allowed: a file in a folder"),
+        (["--json=."], "cannot write .: Is a directory"),
+        (["--scaling", "--picture="], "cannot write .: Is a directory"),
         (["--picture=it.gif"], "allowed: a name that ends in .png, .pdf or .svg"),
         (
             ["--picture=it.png"],

@@ -1,6 +1,7 @@
 """Command `scripts/compare.py`: errors, Ctrl-C and exit status."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -104,7 +105,7 @@ def test_ctrl_c_stops_every_worker_and_the_same_command_continues(tmp_path):
         assert file.read_bytes().startswith(text)
         assert metrics(tmp_path, file.parent.name).splitlines()[-1].startswith(b"1500,")
     summary = tmp_path / "small" / "summary"
-    assert f"Curves per variant: tensorboard --logdir {summary}\n" in ended.stdout
+    assert re.search(rf"Curves per variant: \S*tensorboard --logdir {summary}\n", ended.stdout)
     assert list(summary.rglob("events.*"))
     for label, place in (("per member", "stop=none/seed-0"), ("per variant", "summary")):
         shown = run_printed(ended.stdout, f"Curves {label}: ", "--inspect", cwd=tmp_path)
