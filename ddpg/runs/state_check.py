@@ -114,6 +114,20 @@ def require_members(alive: Any, members: int) -> None:
         raise StateError("alive is False for every member; allowed: True for at least one")
 
 
+def require_plain(value: Any, name: str) -> None:
+    """Require `value` to be None, a number or a string, or lists and dicts of them.
+
+    Raises:
+        StateError: it is or holds something else.
+    """
+    if isinstance(value, list | dict):
+        for key, each in value.items() if isinstance(value, dict) else enumerate(value):
+            require_plain(each, f"{name}.{key}")
+        return
+    plain = isinstance(value, int | float | str | None)
+    _require(plain, value, "None, a number or a string, or lists and dicts of them", name)
+
+
 @contextmanager
 def names_checkpoint(path: Path) -> Iterator[None]:
     """Context manager: an error in the block, while loading the state in `path`, names `path`.

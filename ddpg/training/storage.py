@@ -8,7 +8,7 @@ from ddpg.errors import StateError, StorageError
 from ddpg.replay import ReplayBuffer
 from ddpg.runs.checkpoint import Checkpoints
 from ddpg.runs.folder import RunFolder, fixed_settings
-from ddpg.runs.state_check import names_checkpoint
+from ddpg.runs.state_check import names_checkpoint, require_plain
 from ddpg.runs.stored_curves import StoredCurves
 from ddpg.runs.tracking import curve_tags
 from ddpg.training import separation
@@ -48,7 +48,10 @@ def _require_same(stored: Any, settings: dict[str, Any]) -> None:
     if not isinstance(stored, dict):
         raise StateError("settings: not a mapping; allowed: settings by name")
     for name, value in settings.items():
-        if name in stored and stored[name] != value:
+        if name not in stored:
+            continue
+        require_plain(stored[name], f"settings.{name}")
+        if stored[name] != value:
             raise StateError(
                 f"{name}: {value!r} in config.yaml is not allowed; allowed: {stored[name]!r}, the "
                 "value of this run"

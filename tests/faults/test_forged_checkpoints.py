@@ -148,6 +148,10 @@ RESUME_ONLY = [
     ),
     (replacing(("returns",), ["high", "low"]), "returns.0 is 'high'; allowed: float"),
     (replacing(("returns",), 3), "returns is 3; allowed: NoneType or list"),
+    (
+        replacing(("settings", "hidden"), [torch.zeros(2)]),
+        "settings.hidden.0 is a tensor of torch.float32 of shape [2]; allowed: None",
+    ),
     (replacing(("other",), lambda _: 3), "the state has 'other'; allowed: 'step', "),
 ]
 
@@ -253,7 +257,7 @@ def damage(old: Any, data: st.DataObject) -> Any:
 
 @pytest.mark.filterwarnings("ignore::ddpg.errors.RunWarning", "ignore::UserWarning:torch")
 @pytest.mark.slow
-@hypothesis_settings(deadline=None, max_examples=150)
+@hypothesis_settings(deadline=None, max_examples=80)
 @given(data=st.data())
 def test_any_change_of_a_state_is_one_sentence_or_harmless(
     whole: Path, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
