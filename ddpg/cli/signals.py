@@ -84,7 +84,8 @@ _ending: SignalEnding | None = None
 def ends_by_signal(program: str) -> Iterator[SignalEnding]:
     """Context manager: signals end the command `program`; see `SignalEnding`.
 
-    A signal that is ignored, or that the caller handles, keeps its handler.
+    A signal that is ignored, or that the caller handles, keeps its handler. After a signal the
+    others are ignored, since the process is about to exit and `timeout` sends two.
     """
     global _ending
     ending = SignalEnding(program)
@@ -102,7 +103,7 @@ def ends_by_signal(program: str) -> Iterator[SignalEnding]:
         ending.finish()
         _ending, sys.unraisablehook = before, hook
         for number, handler in previous.items():
-            signal.signal(number, handler)
+            signal.signal(number, handler if ending.signal is None else signal.SIG_IGN)
 
 
 def signal_behind(error: BaseException) -> int | None:

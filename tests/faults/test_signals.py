@@ -100,3 +100,15 @@ def test_handlers_are_restored_and_ignored_signals_stay_ignored() -> None:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def test_after_a_signal_the_others_are_ignored() -> None:
+    before = {number: signal.getsignal(number) for number in END_SIGNALS}
+    try:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        with pytest.raises(KeyboardInterrupt), signals.ends_by_signal("x"):
+            signal.raise_signal(signal.SIGTERM)
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
