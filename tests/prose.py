@@ -76,6 +76,8 @@ def documents() -> list[Path]:
         "ddpg/**/*.md",
         "ddpg/**/*.py",
         "benchmarks/**/*.py",
+        "examples/inventories.py",
+        "examples/mistakes.py",
         "scripts/*.py",
     )
     tests = (file for file in ROOT.glob("tests/**/*.py") if file.name not in _OWN)

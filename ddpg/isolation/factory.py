@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .contract import Contract
+from .explain.sources import Frame
 
 Updates = Mapping[str, Callable[[], Any]]
 SUBJECT = "module:factory"
@@ -56,6 +57,10 @@ def load_factory(subject: str, allowed: str = SUBJECT) -> tuple[Contract, Update
 
 def description(error: Exception) -> str:
     """Return type, place and first line of an error of the user's code."""
-    place = traceback.extract_tb(error.__traceback__)[-1]
+    frames = [
+        Frame(each.filename, each.lineno or 0, each.name)
+        for each in traceback.extract_tb(error.__traceback__)
+    ]
+    users = [each for each in frames if each.is_users and not each.is_installed]
     first = (str(error).strip().splitlines() or [""])[0]
-    return f"{type(error).__name__} at {place.filename}:{place.lineno}: {first}"
+    return f"{type(error).__name__} at {(users or frames)[-1].place}: {first}"

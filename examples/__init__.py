@@ -1,0 +1,1 @@
+"""Training scripts in the manner of what people write, and the inventories of them."""
