@@ -52,6 +52,13 @@ def stop_for(finding: Finding, permission: Permission, path: ModulePath) -> str:
     return f"do not detach: {names} gets its gradient through {module}; {freeze}"
 
 
+def stop_for_value(finding: Finding) -> str:
+    """Return the advice for a value that was changed before its backward pass."""
+    if finding.tensors:
+        return f"change {finding.module} after the backward pass"
+    return "change a copy of the value (x = x + y instead of x += y)"
+
+
 def _freeze(module: str, place: str, trained: str, moved: bool) -> str:
     """Return advice for a module that a gradient must go through."""
     last = (

@@ -5,7 +5,14 @@ from typing import Any
 
 from torch.autograd.graph import Node
 
-from ..observe.autograd import path_to_root, reachable_around, recorded_at, users_of, walk
+from ..observe.autograd import (
+    has_changed_tensors,
+    path_to_root,
+    reachable_around,
+    recorded_at,
+    users_of,
+    walk,
+)
 from ..observe.inventory import Entry
 from ..observe.records import UpdateRecord
 from ..results import PathStep
@@ -16,11 +23,19 @@ def steps_to(
     record: UpdateRecord, leaf: Node, nodes: Mapping[Node, Node | None], entry: Entry
 ) -> tuple[PathStep, ...]:
     """Return the steps from the loss to a leaf."""
-    steps = [PathStep(f"parameter {entry.label}", entry.owners[0])]
-    for node in path_to_root(leaf, nodes)[1:]:
-        call = record.call_at(recorded_at(node))
-        steps.append(PathStep(node.name(), call.label if call else "", str(_line(node))))
-    return (PathStep("loss"), *reversed(steps))
+    above = _operations(record, leaf, nodes)[1:]
+    end = PathStep(f"parameter {entry.label}", entry.owners[0])
+    return (PathStep("loss"), *reversed(above), end)
+
+
+def changed_path(
+    record: UpdateRecord, nodes: Mapping[Node, Node | None]
+) -> tuple[tuple[PathStep, ...], UserLine]:
+    """Return the path to an operation whose saved value was changed in place, and its line."""
+    for node in nodes:
+        if has_changed_tensors(node):
+            return (PathStep("loss"), *reversed(_operations(record, node, nodes))), _line(node)
+    return (), UserLine()
 
 
 def entry_line(
@@ -55,6 +70,17 @@ def reached_modules(
         return {each for key in keys for each in entries[key].owners} - {owner}
 
     return tuple(sorted(owners(below))), frozenset(owners(outside))
+
+
+def _operations(
+    record: UpdateRecord, node: Node, nodes: Mapping[Node, Node | None]
+) -> list[PathStep]:
+    """Return a step per operation, from the node to the loss."""
+    steps: list[PathStep] = []
+    for each in path_to_root(node, nodes):
+        call = record.call_at(recorded_at(each))
+        steps.append(PathStep(each.name(), call.label if call else "", str(_line(each))))
+    return steps
 
 
 def _line(node: Node, depth: int | None = None) -> UserLine:

@@ -21,10 +21,10 @@ from ..observe.passes import entries_among
 from ..observe.records import BackwardPass, ForwardCall, UpdateRecord
 from ..observe.watcher import Watcher
 from ..results import UNASKED, Finding, Path, PathStep
-from .advice import ModulePath, stop_for
+from .advice import ModulePath, stop_for, stop_for_value
 from .cuts import Cut, cuts_graph, operation_name, rank_of, tensors_in
-from .entries import entry_line, reached_modules, steps_to
-from .sources import current_frames, users_line
+from .entries import changed_path, entry_line, reached_modules, steps_to
+from .sources import UserLine, current_frames, users_line
 
 
 @dataclass
@@ -36,12 +36,14 @@ class PassPaths:
         term: name of the loss term; None: the whole pass.
         first: path to the first parameter of any module.
         modules: module → path to it, for the modules with findings.
+        changed: path to an operation whose saved value was changed in place, and its line.
     """
 
     backward: BackwardPass
     term: str | None = None
     first: tuple[PathStep, ...] = ()
     modules: dict[str, ModulePath] = field(default_factory=dict)
+    changed: tuple[tuple[PathStep, ...], UserLine] = ((), UserLine())
 
 
 class PathFinder(TorchFunctionMode):
@@ -83,7 +85,8 @@ class PathFinder(TorchFunctionMode):
         leaves: dict[Node, int],
     ) -> None:
         """Store the paths of the pass and of each of its terms."""
-        self._add_pass(PassPaths(backward), record, nodes, leaves)
+        changed = changed_path(record, nodes)
+        self._add_pass(PassPaths(backward, changed=changed), record, nodes, leaves)
         for name in backward.terms:
             inside = (each.node for each in self.watcher.terms[name])
             below = walk([node for node in inside if node is not None and node in nodes])
@@ -104,8 +107,13 @@ class PathFinder(TorchFunctionMode):
             return self._starved_path(finding)
         for each in self.passes:
             rows = (each.backward.row, *each.backward.row.single_parts())
+            if each.term != finding.loss or finding.row not in rows:
+                continue
             path = each.modules.get(finding.module)
-            if path is not None and each.term == finding.loss and finding.row in rows:
+            steps, line = each.changed
+            if finding.kind == "order" and steps and (path is None or not finding.tensors):
+                return Path(steps, str(line), stop_for_value(finding))
+            if path is not None:
                 return Path(path.steps, str(path.entry), self._stop(finding, path))
         return None
 

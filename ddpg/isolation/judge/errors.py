@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from ..contract import Contract, UpdateRow, shortened
-from ..observe.passes import FREED, IN_PLACE
+from ..observe.autograd import FREED, IN_PLACE
 from ..observe.records import UpdateRecord
 from ..results import Kind, Verdict
 from .problems import Problem, names_in
@@ -41,8 +41,9 @@ def raised(record: UpdateRecord, contract: Contract, named: bool) -> Iterator[Pr
     if kind == "stored" and named:
         return
     row = next((each.row for each in record.passes() if each.raised), record.row)
+    sentence = text.strip().splitlines()[0].partition(" Hint: ")[0]
     for module in _blamed(record, row, contract):
-        yield Problem(row, module, verdict, kind, f"{row} raised: {text.strip().splitlines()[0]}")
+        yield Problem(row, module, verdict, kind, f"{row} raised: {sentence}")
 
 
 def _blamed(record: UpdateRecord, row: UpdateRow, contract: Contract) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 import torch
 from torch import Tensor
@@ -178,18 +179,22 @@ def _differs(record: UpdateRecord, entry: Entry, other: Tensor) -> bool:
 def _pairs(inventory: Inventory, follower: str, source: str) -> Iterator[tuple[Entry, str, Tensor]]:
     """Yield the follower's entries with the name and the tensor of the same name in the source.
 
-    Names are compared without the prefixes of wrappers such as DataParallel.
+    Names are compared without the prefixes of wrappers such as DataParallel, then without the
+    prefix that all names of a module share, as in a wrapper of the user.
 
     Raises:
         ContractError: the source has no tensor of that name, or one of another shape.
     """
-    sources = inventory.within(source)
+    sources, followers = inventory.within(source), inventory.within(follower)
     unwrapped = {unwrapped_name(name): name for name in sources}
-    for name, tensor in inventory.within(follower).items():
+    inner, inner_name = _shared_prefix(sources), _shared_prefix(followers)
+    unprefixed = {name.removeprefix(inner): name for name in sources}
+    for name, tensor in followers.items():
         entry = inventory.entries[id(tensor)]
         if follower not in entry.owners or entry.is_alias:
             continue
         other_name = name if name in sources else unwrapped.get(unwrapped_name(name), "")
+        other_name = other_name or unprefixed.get(name.removeprefix(inner_name), "")
         if not other_name and name.rpartition(".")[2] == "n_averaged":
             continue  # a counter of AveragedModel
         if not other_name or sources[other_name].shape != tensor.shape:
@@ -199,6 +204,14 @@ def _pairs(inventory: Inventory, follower: str, source: str) -> Iterator[tuple[E
             )
         if sources[other_name] is not tensor:
             yield entry, other_name, sources[other_name]
+
+
+def _shared_prefix(names: Iterable[str]) -> str:
+    """Return the leading parts that all names have in common, with the dot at the end."""
+    parts = [name.split(".")[:-1] for name in names]
+    levels = zip(*parts, strict=False)
+    shared = [each[0] for each in takewhile(lambda each: len(set(each)) == 1, levels)]
+    return "".join(f"{each}." for each in shared)
 
 
 def _rounding(target: Tensor) -> float:

@@ -9,6 +9,10 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import GradientEdge, Node, get_gradient_edge
 
+IN_PLACE = "modified by an inplace operation"
+"""Words of PyTorch's error for a saved tensor that was changed in place."""
+FREED = "have already been freed"
+"""Words of PyTorch's error for a saved tensor that an earlier backward pass freed."""
 LEAF = "torch::autograd::AccumulateGrad"
 _c: Any = torch._C
 _autograd: Any = torch.autograd
@@ -55,9 +59,7 @@ def saved_tensors(node: Node) -> Iterator[Tensor]:
     Raises:
         RuntimeError: a tensor was changed in place since, or was freed.
     """
-    for name in _saved_names(type(node)):
-        if name.startswith("_saved_running_") and getattr(node, "_saved_training", False):
-            continue  # batch normalisation in train mode saves, and does not read, its statistics
+    for name in _read_names(node):
         value = getattr(node, name)
         for each in value if isinstance(value, tuple | list) else (value,):
             if isinstance(each, Tensor):
@@ -77,6 +79,14 @@ def has_packed_tensors(node: Node) -> bool:
     return False
 
 
+def _read_names(node: Node) -> Iterator[str]:
+    """Yield the names of the saved values that the backward pass of the operation reads."""
+    for name in _saved_names(type(node)):
+        # Batch normalisation in train mode saves, and does not read, its statistics.
+        if not (name.startswith("_saved_running_") and getattr(node, "_saved_training", False)):
+            yield name
+
+
 @cache
 def _saved_names(kind: type[Any]) -> tuple[str, ...]:
     saved = [name for name in dir(kind) if name.startswith("_saved_") and "_sym_" not in name]
@@ -86,7 +96,7 @@ def _saved_names(kind: type[Any]) -> tuple[str, ...]:
 def saved_before_changes(node: Node) -> list[Tensor]:
     """Return the saved tensors of an operation that were changed in place since."""
     changed: list[Tensor] = []
-    for name in _saved_names(type(node)):
+    for name in _read_names(node):
         try:
             getattr(node, name)
         except RuntimeError:
@@ -95,6 +105,17 @@ def saved_before_changes(node: Node) -> list[Tensor]:
             if isinstance(data, Tensor):
                 changed.append(data)
     return changed
+
+
+def has_changed_tensors(node: Node) -> bool:
+    """Return True if a tensor that the operation saved was changed in place since."""
+    if has_packed_tensors(node):
+        return False
+    try:
+        any(True for _ in saved_tensors(node))
+    except RuntimeError as error:
+        return IN_PLACE in str(error)
+    return False
 
 
 def users_of(leaves: set[Node], nodes: Mapping[Node, object]) -> list[Node]:

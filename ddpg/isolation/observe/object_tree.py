@@ -155,7 +155,8 @@ class GlobalName(str):
 def global_values(function: FunctionType) -> dict[GlobalName, Any]:
     """Return the global variables that a function names: values, and functions beside it."""
     around = function.__globals__
-    if function.__module__ and function.__module__.partition(".")[0] == "torch":
+    # Not `__module__`: that of a function compiled by torch is the module of the user's function.
+    if str(around.get("__name__")).partition(".")[0] == "torch":
         return {}
     values = {name: around[name] for name in function.__code__.co_names if name in around}
     return {

@@ -10,6 +10,8 @@ from torch import Tensor
 from torch.autograd.graph import GradientEdge, Node
 
 from .autograd import (
+    FREED,
+    IN_PLACE,
     Engine,
     has_packed_tensors,
     leaf_of,
@@ -27,10 +29,6 @@ from .old_graphs import OldGraphs
 from .records import BackwardPass, ForwardCall, UpdateRecord
 from .terms import Term, gradients_of
 
-IN_PLACE = "modified by an inplace operation"
-"""Words of PyTorch's error for a saved tensor that was changed in place."""
-FREED = "have already been freed"
-"""Words of PyTorch's error for a saved tensor that an earlier backward pass freed."""
 _VIEWS = {"T", "Transpose", "View", "Permute", "Unsqueeze", "Expand", "ReshapeAlias", "UnsafeView"}
 
 
@@ -124,7 +122,9 @@ class PassRecorder:
         """
         if not (self.backward.accumulates and keywords.get("accumulate_grad")):
             return engine(outputs, *arguments, **keywords)
-        _, leaves, _ = self._walk(outputs)
+        nodes, leaves, _ = self._walk(outputs)
+        if self.explainer is not None:
+            self.explainer.walked(self.record, self.backward, outputs, nodes, leaves)
         with self._delivery_recorded((), leaves):
             return engine(outputs, *arguments, **keywords)
 
@@ -233,27 +233,33 @@ def _calls_in(calls: Iterable[ForwardCall], numbers: Mapping[Node, int]) -> list
 
 
 def _outdated(ledger: Ledger, inventory: Inventory, numbers: Mapping[Node, int]) -> dict[int, str]:
-    """Return entry → operation, for entries that the graph saved and that changed since."""
+    """Return entry → operation, for entries that the graph saved and that changed since.
+
+    PyTorch counts the changes of each tensor, so it finds some that no comparison of values dates.
+    """
     operations: dict[int, str] = {}
     for node, number in numbers.items():
         if not 0 <= number < ledger.latest_change:
             continue
-        for key in _saved_entries(node, inventory):
-            if number < ledger.last_old.get(key, -1):
-                operations.setdefault(key, node.name())
+        saved, changed = _saved_entries(node, inventory)
+        old = {key for key in saved if number < ledger.last_old.get(key, -1)}
+        for key in changed | old:
+            operations.setdefault(key, node.name())
     return operations
 
 
-def _saved_entries(node: Node, inventory: Inventory) -> set[int]:
+def _saved_entries(node: Node, inventory: Inventory) -> tuple[set[int], set[int]]:
+    """Return the entries that an operation saved, and those that changed by PyTorch's count."""
     if has_packed_tensors(node):
-        return _operands(node, inventory)
+        return _operands(node, inventory), set()
     try:
-        return _entries_at(saved_tensors(node), inventory)
+        return _entries_at(saved_tensors(node), inventory), set()
     except RuntimeError as error:
         if IN_PLACE in str(error):
-            return _entries_at(saved_before_changes(node), inventory) or _operands(node, inventory)
+            changed = _entries_at(saved_before_changes(node), inventory)
+            return (set(), changed) if changed else (_operands(node, inventory), set())
         if FREED in str(error):
-            return set()
+            return set(), set()
         raise
 
 

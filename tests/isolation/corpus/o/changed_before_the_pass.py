@@ -89,8 +89,32 @@ def value_of_no_module(*, changes: bool) -> tuple[Contract, Updates]:
     return contract, {"update": update}
 
 
-def order(module: str, grade: Grade) -> tuple[Expected, ...]:
-    return (Expected("update", module, "moved_by_other", grade, "order"),)
+def scale_of_rewards(*, changes: bool) -> tuple[Contract, Updates]:
+    """Change a named tensor that no graph trains and no module calls."""
+    network, scale = value_network(), torch.ones(1)
+    optimizer = torch.optim.RMSprop(network.parameters())
+    batch = random_batch()
+
+    def update() -> None:
+        optimizer.zero_grad()
+        loss = (network(batch.states) * scale - batch.rewards).square().mean()
+        if changes:
+            scale.mul_(0.9)
+        loss.backward()
+        if not changes:
+            scale.mul_(0.9)
+        optimizer.step()
+
+    contract = Contract(
+        modules={"network": network, "scale": scale},
+        optimizers={"network": optimizer},
+        updates={"update": trains("network", moves="scale")},
+    )
+    return contract, {"update": update}
+
+
+def order(module: str, grade: Grade, entry: str = "") -> tuple[Expected, ...]:
+    return (Expected("update", module, "moved_by_other", grade, "order", entry=entry),)
 
 
 STYLES = {
@@ -108,10 +132,16 @@ STYLES = {
         partial(frozen_weight, changes=True),
         order("features", Grade.MOVED),
     ),
+    "scale_of_rewards": Style(
+        "PPO with scaled rewards",
+        partial(scale_of_rewards, changes=False),
+        partial(scale_of_rewards, changes=True),
+        order("scale", Grade.MOVED),
+    ),
     "value_of_no_module": Style(
         "two critics",
         partial(value_of_no_module, changes=False),
         partial(value_of_no_module, changes=True),
-        order("second", Grade.NONZERO),
+        order("second", Grade.NONZERO, entry="loss = second(copy)"),
     ),
 }

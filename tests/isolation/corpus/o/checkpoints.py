@@ -70,8 +70,32 @@ def too_early(*, reentrant: bool) -> Example:
     return build
 
 
+def through_the_encoder(*, detaches: bool) -> tuple[Contract, Updates]:
+    """Train a head on an encoder that runs in a reentrant checkpoint."""
+    encoder, head = nn.Sequential(nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 4)), nn.Linear(4, 1)
+    optimizer = torch.optim.Adam(head.parameters())
+    states = torch.ones(3, 4, requires_grad=True)
+
+    def update() -> None:
+        optimizer.zero_grad()
+        features = checkpoint(encoder, states, use_reentrant=True)
+        assert isinstance(features, Tensor)
+        head(features.detach() if detaches else features).square().mean().backward()
+        optimizer.step()
+
+    contract = Contract(
+        modules={"encoder": encoder, "head": head},
+        optimizers={"head": optimizer},
+        updates={"update": trains("head")},
+    )
+    return contract, {"update": update}
+
+
 LEAK = Expected("train/actor", "critic", "leaked", Grade.MOVED, "moved")
 ORDER = Expected("train/actor", "critic", "moved_by_other", Grade.NONZERO, "order")
+ENCODER = Expected(
+    "update", "encoder", "leaked", Grade.NONZERO, "written", entry=".square().mean().backward()"
+)
 STYLES = {
     f"{'' if reentrant else 'not_'}reentrant": Style(
         "DDPG",
@@ -81,6 +105,12 @@ STYLES = {
     )
     for reentrant in (True, False)
 } | {
+    "reentrant_encoder": Style(
+        "SAC from pixels",
+        partial(through_the_encoder, detaches=True),
+        partial(through_the_encoder, detaches=False),
+        (ENCODER,),
+    ),
     "not_reentrant_order": Style(
         "DDPG", several(reentrant=False), too_early(reentrant=False), (ORDER,)
     ),

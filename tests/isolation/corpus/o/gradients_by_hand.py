@@ -4,6 +4,7 @@ Broken: the first critic steps with the gradient of the second one.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -68,6 +69,58 @@ def returned(*, own: bool) -> tuple[Contract, Updates]:
     return contract, {"update": update}
 
 
+def worker(*, loads: bool) -> tuple[Contract, Updates]:
+    """Write a worker's gradients to the shared network, after the worker has loaded it or not."""
+    shared, local = value_network(1), value_network(2)
+    optimizer = torch.optim.RMSprop(shared.parameters(), lr=0.1)
+    batch = random_batch()
+
+    def update() -> None:
+        if loads:
+            local.load_state_dict(shared.state_dict())
+        local.zero_grad()
+        (local(batch.states) - batch.rewards).square().mean().backward()
+        for parameter, other in zip(shared.parameters(), local.parameters(), strict=True):
+            parameter.grad = other.grad
+        optimizer.step()
+
+    permission = trains("shared", through="local", moves="local" if loads else ())
+    contract = Contract(
+        modules={"shared": shared, "local": local},
+        optimizers={"shared": optimizer},
+        updates={"update": permission},
+    )
+    return contract, {"update": update}
+
+
+def added(*, doubled: bool) -> tuple[Contract, Updates]:
+    """Add a gradient to that of the first critic: its own, or that of the second one."""
+    first, second = value_network(1), value_network(2)
+    optimizers = [torch.optim.Adam(each.parameters()) for each in (first, second)]
+    batch = random_batch()
+
+    def update() -> None:
+        gradients = [
+            torch.autograd.grad((each(batch.states) - goal).square().mean(), [*each.parameters()])
+            for each, goal in ((first, batch.rewards), (second, batch.rewards + 1))
+        ]
+        for parameter, own, other in zip(
+            first.parameters(), gradients[0], gradients[0 if doubled else 1], strict=True
+        ):
+            parameter.grad = own + other
+        for parameter, own in zip(second.parameters(), gradients[1], strict=True):
+            parameter.grad = own
+        for optimizer in optimizers:
+            optimizer.step()
+
+    contract = Contract(
+        modules={"first": first, "second": second},
+        optimizers={"first": optimizers[0], "second": optimizers[1]},
+        updates={"update": trains("first", "second")},
+    )
+    return contract, {"update": update}
+
+
 MOVED = Expected("update", "first", "leaked", Grade.MOVED, "moved")
 
 STYLES = {
@@ -82,6 +135,15 @@ STYLES = {
 } | {
     "returned": Style(
         "twin critics", partial(returned, own=True), partial(returned, own=False), (MOVED,)
+    ),
+    "added": Style(
+        "twin critics", partial(added, doubled=True), partial(added, doubled=False), (MOVED,)
+    ),
+    "worker_without_the_weights": Style(
+        "A3C",
+        partial(worker, loads=True),
+        partial(worker, loads=False),
+        (replace(MOVED, module="shared"),),
     ),
     "shared_network_of_a_worker": Style(
         "A3C",

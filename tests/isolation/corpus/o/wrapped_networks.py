@@ -73,6 +73,17 @@ def averaged(network: nn.Module) -> nn.Module:
     return AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(0.95))
 
 
+class OwnWrapper(nn.Module):
+    """Keeps the network under a name that no library uses."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.policy_network = network
+
+    def forward(self, states: torch.Tensor) -> torch.Tensor:
+        return self.policy_network(states)
+
+
 def both(network: nn.Module) -> nn.Module:
     return Wrapper(compiled(network))
 
@@ -92,5 +103,6 @@ STYLES = {
         "averaged": (plain, averaged),
         "distributed_and_averaged": (Wrapper, averaged),
         "compiled_in_a_wrapper": (both, plain),
+        "own_wrapper": (OwnWrapper, plain),
     }.items()
 }
