@@ -20,9 +20,15 @@ from ddpg.runs.manifest import may_be_deleted
 
 _MAY_CHANGE_ON_RESUME = {
     "steps",
+    "actor_learning_rate",
+    "critic_learning_rate",
+    "learning_rate_final",
+    "learning_rate_steps",
+    "evaluation_every",
     "evaluation_episodes",
     "evaluation_max_steps",
     "stop_at_return",
+    "log_every",
     "tensorboard",
     "checkpoint_every",
     "on_divergence",
@@ -125,13 +131,25 @@ class RunFolder:
                 )
         return folder
 
-    def store_config(self, config: Config) -> None:
-        """Write the settings that changed on resume to `config.yaml`."""
+    def store_config(self, config: Config) -> list[str]:
+        """Write the settings that changed on resume to `config.yaml`; return them as text.
+
+        The text does not have the length of the run and its place, which a moved folder changes.
+        """
         lasting = dataclasses.replace(
             config, env=config.env_name, resume=False, resume_from="newest"
         )
-        if lasting != self.stored_config():
+        stored = self.stored_config().to_dict()
+        changed = {
+            name: value for name, value in lasting.to_dict().items() if value != stored[name]
+        }
+        if changed:
             write_file(self.config_file, lasting.to_yaml())
+        return [
+            f"{name} {value!r} instead of {stored[name]!r}"
+            for name, value in changed.items()
+            if name not in ("runs", "name", "steps")
+        ]
 
     def has_metrics(self) -> bool:
         """Return whether `metrics.csv` has a row."""

@@ -116,20 +116,24 @@ class Trainer:
                     self.restarted, curves = load_checkpoint(
                         self.state, self.folder, self.checkpoints, self.replay
                     )
-                self.is_evaluation_due = self.checkpoints.is_evaluation_due
+                is_due = self.checkpoints.is_evaluation_due
+                self.is_evaluation_due = is_due and is_evaluated
                 # The rows of a step follow its evaluation.
-                written = self.state.step - self.is_evaluation_due
+                written = self.state.step - is_due
                 resumed_at = written if config.resume else None
                 columns = separation.tags(self.agent)
                 tracker = Tracker(config, self.folder, columns, resumed_at, curves.rows, writer)
+                changed: list[str] = []
                 if config.resume:
-                    self.folder.store_config(config)
+                    changed = self.folder.store_config(config)
                     self._write_best()
             except BaseException:
                 self.lock.release()
                 raise
         self.recorder = Recorder(self.state, tracker, report)
         self.recorder.restore(curves.pending)
+        if changed:
+            self.recorder.note(f"resumed with {', '.join(changed)}")
         self.divergence = DivergenceWatch(
             self.state, partial(last_checkpoint, self.checkpoints), self.recorder.warn
         )

@@ -24,10 +24,10 @@ class NonfiniteMetric(NamedTuple):
 
 
 class MetricsWindow:
-    """Metrics of up to `length` updates, kept on the device, since reading them stalls a GPU.
+    """Metrics of updates, kept on the device, since reading them stalls a GPU.
 
     Args:
-        length: capacity in updates.
+        length: updates that memory is taken for; more take more.
         members: independent agents.
         device: device of the metrics.
     """
@@ -80,9 +80,7 @@ class MetricsWindow:
     def load_state_dict(self, state: torch.Tensor) -> None:
         """Load what `state_dict` returned."""
         self._used, self._latest = state.shape[1], []
-        if self._used > self._metrics.shape[1]:
-            # A run that is resumed up to fewer steps has a shorter window.
-            self._metrics = torch.zeros_like(state, device=self._metrics.device)
+        self._reserve()
         self._metrics[:, : self._used] = state.to(self._metrics.device)
 
     def _read(self) -> NDArray[np.float32]:
@@ -96,6 +94,14 @@ class MetricsWindow:
 
     def _compute_latest(self) -> None:
         first, self._used = self._used, len(self)
+        self._reserve()
         values = Values(*(torch.stack(each) for each in zip(*self._latest, strict=True)))
         self._metrics[:, first : self._used] = torch.stack(values.metrics())
         self._latest = []
+
+    def _reserve(self) -> None:
+        """Take memory for all updates: with another `log_every` or `steps`, a window is longer."""
+        fields, length, members = self._metrics.shape
+        if self._used > length:
+            more = self._metrics.new_zeros(fields, self._used - length, members)
+            self._metrics = torch.cat([self._metrics, more], dim=1)

@@ -67,6 +67,11 @@ class Recorder:
         warnings.warn(text, RunWarning, stacklevel=2)
         self.tracker.note(self.state.step, member, text)
 
+    def note(self, text: str) -> None:
+        """Add a text to every member's TensorBoard run."""
+        for member in range(self.state.config.members):
+            self.tracker.note(self.state.step, member, text)
+
     def restart_clock(self) -> None:
         """Measure the speed from this step."""
         self._clock = time.perf_counter(), self.state.step
@@ -90,6 +95,7 @@ class Recorder:
         for field, mean in state.window.means().items():
             self._add(tags.UPDATE_TAGS[field], mean)
         state.window.clear()
+        state.logged_at = state.step
         started, first_step = self._clock
         self.restart_clock()
         speed = (state.step - first_step) / (self._clock[0] - started)

@@ -36,6 +36,16 @@ def step_of(config: Config, step: int, later: int) -> int:
     return last - config.update_every * (later // config.updates_per_step)
 
 
+def set_learning_rates(agent: DDPG) -> None:
+    """Set the learning rates of the settings: a resumed run may have others than its optimizers."""
+    for optimizer, rate in (
+        (agent.critic_optimizer, agent.config.critic_learning_rate),
+        (agent.actor_optimizer, agent.config.actor_learning_rate),
+    ):
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+
+
 @dataclass
 class UpdateSchedule:
     """Run of one update, with its learning rates, and with the actor where it is due."""

@@ -24,7 +24,7 @@ from ddpg.training.best import BestPolicies
 from ddpg.training.memory import require_memory
 from ddpg.training.metrics import MetricsWindow
 from ddpg.training.multi_step import MultiStep
-from ddpg.training.schedule import most_updates, updates_between
+from ddpg.training.schedule import most_updates, set_learning_rates, updates_between
 
 
 @dataclass
@@ -50,6 +50,8 @@ class TrainingState:
     step: int = 0
     """Environment steps of one member."""
     updates: int = 0
+    logged_at: int = 0
+    """Step of the last point of the log, at which the window began."""
     returns: NDArray[np.float64] | None = None
     """Mean return per member in the last evaluation, `[member]`; None before the first."""
     verdict: str = ""
@@ -134,6 +136,7 @@ class TrainingState:
         state = {
             "step": self.step,
             "updates": self.updates,
+            "logged_at": self.logged_at,
             "agent": self.agent.state_dict(),
             "streams": self.streams.state_dict(),
             "noise": self.noise.state_dict(),
@@ -164,8 +167,9 @@ class TrainingState:
         """
         self._require(state)
         self.step = state["step"]
-        self.updates = state["updates"]
+        self.updates, self.logged_at = state["updates"], state["logged_at"]
         self.agent.load_state_dict(state["agent"])
+        set_learning_rates(self.agent)
         self.streams.load_state_dict(state["streams"])
         self.noise.load_state_dict(state["noise"])
         self.episode_return = np.array(state["episode_return"])
@@ -194,6 +198,7 @@ class TrainingState:
         pattern = {
             "step": COUNT,
             "updates": COUNT,
+            "logged_at": COUNT,
             "agent": self.agent.state_dict(),
             "streams": self.streams.state_dict(),
             "noise": self.noise.state_dict(),
@@ -214,9 +219,8 @@ class TrainingState:
             require_like(state["returns"], [0.0] * members, "returns")
         self.multi_step.require(state["multi_step"])
         self.best.require(state["best"])
-        step = state["step"]
         updates = state["window"].shape[1]
-        most = updates_between(self.config, step - step % self.config.log_every, step)
+        most = updates_between(self.config, state["logged_at"], state["step"])
         if updates > most:
             raise StateError(f"window: {updates} updates are not allowed; allowed: up to {most}")
         for part in ("agent", "noise"):

@@ -33,14 +33,24 @@ def load_checkpoint(
     file = checkpoints.state_path(which)
     stored = checkpoints.load(replay, which)
     with names_checkpoint(file):
-        # Checkpoints of earlier versions do not have these parts.
         parts = stored if isinstance(stored, dict) else {}
-        parts.setdefault("spaces", state.environments.spaces.state_dict())
+        _complete(parts, state)
         place, settings = parts.pop("curves", None), parts.pop("settings", {})
         _require_same(settings, fixed_settings(state.config))
         tags = curve_tags(separation.tags(state.agent))
         curves = StoredCurves.load(place, state.config.members, tags)
         return state.load_state_dict(stored), curves
+
+
+def _complete(parts: dict[str, Any], state: TrainingState) -> None:
+    """Add the parts that the states of earlier versions lack."""
+    parts.setdefault("spaces", state.environments.spaces.state_dict())
+    parts.setdefault("multi_step", state.multi_step.state_dict())
+    parts.setdefault("best", state.best.state_dict())
+    step, settings = parts.get("step"), parts.get("settings", {})
+    if "logged_at" not in parts and isinstance(step, int):
+        every = settings.get("log_every") if isinstance(settings, dict) else None
+        parts["logged_at"] = step - step % (every or state.config.log_every)
 
 
 def _require_same(stored: Any, settings: dict[str, Any]) -> None:
