@@ -73,9 +73,9 @@ def _report(subject: str, rounds: int | None) -> Report:
         return report
     except (ContractError, SubjectError) as error:
         raise UsageError(str(error)) from error
-    except UsageError:
+    except (KeyboardInterrupt, UsageError):
         raise
-    except Exception as error:  # The user's own code can raise anything.
+    except BaseException as error:  # The user's own code can raise anything, SystemExit too.
         raise UsageError(f"{subject} raised {description(error)}") from error
 
 

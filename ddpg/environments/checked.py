@@ -44,8 +44,10 @@ class CheckedEnvironment(gymnasium.Wrapper[Any, Any, Any, Any]):
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
         try:
             result = self.env.reset(seed=seed, options=options)
-        # The user's code: any error can come out of it.
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        # The user's code: any other exception can come out of it, SystemExit too.
+        except BaseException as error:
             raise self._raised(error) from error
         if not (isinstance(result, tuple) and len(result) == 2):
             raise self._wrong("from reset", result, "(observation, info)")
@@ -54,7 +56,9 @@ class CheckedEnvironment(gymnasium.Wrapper[Any, Any, Any, Any]):
     def step(self, action: Any) -> Any:
         try:
             result = self.env.step(action)
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             raise self._raised(error) from error
         if not (isinstance(result, tuple) and len(result) == 5):
             allowed = "(observation, reward, terminated, truncated, info)"
@@ -73,7 +77,9 @@ class CheckedEnvironment(gymnasium.Wrapper[Any, Any, Any, Any]):
     def render(self) -> Any:
         try:
             return self.env.render()
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             raise self._raised(error) from error
 
     def freeze_statistics(self, text: str) -> None:
@@ -84,7 +90,9 @@ class CheckedEnvironment(gymnasium.Wrapper[Any, Any, Any, Any]):
         """Close the environment; an error is a RunWarning, since the results are complete."""
         try:
             self.env.close()
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             fault = f"{self._raised(error)} when it was closed"
             warnings.warn(fault, RunWarning, stacklevel=2)
 

@@ -101,8 +101,10 @@ def create(env: EnvironmentSource, creator: Callable[[], _Created]) -> _Created:
     try:
         with keeps_process_state():
             return creator()
-    # The constructor is the user's code: any error can come out of it.
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    # The constructor is the user's code: any other exception can come out of it.
+    except BaseException as error:
         raise ConfigError(
             f"cannot create the environment {_quoted(env)}: {description(error)}"
         ) from error

@@ -185,10 +185,10 @@ class Environments:
         try:
             with self._kept_state():
                 return getattr(self.vector, method)(*arguments, **options)
-        except EnvironmentFaultError:
+        except (EnvironmentFaultError, KeyboardInterrupt):
             raise
         # The environment's own vector version is the user's code.
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             raise EnvironmentFaultError(f"raised {description(error)}") from error
 
     def require(self, state: Any) -> None:

@@ -12,15 +12,19 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 from numpy.typing import NDArray
 
+from ddpg.config.fields import refusal
 from ddpg.errors import ConfigError
 from ddpg.evaluation.palette import COLOURS, INK, MATPLOTLIB_STYLE, RULE, line_style
-from ddpg.runs.csv_log import parse_number, read_rows
-from ddpg.runs.files import atomic_write, require_output
+from ddpg.runs.csv_log import parse_value, read_rows
+from ddpg.runs.files import as_utf8, atomic_write, require_output
 from ddpg.runs.folder import RunFolder
 from ddpg.runs.tags import RETURN_EVALUATION, SEPARATION
 
 _WIDTH, _HEIGHT, _NAME = 13, 3.1, 38
 """Size of a row in inches, and characters of a run's name per line."""
+_FORMATS = (".png", ".svg", ".pdf")
+_MOST_RUNS = 50
+"""Rows of a picture; their layout takes about a minute."""
 _GRADES = ("nothing", "zero gradient", "gradient", "moved")
 _MODULES = ("critic", "actor", "critic_target", "actor_target")
 _TRAINED = {"critic_update": "critic", "actor_update": "actor"}
@@ -50,7 +54,7 @@ def read_curve(folder: RunFolder, tag: str) -> RunCurve:
     _, rows = read_rows(folder.metrics_file, (), members)
     for row in rows:
         if tag in row.values:
-            value = parse_number(folder.metrics_file, row, tag)
+            value = parse_value(folder.metrics_file, row, tag)
             points.setdefault(row.step, {})[row.member] = value
     steps = sorted(step for step, values in points.items() if len(values) == members)
     if not steps:
@@ -67,18 +71,18 @@ def draw_runs(runs: list[Path], output: Path) -> None:
         output: the picture; its suffix chooses the format.
 
     Raises:
-        ConfigError: a folder is not a run folder, a run has no points, or the format is unknown.
+        ConfigError: a folder is not a run folder, a run has no points or invalid ones, there are
+            too many runs, or the format is unknown.
         OSError: the picture cannot be written.
     """
+    if output.suffix not in _FORMATS:
+        allowed = f"a name that ends in one of {', '.join(_FORMATS)}"
+        raise ConfigError(refusal("output", str(output), allowed))
+    if len(runs) > _MOST_RUNS:
+        raise ConfigError(refusal("runs", len(runs), f"1 to {_MOST_RUNS} in one picture"))
+    require_output(output)
     with matplotlib.rc_context(MATPLOTLIB_STYLE):
         figure = Figure(figsize=(_WIDTH, _HEIGHT * len(runs)), layout="constrained")
-        formats = figure.canvas.get_supported_filetypes()
-        if output.suffix[1:] not in formats:
-            raise ConfigError(
-                f"output: {str(output)!r} is not allowed; allowed: a name that ends in one of "
-                + ", ".join(f".{name}" for name in sorted(formats))
-            )
-        require_output(output)
         rows = figure.subplots(len(runs), 3, squeeze=False, sharex=True, sharey="col")
         for axes, path in zip(rows, runs, strict=True):
             folder = RunFolder(path)
@@ -116,7 +120,7 @@ def _draw_return(axis: Axes, folder: RunFolder) -> int:
         linewidth=2,
         marker="o" if len(curve.steps) == 1 else None,
     )
-    name = textwrap.fill(folder.path.resolve().name, _NAME)
+    name = textwrap.fill(as_utf8(folder.path.resolve().name).decode(), _NAME)
     count = len(curve.values)
     members = "its only member" if count == 1 else f"median and {count} members"
     axis.set_title(f"{name}\nreturn: {members}", loc="left")
@@ -127,7 +131,14 @@ def _draw_return(axis: Axes, folder: RunFolder) -> int:
 def _draw_grades(axis: Axes, folder: RunFolder, update: str, trained: str, end: int) -> None:
     """Draw one lane per module: its grade in `update`, the highest of any member, up to `end`."""
     for lane, module in enumerate(_MODULES):
-        curve = read_curve(folder, f"{SEPARATION}/{update}/{module}/grade")
+        tag = f"{SEPARATION}/{update}/{module}/grade"
+        curve = read_curve(folder, tag)
+        invalid = curve.values[~np.isin(curve.values, range(len(_GRADES)))]
+        if invalid.size:
+            raise ConfigError(
+                f"cannot draw {folder.path}: {tag} has the value {invalid[0]:g}; allowed: 0 to "
+                f"{len(_GRADES) - 1}"
+            )
         grades = curve.values.max(axis=0).astype(int)
         changes = [0, *(np.flatnonzero(np.diff(grades)) + 1)]
         starts = curve.steps[changes]

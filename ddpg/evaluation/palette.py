@@ -43,6 +43,8 @@ def dose_style(kind: Literal["scale", "every"], rank: int, count: int) -> int:
 INK, RULE = "#1f2328", "#d0d7df"
 MATPLOTLIB_STYLE: Any = {
     "font.size": 10,
+    # A name of a run or environment may have dollar signs.
+    "text.parse_math": False,
     "axes.edgecolor": RULE,
     "axes.labelcolor": INK,
     "axes.titlecolor": INK,

@@ -78,5 +78,7 @@ def _report(parser: _Parser, subject: str, rounds: int) -> Report:
         return audit(contract, updates, rounds=rounds)
     except (ContractError, SubjectError) as error:
         parser.error(str(error))
-    except Exception as error:  # The user's own code can raise anything.
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # The user's own code can raise anything, SystemExit too.
         parser.error(f"{subject} raised {description(error)}")

@@ -55,12 +55,20 @@ def load_factory(subject: str, allowed: str = SUBJECT) -> tuple[Contract, Update
     return result
 
 
-def description(error: Exception) -> str:
+def description(error: BaseException) -> str:
     """Return type, place and first line of an error of the user's code."""
     frames = [
         Frame(each.filename, each.lineno or 0, each.name)
         for each in traceback.extract_tb(error.__traceback__)
     ]
     users = [each for each in frames if each.is_users and not each.is_installed]
-    first = (str(error).strip().splitlines() or [""])[0]
-    return f"{type(error).__name__} at {(users or frames)[-1].place}: {first}"
+    return f"{type(error).__name__} at {(users or frames)[-1].place}: {first_line(error)}"
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of the message of an error of the user's code."""
+    try:
+        return next(iter(str(error).strip().splitlines()), "")
+    # The user's code may raise here too.
+    except Exception:
+        return "(its message cannot be read)"

@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple, Self
 
+from ddpg.config.fields import shorten
 from ddpg.config.types import LARGEST_INTEGER
 from ddpg.errors import ConfigError
 from ddpg.runs.files import flush_folder, names_path
 
 _KEYS = ("step", "member")
+_LARGEST_VALUE = 1e100
+"""Largest absolute value of a curve that is drawn; sums and squares of such values are finite."""
 
 
 class LoggedRow(NamedTuple):
@@ -132,6 +135,21 @@ def parse_number(path: Path, row: LoggedRow, column: str) -> float:
         return float(row.values[column])
     except ValueError as error:
         raise _not_a_number(path, row.line, error) from error
+
+
+def parse_value(path: Path, row: LoggedRow, column: str) -> float:
+    """Return the number in a column that is not empty, if a curve of it can be drawn.
+
+    Raises:
+        ConfigError: the text is not a number, or the number is too large.
+    """
+    number = parse_number(path, row, column)
+    if not abs(number) <= _LARGEST_VALUE:
+        raise ConfigError(
+            f"cannot read {path}: line {row.line} has {column} {shorten(row.values[column])}; "
+            f"allowed: numbers from -{_LARGEST_VALUE:g} to {_LARGEST_VALUE:g}"
+        )
+    return number
 
 
 def _parse_row(

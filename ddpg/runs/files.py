@@ -49,7 +49,12 @@ def write_file(path: Path, content: bytes | memoryview | str, flush_name: bool =
         OSError: the file cannot be written; `filename` is `path`.
     """
     with atomic_write(path, flush_name) as unfinished:
-        unfinished.write_bytes(content.encode() if isinstance(content, str) else content)
+        unfinished.write_bytes(as_utf8(content) if isinstance(content, str) else content)
+
+
+def as_utf8(text: str) -> bytes:
+    """Return `text` as UTF-8; bytes of a file name that are not text are spelled `\\udcff`."""
+    return text.encode("utf-8", "backslashreplace")
 
 
 def require_output(path: Path) -> None:

@@ -27,6 +27,9 @@ def broken():
 def raising():
     raise KeyError("mine")
 
+def exiting():
+    raise SystemExit(0)
+
 def wrong():
     return 3
 

@@ -4,6 +4,7 @@
 one of its methods. Each lambda gets the environment.
 """
 
+import asyncio
 import os
 import random
 import signal
@@ -221,6 +222,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "exits with a message": (
         {"act": lambda env, _: env.total == STEP and sys.exit("the licence\nhas expired")},
         "raised SystemExit: the licence has expired",
+    ),
+    "exits with an asynchronous error": (
+        {"act": lambda env, _: env.total == STEP and raises(asyncio.CancelledError("gone"))},
+        "raised CancelledError: gone",
     ),
     "a message that raises": (
         {"act": lambda env, _: env.total == STEP and raises(UnreadableError())},

@@ -1,5 +1,6 @@
 """Curves read from `metrics.csv`, and their picture."""
 
+import os
 import shutil
 
 import numpy as np
@@ -94,10 +95,46 @@ def test_no_text_is_cut(drawn):
 
 
 def test_bad_arguments_are_config_errors(run, tmp_path):
-    with pytest.raises(ConfigError, match=r"allowed: a name that ends in one of .*\.png"):
-        draw_runs([run.folder], tmp_path / "curves.xyz")
+    for suffix in (".xyz", ".pgf", ""):
+        with pytest.raises(ConfigError, match=r"allowed: a name that ends in one of \.png, \.svg"):
+            draw_runs([run.folder], tmp_path / f"curves{suffix}")
+    with pytest.raises(ConfigError, match=r"runs: 51 is not allowed; allowed: 1 to 50"):
+        draw_runs([run.folder] * 51, tmp_path / "curves.png")
     with pytest.raises(ConfigError, match=r"no config\.yaml"):
         draw_runs([tmp_path], tmp_path / "curves.png")
     with pytest.raises(ConfigError, match="it has no point of 'separation/nothing'"):
         read_curve(RunFolder(run.folder), "separation/nothing")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["b$_{$c", "a\nb", os.fsdecode(b"r\xff"), "{x}%s"])
+def test_an_odd_name_is_drawn(run, tmp_path, name):
+    odd = shutil.copytree(run.folder, tmp_path / name)
+    draw_runs([odd], tmp_path / "curves.svg")
+    assert (tmp_path / "curves.svg").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(
+    ("tag", "value", "sentence"),
+    [
+        ("return/evaluation", "inf", "has return/evaluation 'inf'; allowed: numbers from -1e+100"),
+        ("return/evaluation", "nan", "has return/evaluation 'nan'; allowed: numbers from -1e+100"),
+        ("return/evaluation", "-1e308", "has return/evaluation '-1e308'; allowed: numbers from"),
+        ("return/evaluation", "high", "has an invalid number"),
+        ("separation/actor_update/critic/grade", "4", "has the value 4; allowed: 0 to 3"),
+        ("separation/actor_update/critic/grade", "-1", "has the value -1; allowed: 0 to 3"),
+        ("separation/actor_update/critic/grade", "0.5", "has the value 0.5; allowed: 0 to 3"),
+    ],
+)
+def test_a_value_that_cannot_be_drawn_is_one_sentence(run, tmp_path, tag, value, sentence):
+    copy = RunFolder(shutil.copytree(run.folder, tmp_path / "copy"))
+    header, *lines = copy.metrics_file.read_text().splitlines()
+    column = header.split(",").index(tag)
+    rows = [line.split(",") for line in lines]
+    next(row for row in rows if row[column])[column] = value
+    text = "\n".join([header, *(",".join(row) for row in rows)])
+    copy.metrics_file.write_text(text + "\n")
+    with pytest.raises(ConfigError) as error:
+        draw_runs([copy.path], tmp_path / "curves.png")
+    assert sentence in str(error.value)
+    assert not (tmp_path / "curves.png").exists()

@@ -51,6 +51,7 @@ def test_its_files(folder: Path) -> None:
         (["nowhere:kept"], "cannot import nowhere: it is not in this folder or on the path"),
         (["factories:wrong"], "factories:wrong: a result of type int is not allowed; allowed: ("),
         (["factories:raising"], "factories:raising raised KeyError at "),
+        (["factories:exiting"], "factories:exiting raised SystemExit at "),
         (["factories:kept", "--rounds", "0"], "rounds: 0 is not allowed; allowed: a whole number"),
         (["factories:kept", "--json", "no/it.json"], "cannot write no/it.json: No such file"),
     ],

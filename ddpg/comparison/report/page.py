@@ -45,7 +45,7 @@ from ddpg.comparison.report.tensorboard import write_summary_runs
 from ddpg.errors import ConfigError
 from ddpg.evaluation.confidence import REPETITIONS
 from ddpg.evaluation.palette import COLOURS, DARK_COLOURS
-from ddpg.runs.files import flush_folder, flush_tree
+from ddpg.runs.files import as_utf8, flush_folder, flush_tree
 
 PAGE = "report.html"
 NUMBERS = "figures.csv"
@@ -100,7 +100,7 @@ def write_report(folder: Path, report: Callable[[int, int], None] | None = None)
         returns = itertools.chain.from_iterable(map(return_rows, sections))
         write_csv(ReturnRow, returns, unfinished / RETURNS)
         write_summary_runs(unfinished, [content.analysis for content in contents])
-        (unfinished / PAGE).write_text(page, encoding="utf-8")
+        (unfinished / PAGE).write_bytes(as_utf8(page))
         for name in REPORT_FOLDERS:
             if (unfinished / name).is_dir():
                 (unfinished / name / _MARK).touch()

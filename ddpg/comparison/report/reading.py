@@ -13,9 +13,16 @@ from ddpg.comparison.stop_warnings import ignore_stop_warnings
 from ddpg.config.settings import Config
 from ddpg.config.yaml_file import read_settings
 from ddpg.errors import BrokenRunError, ConfigError
-from ddpg.runs.csv_log import parse_number, read_rows
+from ddpg.runs.csv_log import parse_value, read_rows
 from ddpg.runs.folder import RunFolder
-from ddpg.runs.tags import LOSS_ACTOR, LOSS_CRITIC, RETURN_EVALUATION, VALUE_Q, VALUE_TARGET
+from ddpg.runs.tags import (
+    LOSS_ACTOR,
+    LOSS_CRITIC,
+    RETURN_EVALUATION,
+    SEPARATION,
+    VALUE_Q,
+    VALUE_TARGET,
+)
 
 PICTURES = "pictures"
 SUMMARY = "summary"
@@ -140,8 +147,10 @@ def _read_metrics(path: Path, members: int) -> dict[str, Series]:
     points: dict[str, dict[int, NDArray[np.float64]]] = {tag: {} for tag in tags}
     for row in rows:
         for tag in row.values:
-            blank = np.full(members, np.nan)
-            points[tag].setdefault(row.step, blank)[row.member] = parse_number(path, row, tag)
+            values = points[tag].setdefault(row.step, np.full(members, np.nan))
+            # The squares of a large gradient can overflow, and then its norm has no value.
+            if not (tag.startswith(SEPARATION) and row.values[tag] == "inf"):
+                values[row.member] = parse_value(path, row, tag)
     return {tag: _series(by_step) for tag, by_step in points.items() if by_step}
 
 

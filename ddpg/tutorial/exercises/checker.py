@@ -11,6 +11,7 @@ import torch
 
 from ddpg.errors import ExerciseError
 from ddpg.isolation import Cell, Report, audit
+from ddpg.isolation.factory import first_line
 from ddpg.tutorial.exercises.registry import EXERCISES, Exercise
 
 _SYMPTOMS = {
@@ -93,9 +94,9 @@ def check(number: int, file: Path | None = None) -> ExerciseResult:
             torch.manual_seed(0)
             contract, updates = exercise.setup(_load(path).Agent())
             report = audit(contract, updates)
-    except ExerciseError:
+    except (ExerciseError, KeyboardInterrupt):
         raise
-    except Exception as error:  # the learner's code can raise anything
+    except BaseException as error:  # The learner's code can raise anything, SystemExit too.
         raise ExerciseError(_error_text(error, path)) from error
     return ExerciseResult(exercise, path, report)
 
@@ -136,8 +137,9 @@ def _gradient_text(cell: Cell) -> str:
     return {"none": "None", "zero": "zero", "nonzero": "value"}[cell.written]
 
 
-def _error_text(error: Exception, path: Path) -> str:
-    lines = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
+def _error_text(error: BaseException, path: Path) -> str:
+    file = str(path.absolute())
+    lines = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == file]
     place = f"line {lines[-1].lineno} raises " if lines else ""
-    message = next(iter(str(error).splitlines()), "")
-    return f"cannot check {path}: {place}{type(error).__name__}: {message}".removesuffix(": ")
+    message = f"{type(error).__name__}: {first_line(error)}".removesuffix(": ")
+    return f"cannot check {path}: {place}{message}"

@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ddpg.comparison.report.reading import read_folder, read_run
@@ -47,6 +48,12 @@ BROKEN = {
     "cannot read metrics.csv: line 2 has an invalid number": edit(
         "metrics.csv", lambda text: text.replace("\n100,0,1.0", "\n100,0,one", 1)
     ),
+    "cannot read metrics.csv: line 2 has return/evaluation 'inf'; allowed: numbers from": edit(
+        "metrics.csv", lambda text: text.replace("\n100,0,1.0", "\n100,0,inf", 1)
+    ),
+    "cannot read metrics.csv: line 2 has return/evaluation '1e308'; allowed: numbers": edit(
+        "metrics.csv", lambda text: text.replace("\n100,0,1.0", "\n100,0,1e308", 1)
+    ),
     "cannot read metrics.csv: line 2 has member 7; allowed: 0 to 2": edit(
         "metrics.csv", lambda text: text.replace("\n100,0,", "\n100,7,", 1)
     ),
@@ -85,6 +92,19 @@ def test_a_run_is_read_as_it_was_written(tmp_path):
     curve = run.series["return/evaluation"]
     assert curve.steps.tolist() == [100, 200, 300, 400]
     assert curve.values[1].tolist() == [7, 8, 9, 10]
+
+
+def test_an_infinite_norm_has_no_point(tmp_path):
+    path = write_run(tmp_path, "complete", grades={"actor_update/actor": 3})
+    tag = "separation/actor_update/actor/gradient_norm"
+    file = path / "metrics.csv"
+    column = file.read_text().splitlines()[0].split(",").index(tag)
+    rows = [line.split(",") for line in file.read_text().splitlines()]
+    rows[2][column] = "inf"
+    file.write_text("".join(",".join(row) + "\n" for row in rows))
+    values = read_run(path).series[tag].values
+    assert np.isnan(values[1, 0])
+    assert np.isnan(values).sum() == 1
 
 
 def test_stored_errors_and_planned_runs_are_reported(tmp_path):
