@@ -82,20 +82,21 @@ class DDPG:
 
         bootstrap_name = "actor" if config.bootstrap_actor == "live" else "actor_target"
         self.bootstrap_actor = self.modules[bootstrap_name]
-        manual = {"manual_scale": config.manual_scale, "manual_every": config.manual_every}
+        names = ("manual_scale", "manual_every", "gradient_clip")
+        edits = {name: getattr(config, name) for name in names}
         self.critic_stop = build(
             config.stop,
             Crossing.UPSTREAM,
             trained={"critic": self.critic},
             protected={bootstrap_name: self.bootstrap_actor, "critic_target": self.critic_target},
-            **manual,
+            **edits,
         )
         self.actor_stop = build(
             config.actor_stop,
             Crossing.DOWNSTREAM,
             trained={"actor": self.actor},
             protected={"critic": self.critic},
-            **manual,
+            **edits,
         )
         optimizer = {"adam": Adam, "sgd": partial(torch.optim.SGD, fused=True)}[config.optimizer]
         critic_groups = self.critic_stop.parameter_groups(config.critic_weight_decay)

@@ -84,6 +84,9 @@ class Config:
     learning_rate_steps: int = setting(
         0, "length of the learning rates' linear schedule; 0: constant", "environment steps", ge=0
     )
+    gradient_clip: float | None = setting(
+        None, "largest norm of a module's gradient; null: no limit", gt=0, le=1_000_000
+    )
     critic_weight_decay: float = setting(0.0, "L2 penalty on the critic's weights", ge=0, le=1)
 
     replay_capacity: int = setting(

@@ -8,6 +8,7 @@ from torch import nn
 from ddpg.errors import did_you_mean
 from ddpg.stops.base import Crossing, Effect, Stop, StopError
 from ddpg.stops.chain_rule import ChainRule
+from ddpg.stops.clipping import GradientClip
 from ddpg.stops.composition import Composition
 from ddpg.stops.detach import Detach
 from ddpg.stops.evaluation_mode import EvaluationMode
@@ -48,6 +49,7 @@ def build(
     protected: Mapping[str, nn.Module],
     manual_scale: float | Mapping[str, float] = 0.0,
     manual_every: int | Mapping[str, int] = 1,
+    gradient_clip: float | None = None,
 ) -> Stop:
     """Build the stop of one crossing.
 
@@ -58,6 +60,7 @@ def build(
         protected: the modules that the loss must not train, by name.
         manual_scale: see `Manual`.
         manual_every: see `Manual`.
+        gradient_clip: limit of a `GradientClip` after the stops; None: there is none.
 
     Raises:
         StopError: the expression is not allowed at this crossing.
@@ -69,6 +72,8 @@ def build(
         else cls(trained, protected)
         for cls in classes
     ]
+    if gradient_clip is not None:
+        stops.append(GradientClip(trained, protected, gradient_clip))
     return stops[0] if len(stops) == 1 else Composition(stops)
 
 

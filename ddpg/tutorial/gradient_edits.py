@@ -17,6 +17,18 @@ class EditedStep(NamedTuple):
     movement: float
 
 
+class ClippedStep(NamedTuple):
+    """One step after a clip: norms of the gradients before it, and movements."""
+
+    stop: str
+    is_joint: bool
+    """True if one norm was taken over L1 and L2; False: over L2 alone."""
+    l1_gradient: float
+    l2_gradient: float
+    l1_movement: float
+    l2_movement: float
+
+
 class SgdByHand(NamedTuple):
     """Number of elements, and how many of them differ from the result of `optim.SGD`."""
 
@@ -35,6 +47,25 @@ def limit_norm(limit: float, steps: int = 4) -> list[EditedStep]:
     """Scale L1's gradient down to the norm `limit` where its norm is larger."""
     layers = TwoLayers("manual", manual_scale=1.0)
     return [_step(layers, limit) for _ in range(steps)]
+
+
+def clip_norm(stop: str, is_joint: bool, limit: float) -> ClippedStep:
+    """Clip the gradient to the norm `limit`, over L1 and L2 together or over L2 alone, and step."""
+    layers = TwoLayers(stop)
+    loss = layers.loss()
+    layers.stop.clear_gradients()
+    layers.stop.backward(loss)
+    modules = (layers.l1, layers.l2)
+    norms = [_norm([p.grad for p in m.parameters() if p.grad is not None]) for m in modules]
+    before = [[p.detach().clone() for p in module.parameters()] for module in modules]
+    clipped = [p for m in modules if is_joint or m is layers.l2 for p in m.parameters()]
+    nn.utils.clip_grad_norm_(clipped, limit)
+    layers.optimizer.step()
+    moved = [
+        _norm([p.detach() - old for p, old in zip(module.parameters(), olds, strict=True)])
+        for module, olds in zip(modules, before, strict=True)
+    ]
+    return ClippedStep(stop, is_joint, *norms, *moved)
 
 
 def compare_with_sgd(elements: int = 10_000, learning_rate: float = 0.1) -> SgdByHand:
@@ -76,4 +107,5 @@ def _gradient_norm(layers: TwoLayers) -> float:
 
 
 def _norm(tensors: list[Tensor]) -> float:
-    return float(torch.linalg.vector_norm(torch.cat([tensor.flatten() for tensor in tensors])))
+    flat = [tensor.flatten() for tensor in tensors]
+    return float(torch.linalg.vector_norm(torch.cat(flat))) if flat else 0.0

@@ -72,6 +72,11 @@ def limited_norm() -> TableView:
     return TableView(stop_details.limit_table())
 
 
+def clipped_norm() -> TableView:
+    """Return the steps after a clip of one norm, and of one norm per layer."""
+    return TableView(stop_details.clip_table())
+
+
 def by_hand() -> TableView:
     """Return the comparison of SGD by hand with `optim.SGD`."""
     return TableView(stop_details.by_hand_table())

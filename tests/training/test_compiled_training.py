@@ -20,7 +20,13 @@ pytestmark = [
 ]
 
 
-SCHEDULE = {"n_step": 2, "actor_every": 2, "learning_rate_steps": 40, "learning_rate_final": 0.01}
+SCHEDULE = {
+    "gradient_clip": 0.1,
+    "n_step": 2,
+    "actor_every": 2,
+    "learning_rate_steps": 40,
+    "learning_rate_final": 0.01,
+}
 
 
 def config(runs: Path, **settings) -> Config:

@@ -24,7 +24,7 @@ from tests.parts import make_agent, random_batch, same_bits, snapshot
 
 ALL: dict[str, Any] = {
     **{"n_step": 3, "actor_every": 2, "updates_per_step": 3, "update_every": 2},
-    **{"learning_rate_steps": 60, "learning_rate_final": 0.5},
+    **{"learning_rate_steps": 60, "learning_rate_final": 0.5, "gradient_clip": 0.5},
 }
 SMALL: dict[str, Any] = {
     **{"hidden": (8,), "batch_size": 8, "random_steps": 20, "log_every": 7, "members": 2},

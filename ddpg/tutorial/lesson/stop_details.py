@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from ddpg.tutorial.blocks import LessonSection, LessonTable, NotebookCode, Paragraph
 from ddpg.tutorial.gradient_edits import (
     EditedStep,
+    clip_norm,
     compare_with_sgd,
     limit_norm,
     zero_every_other_step,
@@ -42,6 +43,12 @@ norm = torch.cat([gradient.flatten() for gradient in gradients]).norm()
 if norm > {NORM_LIMIT}:
     for gradient in gradients:
         gradient.mul_({NORM_LIMIT} / norm)"""
+JOINT_CLIP = f"""\
+L1, L2, x, y = two_layers()
+optimizer = SGD(L2.parameters(), lr=0.1)  # does not hold L1
+mse_loss(L2(L1(x)), y).backward()
+torch.nn.utils.clip_grad_norm_([*L1.parameters(), *L2.parameters()], {NORM_LIMIT})
+optimizer.step()"""
 BY_HAND = """\
 L1, L2, x, y = two_layers()
 mse_loss(L2(L1(x)), y).backward()
@@ -79,6 +86,22 @@ def every_other_step_table() -> LessonTable:
 def limit_table() -> LessonTable:
     """Return one row per step, the norm of L1's gradient being limited."""
     return _steps(limit_norm(NORM_LIMIT, steps=6))
+
+
+def clip_table() -> LessonTable:
+    """Return one row per stop and per clip: gradients before the clip, and movements."""
+    cases = [(stop, joint) for joint in (True, False) for stop in ("detach", "optimizer")]
+    steps = [clip_norm(stop, joint, NORM_LIMIT) for stop, joint in cases]
+    rows = tuple(
+        (
+            f"`{step.stop}`",
+            "L1 and L2" if step.is_joint else "L2",
+            *(f"{value:.4f}" for value in step[2:]),
+        )
+        for step in steps
+    )
+    gradients = ("norm of L1's gradient", "norm of L2's gradient")
+    return LessonTable(("stop", "clipped", *gradients, "L1 moved by", "L2 moved by"), rows)
 
 
 def by_hand_table() -> LessonTable:
@@ -128,6 +151,16 @@ def _manual() -> LessonSection:
             Namespace().run(LIMIT),
             NotebookCode("display(views.limited_norm())"),
             limit_table(),
+            Paragraph(
+                f"**Clip one norm over both layers**, to {NORM_LIMIT}. The optimizer holds L2 "
+                "alone, so L1 does not move. But L1's gradient is in the norm: the larger it "
+                "is, the shorter the step of L2. A correct membership does not keep the two layers "
+                "apart. With one norm per layer, L2's step is the same under every stop. The audit "
+                "shows the cause, a gradient that was written in L1 although L1 is protected."
+            ),
+            Namespace().run(JOINT_CLIP),
+            NotebookCode("display(views.clipped_norm())"),
+            clip_table(),
             Paragraph(
                 "**Apply by hand**: one step of θ ← θ − lr·g. `add_` with `alpha` is the operation "
                 "that `optim.SGD` uses itself. `p - lr * g` rounds the product before it subtracts."
