@@ -29,6 +29,7 @@ _WIDER_TYPES: dict[Any, Any] = {
     int: int | float,
     str | None: str,
     tuple[int, ...]: list[Any],
+    tuple[str, ...]: list[Any],
     EnvironmentSource: str,
 }
 """Type of a setting -> type that the parser accepts, where Config decides (1e4 is an integer)."""

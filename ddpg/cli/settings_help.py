@@ -25,6 +25,7 @@ _METAVARS: dict[Any, str] = {
     float | dict[str, float]: "X",
     int | dict[str, int]: "N",
     tuple[int, ...]: "[N,...]",
+    tuple[str, ...]: "[NAME,...]",
     bool: "true|false",
 }
 """Type of a setting -> its value in the help; the setting's own name for others."""

@@ -25,6 +25,7 @@ _TYPE_WORDS: dict[Any, str] = {
     int | dict[str, int]: "a whole number ≥ 1, or {module: such a number}",
     EnvironmentSource: "text, or a callable that returns an environment, in Python",
     dict[str, Any]: "{name: null, true or false, number, text, or a list or mapping of these}",
+    tuple[str, ...]: "a list of names of letters, digits and _ . - /, each once",
     tuple[int, ...]: f"a list of whole numbers ≥ 1 and ≤ {WIDEST_LAYER:,}",
 }
 

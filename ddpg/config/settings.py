@@ -130,6 +130,9 @@ class Config:
         "environment steps",
         ge=1,
     )
+    log_info: tuple[str, ...] = setting(
+        (), "names in the environment's info whose mean per training episode is logged"
+    )
     separation_every: int = setting(
         1_000,
         "window of the gradient audit, which takes one random update of each; 0: none",
@@ -206,7 +209,12 @@ class Config:
     def to_dict(self) -> dict[str, Any]:
         """Return plain YAML values."""
         values = {name: deepcopy(getattr(self, name)) for name in SETTINGS if name != "env"}
-        return {"env": self.env_name, **values, "hidden": list(self.hidden)}
+        return {
+            "env": self.env_name,
+            **values,
+            "hidden": list(self.hidden),
+            "log_info": list(self.log_info),
+        }
 
     @classmethod
     def load(cls, path: Path, env: EnvironmentSource | None = None) -> Self:

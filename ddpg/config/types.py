@@ -4,7 +4,7 @@ from collections.abc import Callable
 from operator import index
 from typing import Annotated, Any, SupportsIndex
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 EnvironmentSource = str | Callable[..., Any]
 """Gymnasium id, `module:id`, or a callable that returns a Gymnasium environment."""
@@ -51,6 +51,12 @@ def _to_tuple(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
 
 
+def _each_once(values: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(values)) < len(values):
+        raise ValueError
+    return values
+
+
 _Integer = Annotated[int, BeforeValidator(_to_integer)]
 _Period = Annotated[int, BeforeValidator(_to_integer), Field(ge=1, le=LARGEST_INTEGER)]
 _Width = Annotated[int, BeforeValidator(_to_integer), Field(ge=1, le=WIDEST_LAYER)]
@@ -59,6 +65,11 @@ VALIDATED_TYPES: dict[Any, Any] = {
     int: _Integer,
     int | dict[str, int]: _Period | dict[str, _Period],
     dict[str, Any]: Annotated[dict[str, Any], BeforeValidator(_plain_option)],
+    tuple[str, ...]: Annotated[
+        tuple[Annotated[str, Field(pattern=r"^[\w./-]+$", max_length=100)], ...],
+        BeforeValidator(_to_tuple),
+        AfterValidator(_each_once),
+    ],
     tuple[int, ...]: Annotated[tuple[_Width, ...], BeforeValidator(_to_tuple)],
 }
 """Type of a setting -> its validated type, for the types that pydantic alone does not cover."""

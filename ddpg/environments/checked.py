@@ -1,6 +1,7 @@
 """Environment wrapper: results are converted or refused, and faults are one sentence."""
 
 import warnings
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import gymnasium
@@ -24,20 +25,28 @@ class CheckedEnvironment(gymnasium.Wrapper[Any, Any, Any, Any]):
     """Wrapper whose observations, rewards and flags have the types that replay needs.
 
     An observation is a new array with shape and dtype of the space, a reward is a float, a flag is
-    a bool, and `info` is empty. A result that cannot be converted without a change is a fault.
+    a bool, and `info` has only the numbers that are logged. A result that cannot be converted
+    without a change is a fault.
 
     Args:
         env: environment with a Box observation space.
         member: index of its member; None while evaluating.
+        log_info: names in `info` whose numbers are logged.
 
     Raises:
         EnvironmentFaultError: by `reset`, `step` and `render`: the environment raised, ended the
             program, or returned something that replay cannot store.
     """
 
-    def __init__(self, env: gymnasium.Env[Any, Any], member: int | None = None):
+    def __init__(
+        self,
+        env: gymnasium.Env[Any, Any],
+        member: int | None = None,
+        log_info: Sequence[str] = (),
+    ):
         super().__init__(env)
         self.member = member
+        self._log_info = log_info
         assert isinstance(env.observation_space, Box)
         self._space = env.observation_space
 
@@ -63,15 +72,15 @@ class CheckedEnvironment(gymnasium.Wrapper[Any, Any, Any, Any]):
         if not (isinstance(result, tuple) and len(result) == 5):
             allowed = "(observation, reward, terminated, truncated, info)"
             raise self._wrong("from step", result, allowed)
-        observation, reward, terminated, truncated, _ = result
+        observation, reward, terminated, truncated, info = result
         return (
             self._observation(observation),
             self._reward(reward),
             self._flag("terminated", terminated),
             self._flag("truncated", truncated),
-            # `info` is not read. A vector environment would join those of all members, and fail if
-            # their types or shapes differ.
-            {},
+            # A vector environment joins those of all members, and would fail if their types or
+            # shapes differ.
+            self._logged(info) if self._log_info else {},
         )
 
     def render(self) -> Any:
@@ -133,6 +142,20 @@ class CheckedEnvironment(gymnasium.Wrapper[Any, Any, Any, Any]):
         if number not in (0, 1):
             raise self._wrong(name, value, "true or false")
         return bool(number)
+
+    def _logged(self, info: Any) -> dict[str, float]:
+        """Return the numbers of `info` that are logged."""
+        if not isinstance(info, Mapping):
+            raise self._wrong("info", info, "a mapping of names to values")
+        numbers = {
+            name: self._number(f"info {name!r}", info[name], "a number")
+            for name in self._log_info
+            if name in info
+        }
+        for name, number in numbers.items():
+            if np.isinf(number):
+                raise self._fault(f"returned info {name!r} with {number}")
+        return numbers
 
     def _number(self, name: str, value: Any, allowed: str) -> float:
         """Return the one number that `value` is or holds."""

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import gymnasium
@@ -37,8 +38,13 @@ class ReplayableEnvironment(CheckedEnvironment):
     observation show whether an environment has any other state.
     """
 
-    def __init__(self, env: gymnasium.Env[Any, Any], member: int | None = None):
-        super().__init__(env, member)
+    def __init__(
+        self,
+        env: gymnasium.Env[Any, Any],
+        member: int | None = None,
+        log_info: Sequence[str] = (),
+    ):
+        super().__init__(env, member, log_info)
         self._start: dict[str, Any] = {}
         assert isinstance(env.action_space, Box)
         self._actions = np.zeros((_BLOCK, *env.action_space.shape), env.action_space.dtype)

@@ -1,7 +1,7 @@
 """Gymnasium environments: one per member, actions in [−1, 1], one transition per step."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
 from typing import Any, NamedTuple
@@ -39,6 +39,8 @@ class Transition(NamedTuple):
     """`[member]`: the episode reached a terminal state."""
     ended: NDArray[np.bool_]
     """`[member]`: the episode terminated or was truncated."""
+    info: NDArray[np.float64]
+    """`[member, name]`: the logged values of `info`; NaN where there is none."""
 
 
 class Environments:
@@ -54,6 +56,7 @@ class Environments:
         options: keyword arguments of the environment.
         timeout: time limit of a step or reset in seconds, with one process per environment;
             0: no limit, all in this process.
+        log_info: names in `info` whose numbers `Transition.info` has.
 
     Raises:
         ConfigError: the environment does not exist, or its spaces cannot be used.
@@ -65,12 +68,13 @@ class Environments:
         members: int,
         options: Mapping[str, Any],
         timeout: float = 0.0,
+        log_info: Sequence[str] = (),
     ):
-        self.timeout = timeout
+        self.timeout, self.log_info = timeout, log_info
         # Created once in this process, which gives clearer errors than a vector environment.
         make_environment(env, options).close()
         # Gymnasium declares one seed for all environments, but accepts one per environment.
-        self.vector: Any = _make_vector(env, members, options, timeout)
+        self.vector: Any = _make_vector(env, members, options, timeout, log_info)
         observation, action = self.vector.single_observation_space, self.vector.single_action_space
         self.observation_dim = observation_dim(observation)
         self.scale = action_scale(action)
@@ -108,7 +112,24 @@ class Environments:
             next_observation = next_observation.copy()
             for member in np.flatnonzero(ended):
                 next_observation[member] = info["final_obs"][member].ravel()
-        return Transition(next_observation, reward, terminated, ended)
+        return Transition(next_observation, reward, terminated, ended, self._info(info, ended))
+
+    def _info(self, info: Mapping[str, Any], ended: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Return the logged values of a step, `[member, name]`."""
+        values = np.full((len(ended), len(self.log_info)), np.nan)
+        for column, name in enumerate(self.log_info):
+            # After the end of an episode, `info` is that of the reset.
+            for source, members in ((info, ~ended), (info.get("final_info", {}), ended)):
+                if name in source:
+                    has_value = members & source.get(f"_{name}", True)
+                    try:
+                        values[has_value, column] = np.asarray(source[name])[has_value]
+                    # The environment's own vector version is the user's code.
+                    except (IndexError, TypeError, ValueError) as error:
+                        raise EnvironmentFaultError(
+                            f"returned info {name!r} that is not a number per environment"
+                        ) from error
+        return values
 
     def statistics(self) -> list[str]:
         """Return the statistics of each member's normalizing wrappers, or an empty list."""
@@ -215,13 +236,18 @@ class Environments:
 
 
 def _make_vector(
-    env: EnvironmentSource, members: int, options: Mapping[str, Any], timeout: float
+    env: EnvironmentSource,
+    members: int,
+    options: Mapping[str, Any],
+    timeout: float,
+    log_info: Sequence[str],
 ) -> VectorEnv[Any, Any, Any]:
     own = None if timeout else make_restorable_vector(env, members, options)
     if own is not None:
         return own
     creator = os.getpid()
-    makers = [partial(_make_replayable, env, options, member, creator) for member in range(members)]
+    make = partial(_make_replayable, env, options, creator, log_info)
+    makers = [partial(make, member) for member in range(members)]
     mode = AutoresetMode.SAME_STEP
     if timeout:
         return create(
@@ -231,10 +257,14 @@ def _make_vector(
 
 
 def _make_replayable(
-    env: EnvironmentSource, options: Mapping[str, Any], member: int, creator: int
+    env: EnvironmentSource,
+    options: Mapping[str, Any],
+    creator: int,
+    log_info: Sequence[str],
+    member: int,
 ) -> ReplayableEnvironment:
     begin_worker(creator)
-    return ReplayableEnvironment(make_unchecked(env, options), member)
+    return ReplayableEnvironment(make_unchecked(env, options), member, log_info)
 
 
 def _require_storable(what: str, values: NDArray[Any]) -> None:

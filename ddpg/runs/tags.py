@@ -9,6 +9,7 @@ LOSS_ACTOR = "loss/actor"
 VALUE_Q = "value/q"
 VALUE_TARGET = "value/target"
 VALUE_Q_START = "value/q_start"
+INFO = "info"
 SEPARATION = "separation"
 SPEED = "speed/environment_steps_per_second"
 

@@ -14,6 +14,7 @@ from ddpg.runs.files import names_path
 from ddpg.runs.folder import RunFolder
 from ddpg.runs.tags import (
     EPISODE_LENGTH,
+    INFO,
     RETURN_DISCOUNTED,
     RETURN_EVALUATION,
     RETURN_TRAINING,
@@ -34,13 +35,15 @@ _TAGS = (
 )
 
 
-def curve_tags(separation: Sequence[str]) -> list[str]:
+def curve_tags(separation: Sequence[str], info: Sequence[str]) -> list[str]:
     """Return every tag of a run's curves.
 
     Args:
         separation: `<update>/<module>/<quantity>` of every quantity that the audit measures.
+        info: names of the logged values of `info`.
     """
-    return [*_TAGS, *(f"{SEPARATION}/{tag}" for tag in separation), SPEED]
+    logged = (f"{INFO}/{name}" for name in info)
+    return [*_TAGS, *logged, *(f"{SEPARATION}/{tag}" for tag in separation), SPEED]
 
 
 class Tracker:
@@ -69,7 +72,7 @@ class Tracker:
         other: ScalarWriter | None = None,
     ):
         # Speed does not depend on config and seed only.
-        columns = [tag for tag in curve_tags(separation) if tag != SPEED]
+        columns = [tag for tag in curve_tags(separation, config.log_info) if tag != SPEED]
         stored = rows or (None, None)
         metrics = CsvLog(folder.metrics_file, columns, resumed_at, stored[0])
         weights = CsvLog(folder.weights_file, ["sha256"], resumed_at, stored[1])

@@ -12,7 +12,7 @@ from ddpg.stops.base import Stop
 class GradientClip(Stop):
     """The gradient of each module and member is scaled down to the norm `limit` if it is larger.
 
-    The formula is that of `torch.nn.utils.clip_grad_norm_`, applied to each module and member alone.
+    The formula is that of `torch.nn.utils.clip_grad_norm_`, of each module and member alone.
     One norm over several modules would couple them: a gradient that a stop leaves in a protected
     module would shorten the step of the trained one, even if the optimizer does not hold the
     protected module.

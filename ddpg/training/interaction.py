@@ -41,6 +41,7 @@ class Interaction:
         state.step += 1
         state.episode_return += transition.reward
         state.episode_length += 1
+        state.info.add(transition.info)
         ended = transition.ended
         if np.count_nonzero(ended):
             self.recorder.add_episodes(ended)

@@ -35,6 +35,7 @@ class Recorder:
         self.tracker = tracker
         self._report = report
         self.stopping = Stopping(state)
+        self._missing: set[str] = set()
         self._newest: dict[str, NDArray[np.floating]] = {}
         self.audits = AuditWindow()
         """Audits since the last evaluation."""
@@ -81,6 +82,16 @@ class Recorder:
         state = self.state
         self._add(tags.RETURN_TRAINING, np.where(ended, state.episode_return, np.nan))
         self._add(tags.EPISODE_LENGTH, np.where(ended, state.episode_length, np.nan))
+        for name, mean in state.info.means().items():
+            self._add(f"{tags.INFO}/{name}", np.where(ended, mean, np.nan))
+            if np.isnan(mean[ended]).all():
+                self._warn_missing(name, int(np.flatnonzero(ended)[0]))
+
+    def _warn_missing(self, name: str, member: int) -> None:
+        """Warn once that an episode had no value to log."""
+        if name not in self._missing:
+            self._missing.add(name)
+            self.warn(member, f"log_info: no step of an episode has {name!r} in its info")
 
     def add_separation(self, batch: Batch) -> None:
         """Audit an update on `batch`, without an effect on the run, and add the result."""

@@ -21,6 +21,7 @@ from ddpg.runs.state_check import (
     require_members,
 )
 from ddpg.training.best import BestPolicies
+from ddpg.training.episode_info import EpisodeInfo
 from ddpg.training.memory import require_memory
 from ddpg.training.metrics import MetricsWindow
 from ddpg.training.multi_step import MultiStep
@@ -41,6 +42,7 @@ class TrainingState:
     """Metrics of the updates since the last logged point."""
     multi_step: MultiStep
     best: BestPolicies
+    info: EpisodeInfo
     alive: NDArray[np.bool_]
     """`[member]`: False for a member that was dropped; changed in place."""
     episode_return: NDArray[np.float64]
@@ -67,7 +69,11 @@ class TrainingState:
         """
         members = config.members
         environments = Environments(
-            config.env, members, config.env_options, config.environment_timeout
+            config.env,
+            members,
+            config.env_options,
+            config.environment_timeout,
+            config.log_info,
         )
         observation_dim, action_dim = environments.observation_dim, environments.action_dim
         try:
@@ -87,6 +93,7 @@ class TrainingState:
             window=MetricsWindow(most_updates(config), members, device),
             multi_step=MultiStep(config.n_step, config.gamma, members, observation_dim, action_dim),
             best=BestPolicies(agent.actor, members),
+            info=EpisodeInfo(config.log_info, members),
             alive=np.ones(members, bool),
             episode_return=np.zeros(members),
             episode_length=np.zeros(members),
@@ -147,6 +154,7 @@ class TrainingState:
             "window": self.window.state_dict(),
             "multi_step": self.multi_step.state_dict(),
             "best": self.best.state_dict(),
+            "info": self.info.state_dict(),
             "alive": self.alive.tolist(),
             "returns": None if self.returns is None else self.returns.tolist(),
             "verdict": self.verdict,
@@ -177,6 +185,7 @@ class TrainingState:
         self.window.load_state_dict(state["window"])
         self.multi_step.load_state_dict(state["multi_step"])
         self.best.load_state_dict(state["best"])
+        self.info.load_state_dict(state["info"])
         self.alive[:] = state["alive"]
         self.returns = None if state["returns"] is None else np.array(state["returns"])
         self.verdict = state["verdict"]
@@ -190,6 +199,7 @@ class TrainingState:
         """Reset return, length and noise of the members that are True in `ended` `[member]`."""
         self.episode_return[ended] = 0
         self.episode_length[ended] = 0
+        self.info.end_episodes(ended)
         self.noise.reset(ended)
 
     def _require(self, state: dict[str, Any]) -> None:
@@ -209,6 +219,7 @@ class TrainingState:
             "window": TensorPattern((len(Metrics._fields), None, members)),
             "multi_step": {torch.Tensor},
             "best": {dict},
+            "info": {torch.Tensor},
             "alive": {list},
             "returns": {list, type(None)},
             "verdict": "",
@@ -219,6 +230,7 @@ class TrainingState:
             require_like(state["returns"], [0.0] * members, "returns")
         self.multi_step.require(state["multi_step"])
         self.best.require(state["best"])
+        self.info.require(state["info"])
         updates = state["window"].shape[1]
         most = updates_between(self.config, state["logged_at"], state["step"])
         if updates > most:

@@ -37,7 +37,7 @@ def load_checkpoint(
         _complete(parts, state)
         place, settings = parts.pop("curves", None), parts.pop("settings", {})
         _require_same(settings, fixed_settings(state.config))
-        tags = curve_tags(separation.tags(state.agent))
+        tags = curve_tags(separation.tags(state.agent), state.config.log_info)
         curves = StoredCurves.load(place, state.config.members, tags)
         return state.load_state_dict(stored), curves
 

@@ -128,7 +128,9 @@ def steps_of_two_members(count: int) -> list[tuple[Any, ...]]:
         terminated = generator.random(2) < 0.2
         ended = terminated | (generator.random(2) < 0.2)
         action = generator.uniform(-1, 1, (2, 1)).astype(np.float32)
-        transition = Transition(following, generator.normal(size=2), terminated, ended)
+        transition = Transition(
+            following, generator.normal(size=2), terminated, ended, np.zeros((2, 0))
+        )
         steps.append((observation, action, transition))
         observation = np.where(ended[:, None], generator.normal(size=(2, 3)), following)
         observation = observation.astype(np.float32)
