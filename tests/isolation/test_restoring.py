@@ -14,7 +14,7 @@ from torch.optim.optimizer import (
     _global_optimizer_pre_hooks,
 )
 
-from ddpg.isolation import Contract, ContractError, audit, trains, watch
+from ddpg.isolation import Contract, ContractError, audit, moves, trains, watch
 from ddpg.isolation.observe.ledger import same_bits
 from tests.isolation.agents import ActorCritic
 
@@ -254,3 +254,60 @@ def test_the_random_state_of_an_accelerator_is_put_back(
         accelerator.random_state = torch.tensor([9])
     # Without an accelerator its state is not read.
     assert accelerator.random_state.tolist() == ([5] if name else [9])
+
+
+class Slotted:
+    """Keeps its values in slots instead of a dictionary."""
+
+    __slots__ = ("counts", "network", "total")
+
+    def __init__(self) -> None:
+        self.network, self.counts, self.total = nn.Linear(2, 1), [0], 0
+
+    def update(self) -> None:
+        self.counts[0] += 1
+        self.total += 1
+        torch.nn.init.ones_(self.network.weight)
+
+
+def test_an_object_with_slots_is_put_back() -> None:
+    agent = Slotted()
+    contract = Contract(
+        modules={"network": agent.network}, updates={"update": moves("network")}, restores=[agent]
+    )
+    report = audit(contract, {"update": agent.update})
+    assert not report.notes
+    assert (agent.counts, agent.total) == ([0], 0)
+
+
+class Halves(torch.optim.Optimizer):
+    """Steps the weights and the biases by two optimizers of its own."""
+
+    def __init__(self, network: nn.Linear) -> None:
+        super().__init__(network.parameters(), {})
+        self.halves = [torch.optim.Adam([network.weight]), torch.optim.Adam([network.bias])]
+
+    def step(self, closure: Any = None) -> Any:
+        assert closure is None
+        for each in self.halves:
+            each.step()
+
+
+def test_optimizers_inside_of_an_optimizer_are_put_back() -> None:
+    network = nn.Linear(2, 1)
+    optimizer = Halves(network)
+
+    def update() -> None:
+        optimizer.zero_grad()
+        network(torch.ones(3, 2)).sum().backward()
+        optimizer.step()
+
+    contract = Contract(
+        modules={"network": network},
+        optimizers={"network": optimizer},
+        updates={"update": trains("network")},
+    )
+    report = audit(contract, {"update": update})
+    report.assert_kept()
+    assert not report.notes
+    assert not any(each.state for each in optimizer.halves)

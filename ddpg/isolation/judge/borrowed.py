@@ -8,7 +8,7 @@ from torch import Tensor
 from ..contract import shortened
 from ..observe.gradient_sources import is_multiple
 from ..observe.inventory import Entry
-from ..observe.ledger import same_bits
+from ..observe.ledger import is_nonzero, same_bits
 from ..observe.precision import in_float64
 from ..observe.records import OptimizerStep, UpdateRecord
 from ..results import Grade
@@ -30,7 +30,7 @@ def borrowed(record: UpdateRecord) -> Iterator[Problem]:
     for step in record.steps():
         taken: dict[tuple[str, str], list[Entry]] = {}
         for key, gradient in step.gradients.items():
-            if gradient.numel() > 1 and gradient.any() and key in record.start:
+            if gradient.numel() > 1 and is_nonzero(gradient) and key in record.start:
                 other = _lender(record, key, gradient, delivered)
                 if other is not None:
                     entry = record.inventory.entries[key]

@@ -10,7 +10,7 @@ from torch import Tensor
 from ..contract import UpdateRow
 from ..observe.autograd import norms
 from ..observe.inventory import Entry
-from ..observe.ledger import Change, same_bits
+from ..observe.ledger import Change, is_nonzero, same_bits
 from ..observe.precision import in_float64
 from ..observe.records import BackwardPass, OptimizerStep, UpdateRecord
 from ..results import Grade, Written
@@ -163,11 +163,6 @@ class Facts:
             different = changes[0].before != changes[-1].end
             grades = torch.where(_by_member(different, members), int(Grade.MOVED), grades)
         return grades
-
-
-def is_nonzero(gradient: Tensor) -> bool:
-    """Return True for NaN too, and for values whose squares underflow."""
-    return bool(gradient.any())
 
 
 def norm(tensors: Iterable[Tensor]) -> float:

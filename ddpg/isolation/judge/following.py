@@ -222,4 +222,6 @@ def _rounding(target: Tensor) -> float:
 def _distance(one: Tensor, other: Tensor) -> float:
     if one.shape != other.shape:
         return math.inf
+    if one.dtype == torch.float32 and one.device.type == "cpu":  # without copies in float64
+        return float(torch.linalg.vector_norm(one - other, dtype=torch.float64))
     return float((in_float64(one) - in_float64(other)).norm())

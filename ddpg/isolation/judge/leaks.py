@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from ..contract import Contract, Permission, shortened
-from ..observe.ledger import Change
+from ..observe.ledger import Change, is_nonzero
 from ..observe.records import BackwardPass, OptimizerStep, UpdateRecord
 from ..results import Grade
-from .facts import Facts, is_nonzero
+from .facts import Facts
 from .movers import GRADIENT, TRAIN_MODE, Mover, movements
 from .problems import Problem, names_in
 

@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ..observe.inventory import Entry, unwrapped_name
-from ..observe.ledger import Change
+from ..observe.ledger import Change, is_nonzero
 from ..observe.precision import in_float64
 from ..observe.records import OptimizerStep, UpdateRecord, Write
-from .facts import Facts, is_nonzero
+from .facts import Facts
 
 GRADIENT = "gradient"
 TRAIN_MODE = "forward in train mode"
 WRITE = "in-place write"
 IN_HOOK = "write during the step"
+_SAMPLE = 2**13
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,8 @@ def _source_of(
     entry = change.entry
     if not change.before.is_floating_point() or change.before.shape != change.after.shape:
         return "", 0.0
-    step = in_float64((change.after - change.before).flatten())
+    before = _sample(change.before)
+    step = _sample(change.after) - before
     declared = {follows.get(owner) for owner in entry.owners}
     others = record.inventory.entries.values()
     for other in sorted(others, key=lambda each: not set(each.owners) & declared):
@@ -141,7 +143,7 @@ def _source_of(
         if other.tensor.shape != entry.tensor.shape or not _share_a_name(other, entry):
             continue
         for target in _values(record, id(other.tensor), change):
-            fraction = _fraction(step, target, change.before)
+            fraction = _fraction(step, _sample(target), before)
             if fraction:
                 return other.owners[0], fraction
     return "", 0.0
@@ -165,9 +167,16 @@ def _share_a_name(one: Entry, other: Entry) -> bool:
     return bool(names & others)
 
 
+def _sample(tensor: Tensor) -> Tensor:
+    """Return some thousand numbers of a tensor in float64: enough to see a straight line."""
+    flat = tensor.flatten()
+    # An odd stride, since a power of two would show few columns of a matrix.
+    return in_float64(flat[:: flat.numel() // _SAMPLE | 1])
+
+
 def _fraction(step: Tensor, target: Tensor, before: Tensor) -> float:
     """Return the fraction of the way to `target` that `step` is; 0.0 if it is not on the way."""
-    distance = in_float64((target - before).flatten())
+    distance = target - before
     length = float(distance @ distance)
     if length == 0.0:
         return 0.0

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from ..contract import Contract, UpdateRow
+from ..observe.ledger import is_nonzero
 from ..observe.records import BackwardPass, OptimizerStep, UpdateRecord
 
 _RUNS = 2
@@ -47,7 +48,7 @@ def _left_gradients(records: Sequence[UpdateRecord]) -> dict[tuple[UpdateRow, st
             left[row, optimizer] |= optimizer in stepping
         for each in record.passes():
             keys = each.delivered.keys() & record.gradients_after.keys()
-            keys = {key for key in keys if record.gradients_after[key].any()}
+            keys = {key for key in keys if is_nonzero(record.gradients_after[key])}
             for optimizer, held in record.optimizers.items():
                 foreign = optimizer not in each.row.parts and not keys.isdisjoint(held)
                 if each.accumulates and foreign and steps[optimizer]:

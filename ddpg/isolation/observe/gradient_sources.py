@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ..contract import UpdateRow
 from .inventory import Inventory
-from .ledger import copy_of, same_bits
+from .ledger import copy_of, is_nonzero, same_bits
 from .precision import in_float64
 from .records import BackwardPass
 
@@ -28,7 +28,7 @@ class GradientSources:
         self._delivered: dict[int, list[tuple[BackwardPass, Tensor]]] = {}
         for key, entry in inventory.entries.items():
             gradient = _gradient(entry.tensor)
-            if gradient is not None and bool(gradient.any()):
+            if gradient is not None and is_nonzero(gradient):
                 self._added[key] = [before]
                 self._values[key] = [(copy_of(gradient), [before])]
 
@@ -36,7 +36,7 @@ class GradientSources:
         """Forget the passes of gradients that are None or zero now. Call it before a pass."""
         for key in keys & self._added.keys():
             gradient = _gradient(inventory.entries[key].tensor)
-            if gradient is None or not gradient.any():
+            if gradient is None or not is_nonzero(gradient):
                 del self._added[key]
                 self._values.pop(key, None)
 
@@ -66,7 +66,7 @@ class GradientSources:
 
     def _of(self, parameter: Tensor) -> list[BackwardPass]:
         key, gradient = id(parameter), _gradient(parameter)
-        if gradient is None or not gradient.any():
+        if gradient is None or not is_nonzero(gradient):
             return []
         added = list(self._added.get(key, ()))
         for value, passes in reversed(self._values.get(key, [])):
@@ -92,9 +92,11 @@ def is_multiple(gradient: Tensor, other: Tensor) -> bool:
     """
     if gradient.shape != other.shape or gradient.numel() == 1:
         return same_bits(gradient, other)
+    if same_bits(gradient, other):
+        return is_nonzero(other)
     one, two = in_float64(gradient.flatten()), in_float64(other.flatten())
     product = torch.dot(one, two).abs()
-    return bool(product >= (1 - 1e-9) * one.norm() * two.norm()) and bool(two.any())
+    return bool(product >= (1 - 1e-9) * one.norm() * two.norm()) and is_nonzero(two)
 
 
 def _gradient(parameter: Tensor) -> Tensor | None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
-from .ledger import Change
+from .ledger import Change, is_nonzero
 from .records import BackwardPass, ForwardCall, OptimizerStep, UpdateRecord, Write
 
 
@@ -93,7 +93,7 @@ def _kind_of_change(change: Change) -> Hashable:
 
 
 def _which_are_zero(gradients: dict[int, Tensor]) -> Hashable:
-    return frozenset((key, bool(gradient.any())) for key, gradient in gradients.items())
+    return frozenset((key, is_nonzero(gradient)) for key, gradient in gradients.items())
 
 
 def _fold(old: Any, new: Any) -> None:

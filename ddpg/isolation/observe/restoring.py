@@ -16,7 +16,7 @@ from .autograd import version_kept
 from .inventory import Inventory
 from .ledger import copy_of
 from .object_snapshot import ObjectSnapshot
-from .object_tree import random_state
+from .object_tree import attributes_of, random_state
 from .optimizers import held_by
 
 Undo = Callable[[], object]
@@ -195,7 +195,8 @@ def _state(value: Any) -> Undo:
         unchanged = _value(value.state_dict())
         return lambda: value.load_state_dict(unchanged())
     containers = (list, dict, set, deque)
-    if not (hasattr(value, "__dict__") or isinstance(value, containers) or random_state(value)):
+    has_attributes = hasattr(value, "__dict__") or bool(attributes_of(value))  # in slots
+    if not (has_attributes or isinstance(value, containers) or random_state(value)):
         allowed = (
             "objects with state_dict and load_state_dict, random generators, lists, dicts, sets, "
             "objects with attributes"

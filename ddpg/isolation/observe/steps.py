@@ -8,7 +8,7 @@ from torch.optim import Optimizer
 
 from .gradient_sources import GradientSources
 from .inventory import Inventory
-from .ledger import copy_of
+from .ledger import copy_of, is_nonzero
 from .records import OptimizerStep
 
 Closure = Callable[[], Any]
@@ -36,7 +36,7 @@ def _describe(
 ) -> None:
     key, gradient = id(tensor), tensor.grad
     step.held.add(key)
-    if gradient is not None and (key not in step.gradients or gradient.any()):
+    if gradient is not None and (key not in step.gradients or is_nonzero(gradient)):
         step.gradients[key] = copy_of(gradient)
         known = step.sources.get(key, [])
         step.sources[key] = list(dict.fromkeys([*known, *sources.of(tensor)]))
@@ -44,7 +44,7 @@ def _describe(
         step.decay.add(key)
     state = optimizer.state.get(tensor, {})
     if any(
-        isinstance(value, Tensor) and value.shape == tensor.shape and value.any()
+        isinstance(value, Tensor) and value.shape == tensor.shape and is_nonzero(value)
         for value in state.values()
     ):
         step.momentum.add(key)

@@ -249,7 +249,11 @@ class Watcher:
     def _before_step(
         self, optimizer: Optimizer, arguments: tuple[Any, ...], keywords: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
-        if self.record is None or self._step is not None:
+        if self.record is None:
+            return None
+        if self._step is not None:  # an optimizer around this one steps it
+            if self._restorer:
+                self._restorer.remember_optimizer(optimizer)
             return None
         self._add_changes(self.record, self._ledger.compare())
         name = self._name_of(optimizer)

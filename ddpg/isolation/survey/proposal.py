@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from ..contract import REST, Contract, ContractError, Permission, UpdateRow
-from ..judge.facts import is_nonzero
 from ..judge.following import unequal
 from ..judge.movers import TRAIN_MODE, WRITE, mover_of_step, mover_of_write
+from ..observe.ledger import is_nonzero
 from ..observe.records import BackwardPass, OptimizerStep, UpdateRecord, Write
 from ..observe.rows import assign_rows
 from ..results import Finding, Results

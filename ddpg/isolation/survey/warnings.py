@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..contract import Contract, shortened
-from ..judge.facts import is_nonzero
 from ..judge.problems import names_in
+from ..observe.ledger import is_nonzero
 from ..observe.records import BackwardPass, OptimizerStep, UpdateRecord
 from .surveyor import Surveyor
 
