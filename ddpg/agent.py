@@ -75,8 +75,9 @@ class DDPG:
     ):
         self.config = config
         shape = (generators, observation_dim, action_dim, config.hidden)
-        self.actor = Actor(*shape, config.final_bound).to(device)
-        self.critic = Critic(*shape, config.action_layer, config.final_bound).to(device)
+        options = config.network_options
+        self.actor = Actor(*shape, config.final_bound, **options).to(device)
+        self.critic = Critic(*shape, config.action_layer, config.final_bound, **options).to(device)
         self.actor_target = deepcopy(self.actor)
         self.critic_target = deepcopy(self.critic)
 

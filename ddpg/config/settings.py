@@ -69,6 +69,10 @@ class Config:
         1, "period of the updates that include the actor and the targets", "updates", ge=1
     )
     hidden: tuple[int, ...] = setting((64, 64), "units of each hidden layer")
+    activation: Literal["relu", "tanh", "elu", "silu"] = setting(
+        "relu", "function after each hidden layer"
+    )
+    layer_norm: bool = setting(False, "normalize each hidden layer's output before its function")
     action_layer: int = setting(0, "layer of the critic that the action enters, from 0", ge=0)
     final_bound: float | None = setting(
         None, "half-width of the last layers' initial weights; null: 1/sqrt(inputs)", gt=0, le=1_000
@@ -205,6 +209,11 @@ class Config:
     def env_name(self) -> str:
         """The environment as text; for a callable, `module:name`."""
         return environment_name(self.env)
+
+    @property
+    def network_options(self) -> dict[str, Any]:
+        """Activation and normalization of the hidden layers, as both networks take them."""
+        return {"activation": self.activation, "layer_norm": self.layer_norm}
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain YAML values."""

@@ -118,6 +118,10 @@ def _arrays(policy: Policy) -> bytes:
         **{f"weight_{index}": _array(layer.weight[0]) for index, layer in enumerate(layers)},
         **{f"bias_{index}": _array(layer.bias[0, 0]) for index, layer in enumerate(layers)},
     }
+    arrays["activation"] = policy.actor.activation
+    for index, norm in enumerate(policy.actor.norms):
+        arrays[f"norm_weight_{index}"] = _array(norm.get_parameter("weight")[0, 0])
+        arrays[f"norm_bias_{index}"] = _array(norm.get_parameter("bias")[0, 0])
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)
     return buffer.getvalue()

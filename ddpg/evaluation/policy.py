@@ -214,4 +214,5 @@ def _spaces_of(config: Config) -> Spaces:
 
 def _actor(config: Config, members: int, spaces: Spaces) -> Actor:
     generators = [torch.Generator() for _ in range(members)]
-    return Actor(generators, spaces.observation_dim, len(spaces.action_low), config.hidden)
+    widths = (spaces.observation_dim, len(spaces.action_low), config.hidden)
+    return Actor(generators, *widths, **config.network_options)

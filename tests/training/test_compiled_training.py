@@ -21,6 +21,8 @@ pytestmark = [
 
 
 SCHEDULE = {
+    "layer_norm": True,
+    "activation": "silu",
     "gradient_clip": 0.1,
     "n_step": 2,
     "actor_every": 2,
