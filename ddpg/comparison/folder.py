@@ -10,7 +10,7 @@ from ddpg.comparison.plan import Plan, Task
 from ddpg.config.yaml_file import read_settings, settings_text
 from ddpg.errors import ConfigError, DivergenceError
 from ddpg.runs.checkpoint import Checkpoints
-from ddpg.runs.files import atomic_folder
+from ddpg.runs.files import atomic_folder, read_regular
 from ddpg.runs.folder import RunFolder
 
 PLAN_FILE = "comparison.yaml"
@@ -49,7 +49,7 @@ class ComparisonFolder:
         Raises:
             ConfigError: it holds another plan or no plan, or cannot be created.
         """
-        if self.plan_file.exists():
+        if self.plan_file.is_file():
             self._check_same_plan(read_settings(self.plan_file))
             return
         if self.path.exists():
@@ -104,8 +104,10 @@ class ComparisonFolder:
 
     def stored_error(self, task: Task) -> str:
         """Return the reason why the task was given up; empty if there is none."""
-        file = self.error_file(task)
-        return file.read_text(encoding="utf-8", errors="replace").strip() if file.exists() else ""
+        try:
+            return read_regular(self.error_file(task)).decode(errors="replace").strip()
+        except FileNotFoundError:
+            return ""
 
 
 def is_divergence(error: str) -> bool:

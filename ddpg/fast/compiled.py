@@ -1,9 +1,7 @@
 """`torch.compile` of an agent's update: forward, stop, backward and optimizer in one graph."""
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from pathlib import Path
 from types import FunctionType
 from typing import Any, Generic, Protocol, Self, TypeVar
 
@@ -11,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ddpg.errors import CompileError, ConfigError
+from ddpg.fast.graph_cache import cache_folder, discard_damaged
 
 FIRST_TORCH = "2.13"
 """Oldest PyTorch on which compiled updates are tested."""
@@ -81,7 +80,7 @@ class CompiledUpdate(Generic[_Batch]):
             return (policy_q,)
 
         _require_new_torch()
-        cache_folder()
+        discard_damaged(cache_folder())
         _require_compiler()
         self._critic = CompiledFunction(agent.update_critic, agent.critic_stop)
         self._actor = CompiledFunction(update_actor_and_targets, agent.actor_stop)
@@ -192,33 +191,6 @@ def _contiguous(batch: _Batch) -> _Batch:
     return batch._replace(
         reward=batch.reward.contiguous(), terminated=batch.terminated.contiguous()
     )
-
-
-def cache_folder() -> str:
-    """Return the folder of compiled graphs: TORCHINDUCTOR_CACHE_DIR, or one of this user alone.
-
-    PyTorch runs what it holds. Its own default has a name in a shared folder that another user can
-    take first. Like PyTorch, the function sets the variable.
-
-    Raises:
-        CompileError: the folder cannot be created.
-    """
-    from torch._inductor.runtime.cache_dir_utils import default_cache_dir
-
-    # PyTorch may have set its default in this process.
-    if os.environ.get("TORCHINDUCTOR_CACHE_DIR") in (None, default_cache_dir()):
-        folder = Path(torch.hub.get_dir()).with_name("inductor")
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            # Raises for the folder of another user.
-            folder.chmod(0o700)
-        except OSError as error:
-            raise CompileError(
-                f"cannot write {folder}: {error.strerror}; the environment variable "
-                "TORCHINDUCTOR_CACHE_DIR names another folder"
-            ) from error
-        os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(folder)
-    return os.environ["TORCHINDUCTOR_CACHE_DIR"]
 
 
 def _with_unshared_code(function: Callable[..., Any]) -> FunctionType:

@@ -93,9 +93,10 @@ class Checkpoints:
             pieces=pieces,
             made_of={**self.identity, **({_DUE: True} if is_evaluation_due else {})},
         )
-        write_file(self._manifest_path(step), manifest.to_json(), flush_name=False)
+        # After a power loss too, no manifest names a file that is not there.
         with names_path(self.folder):
             flush_folder(self.folder)
+        write_file(self._manifest_path(step), manifest.to_json())
         self._pieces, self.is_evaluation_due = pieces, is_evaluation_due
         self._history.append(step)
         self._delete_all_but_newest()

@@ -9,7 +9,7 @@ from typing import NamedTuple, Self
 from ddpg.config.fields import shorten
 from ddpg.config.types import LARGEST_INTEGER
 from ddpg.errors import ConfigError
-from ddpg.runs.files import flush_folder, names_path
+from ddpg.runs.files import flush_folder, names_path, read_regular
 
 _KEYS = ("step", "member")
 _LARGEST_VALUE = 1e100
@@ -53,6 +53,8 @@ class CsvLog:
         """Bytes to keep, header included."""
         self.rows = 0
         """Number of rows."""
+        if os.path.lexists(path) and not path.is_file():
+            raise ConfigError(f"cannot continue {path}: it is not a regular file")
         if resumed_at is not None and path.is_file():
             self._size, self.rows = _size_up_to(resumed_at, path, self._columns)
         if rows is not None and self.rows != rows:
@@ -106,7 +108,7 @@ def read_rows(
         ConfigError: no run with this many members wrote the file.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_regular(path).decode("utf-8")
         # Raises for a NUL byte and for a field longer than the csv module allows.
         lines = list(csv.reader(text.splitlines()))
     except OSError as error:

@@ -112,13 +112,22 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     unfinished = path.with_name(f"{UNFINISHED}{path.name}-{secrets.token_hex(4)}")
     with names_path(path):
         try:
-            unfinished.mkdir(parents=True)
+            _make_folders(path.parent)
+            unfinished.mkdir()
             yield unfinished
             flush_tree(unfinished)
             unfinished.rename(path)
             flush_folder(path.parent)
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _make_folders(folder: Path) -> None:
+    """Create `folder` and its parents, and flush the name of each that is new."""
+    if not folder.is_dir():
+        _make_folders(folder.parent)
+        folder.mkdir(exist_ok=True)
+        flush_folder(folder.parent)
 
 
 def flush_folder(folder: Path) -> None:

@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 import os
 import re
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -194,7 +195,13 @@ class RunFolder:
 
     def _require_config(self) -> None:
         """Raise a ConfigError unless this is a run folder whose files are its own."""
-        if not self.config_file.is_file():
+        try:
+            is_run = stat.S_ISREG(self.config_file.stat().st_mode)
+        except (FileNotFoundError, NotADirectoryError):
+            is_run = False
+        except OSError as error:
+            raise ConfigError(f"cannot read {self.path}: {error.strerror}") from error
+        if not is_run:
             raise ConfigError(f"{self.path} is not a run folder: it has no config.yaml")
         for path in self.path.rglob("*"):
             if path.is_symlink():

@@ -9,6 +9,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from ddpg.errors import ConfigError
+from ddpg.runs.files import names_path
 
 LOCK_FILE = ".lock"
 """File in the locked folder, with the host and the process that locked it last."""
@@ -30,14 +31,15 @@ class FolderLock:
     def __init__(self, folder: Path):
         file = folder / LOCK_FILE
         self._lock = FileLock(file)
-        try:
-            self._lock.acquire(blocking=False)
-        except Timeout as error:
-            owner = file.read_text(encoding="utf-8", errors="replace").strip()
-            raise ConfigError(
-                f"cannot write into {folder}: {owner or 'another process'} is writing into it; "
-                "allowed: one process at a time"
-            ) from error
+        with names_path(file):
+            try:
+                self._lock.acquire(blocking=False)
+            except Timeout as error:
+                owner = file.read_text(encoding="utf-8", errors="replace").strip()
+                raise ConfigError(
+                    f"cannot write into {folder}: {owner or 'another process'} is writing into "
+                    "it; allowed: one process at a time"
+                ) from error
         file.write_text(f"process {os.getpid()} on {socket.gethostname()}\n", encoding="utf-8")
 
     def release(self) -> None:

@@ -92,8 +92,17 @@ def manifest_file(step: int) -> str:
 
 
 def manifest_steps(folder: Path) -> list[int]:
-    """Return the environment steps of the checkpoints in `folder`, in order."""
-    names = (_MANIFEST.fullmatch(path.name) for path in folder.glob("manifest-*.json"))
+    """Return the environment steps of the checkpoints in `folder`, in order.
+
+    Raises:
+        CheckpointError: the folder exists and cannot be read.
+    """
+    try:
+        names = [_MANIFEST.fullmatch(path.name) for path in folder.iterdir()]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise CheckpointError(f"cannot read {folder}: {error.strerror}") from error
     return sorted(int(name[1]) for name in names if name)
 
 

@@ -1,5 +1,6 @@
 """TensorBoard files of a run: points, layout of the charts, and settings."""
 
+import re
 import struct
 import time
 from collections.abc import Iterator, Mapping
@@ -27,6 +28,9 @@ from ddpg.runs.tags import (
 _NOT_COMPARED = {"runs", "name", "resume", "resume_from"}
 """Settings that are not in the HParams tab: the place of a run, which its name shows."""
 
+_EVENT_FILE = re.compile(r"events\.out\.tfevents\.(\d{10})\.(.+)")
+_LONGEST_WAIT = 1.0
+"""Seconds to wait for a later name."""
 _RGB = 3
 """Colour space of an image in TensorBoard's format."""
 
@@ -44,7 +48,7 @@ def open_writer(run: Path, config: Config, seed: int, resumed_at: int | None) ->
     from torch.utils.tensorboard.writer import SummaryWriter
 
     described = bool(resumed_at) and run.is_dir()
-    _wait_for_a_later_name(run)
+    _make_names_earlier(run)
     # Purging from step 0 also hides layout and settings, so they are written again.
     # TensorBoard's slow loader purges at every session start except the first that it reads, so a
     # first start is one too.
@@ -130,8 +134,23 @@ def _layout() -> dict[str, dict[str, list[Any]]]:
     }
 
 
-def _wait_for_a_later_name(run: Path) -> None:
-    """Wait up to 1 s: TensorBoard orders event files by the second in their names."""
-    names = (file.name.split(".")[3] for file in run.glob("events.out.tfevents.*"))
-    seconds = [int(name) for name in names if name.isdecimal()]
-    time.sleep(min(max(max(seconds, default=0) + 1 - time.time(), 0.0), 1.0))
+def _make_names_earlier(run: Path) -> None:
+    """Let the next event file have the last name: TensorBoard orders them by their seconds.
+
+    A second is waited for. Where the clock went back further, the files get earlier names.
+    """
+    named = [(_EVENT_FILE.fullmatch(path.name), path) for path in sorted(run.glob("events.*"))]
+    files = [(int(name[1]), name[2], path) for name, path in named if name]
+    if not files:
+        return
+    wait = files[-1][0] + 1 - time.time()
+    if wait <= _LONGEST_WAIT:
+        time.sleep(max(wait, 0.0))
+        return
+    latest, renamed = int(time.time()), []
+    for second, rest, path in reversed(files):
+        latest = min(second, latest - 1)
+        renamed.append((path, f"events.out.tfevents.{latest:010d}.{rest}"))
+    # Each gets an earlier name than before, so the first can move first.
+    for path, name in reversed(renamed):
+        path.rename(run / name)

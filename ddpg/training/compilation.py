@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from ddpg.agent import Values
 from ddpg.errors import CompileError
-from ddpg.fast.compiled import CompiledUpdate, cache_folder
+from ddpg.fast.compiled import CompiledUpdate
+from ddpg.fast.graph_cache import cache_folder
 from ddpg.replay import Batch
 from ddpg.training.interrupt import InterruptFlag
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ddpg.errors import StateError, StorageError
+from ddpg.errors import CheckpointError, StateError, StorageError
 from ddpg.replay import ReplayBuffer
 from ddpg.runs.checkpoint import Checkpoints
 from ddpg.runs.folder import RunFolder, fixed_settings
@@ -70,7 +70,10 @@ def _require_same(stored: Any, settings: dict[str, Any]) -> None:
 
 def last_checkpoint(checkpoints: Checkpoints) -> str:
     """Return the place of the last checkpoint, as the end of an error message."""
-    step = checkpoints.latest_step()
+    try:
+        step = checkpoints.latest_step()
+    except CheckpointError as error:
+        return str(error)
     if step is None:
         return f"there is no checkpoint in {checkpoints.folder}"
     return f"the last checkpoint is of step {step} in {checkpoints.folder}"

@@ -13,7 +13,7 @@ from gymnasium.wrappers import NormalizeObservation, NormalizeReward, TimeLimit
 import ddpg
 from ddpg.config.settings import Config
 from ddpg.environments import replayable
-from ddpg.environments.replayable import ReplayableEnvironment
+from ddpg.environments.replayable import ReplayableEnvironment, complete_record
 from ddpg.environments.statistics import load_statistics, read_statistics
 from ddpg.environments.vector import Environments
 from ddpg.evaluation.episodes import TRAINING_FIRST_SEED
@@ -77,6 +77,61 @@ def test_a_new_episode_keeps_the_statistics() -> None:
     counts = [_counts(each) for each in (original.statistics()[0], restored.statistics()[0])]
     # The reset of the new episode is one more observation.
     assert counts[1] == [counts[0][0], counts[0][1] + 1]
+
+
+NEW_FIELDS = ("rewards", "statistics", "statistics_now")
+"""Fields of a record that older checkpoints do not have."""
+
+
+def old_record(environments: Environments) -> dict[str, Any]:
+    """Return the state of `environments`, as an older checkpoint holds it."""
+    state = environments.state_dict()
+    for record in state["episodes"]:
+        for name in NEW_FIELDS:
+            del record[name]
+    return state
+
+
+@pytest.mark.parametrize("steps", [0, 3, 40])
+def test_the_record_of_an_older_checkpoint_is_restored(steps: int) -> None:
+    original, restored = after_steps(
+        lambda: TimeLimit(gymnasium.make("Pendulum-v1").unwrapped, 30), steps
+    )
+    assert restored.load_state_dict(old_record(original), [0, 1]) == []
+    action = np.full((2, 1), 0.5)
+    for one, other in zip(original.step(action), restored.step(action), strict=True):
+        assert np.array_equal(one, other)
+
+
+@pytest.mark.parametrize("name", ["observation", "actions", "random_state_now"])
+def test_an_older_record_that_differs_begins_a_new_episode(name: str) -> None:
+    """Without rewards, observation and random state still show another state."""
+    original, restored = after_steps(lambda: gymnasium.make("Pendulum-v1").unwrapped, 5)
+    state = old_record(original)
+    record = state["episodes"][1]
+    record[name] = "" if isinstance(record[name], str) else record[name] * 0
+    assert restored.load_state_dict(state, [0, 1]) == [1]
+
+
+@pytest.mark.parametrize("name", NEW_FIELDS)
+def test_only_fields_that_a_record_lacks_are_completed(name: str) -> None:
+    original, _ = after_steps(normalized, 5)
+    (record, _) = original.state_dict()["episodes"]
+    assert complete_record(record) == record
+    partial = {key: value for key, value in record.items() if key != name}
+    completed = complete_record(partial)
+    assert completed.keys() == record.keys()
+    assert all(completed[key] is value for key, value in partial.items())
+    if name == "rewards":
+        assert completed[name].shape == (5,)
+        assert completed[name].isnan().all()
+    else:
+        assert completed[name] == "[]"
+
+
+@pytest.mark.parametrize("record", [None, 3, [], "text", {}, {"actions": [1.0]}])
+def test_what_is_not_a_record_is_left_for_the_check_of_the_state(record: Any) -> None:
+    assert complete_record(record) is record
 
 
 def _counts(text: str) -> list[float]:

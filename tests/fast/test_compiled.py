@@ -12,12 +12,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 import torch
+from torch._inductor import codecache
 from torch._inductor.runtime.cache_dir_utils import default_cache_dir
 
 from ddpg.agent import Values
 from ddpg.config.settings import Config
 from ddpg.errors import CompileError, ConfigError
-from ddpg.fast.compiled import CompiledUpdate, cache_folder
+from ddpg.fast.compiled import CompiledUpdate
+from ddpg.fast.graph_cache import cache_folder
 from ddpg.random_streams import Stream
 from ddpg.replay import Batch, ReplayBuffer
 from ddpg.stops import STOPS, Crossing, Effect, StopWarning, stop_names
@@ -265,7 +267,8 @@ def test_failing_compiler_is_an_error(tmp_path):
     compiler.write_text('#!/bin/sh\n[ "$1" = --version ] && echo g++ 13.2.0\n')
     compiler.chmod(0o755)
     code = (
-        "from ddpg.fast.compiled import CompiledUpdate, cache_folder\n"
+        "from ddpg.fast.compiled import CompiledUpdate\n"
+        "from ddpg.fast.graph_cache import cache_folder\n"
         "from tests.parts import make_agent, random_batch\n"
         "CompiledUpdate(make_agent(hidden=(8,)))(random_batch(1, 0))"
     )
@@ -311,14 +314,19 @@ def test_compiled_graphs_are_in_a_folder_of_the_user_alone(tmp_path, monkeypatch
     if not is_set_by_torch:
         monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR")
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    for name in ("_HEADER_DIR", "_HEADER_LOCK_DIR"):
+        monkeypatch.setattr(codecache, name, getattr(codecache, name))
     before = os.umask(0)
     try:
-        folder = Path(cache_folder())
+        folder = cache_folder()
     finally:
         os.umask(before)
     assert folder == tmp_path / "torch" / "inductor"
     assert folder.stat().st_mode & 0o777 == 0o700
     assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == str(folder)
+    # The precompiled headers too, which the compiler includes.
+    for place in (codecache._HEADER_DIR, codecache._HEADER_LOCK_DIR):
+        assert Path(place).is_relative_to(folder)
 
 
 def test_a_cache_folder_that_cannot_be_created_is_one_sentence(tmp_path, monkeypatch):

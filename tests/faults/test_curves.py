@@ -2,6 +2,7 @@
 
 import dataclasses
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -113,3 +114,24 @@ def test_an_edited_setting_is_refused_on_resume(tmp_path: Path) -> None:
     edited = dataclasses.replace(Config.load(file), resume=True, steps=60)
     with pytest.raises(CheckpointError, match=r"gamma: 0\.5 in config\.yaml"):
         train(edited)
+
+
+@pytest.mark.parametrize("ahead", [[1_000_000], [3, 4, 5], [100_000, 50]])
+def test_the_curve_continues_after_a_clock_that_goes_back(tmp_path: Path, ahead: list[int]) -> None:
+    """Event files of a clock that was `ahead` seconds ahead."""
+    steps = 40
+    settings: dict[str, Any] = {"members": 1, "evaluation_every": 0, "separation_every": 0}
+    run = train(small(tmp_path, **settings)).folder / "seed-0"
+    for seconds in ahead:
+        newest = max(run.iterdir(), key=lambda file: file.stat().st_mtime_ns)
+        _, _, _, _, rest = newest.name.split(".", 4)
+        newest.rename(run / f"events.out.tfevents.{int(time.time()) + seconds}.{rest}")
+        steps += 20
+        train(small(tmp_path, **settings, steps=steps, resume=True))
+    by_name = [file.stat().st_mtime_ns for file in sorted(run.iterdir())]
+    assert len(by_name) == 1 + len(ahead)
+    assert by_name == sorted(by_name)
+    shown = EventAccumulator(str(run))
+    shown.Reload()
+    points = [point.step for point in shown.Tensors(LOSS_CRITIC)]
+    assert points == [*range(10, steps + 1, 5)]

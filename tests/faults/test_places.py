@@ -1,8 +1,10 @@
 """A run stays where it was found, one process writes into it, and other files are left alone."""
 
 import dataclasses
+import os
 import shutil
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import pytest
 
 from ddpg.cli.parser import parse_config
 from ddpg.config.settings import Config
-from ddpg.errors import ConfigError
+from ddpg.errors import CheckpointError, ConfigError, StorageError
 from ddpg.evaluation.scores import evaluate
 from ddpg.runs.checkpoint import Checkpoints
 from ddpg.runs.lock import FolderLock
@@ -112,6 +114,64 @@ def test_links_of_a_run_folder_are_refused(run: Path, tmp_path: Path, name: str,
     with pytest.raises(ConfigError, match="is a link; allowed: files and folders"):
         act(run)
     assert {path.name: path.read_text() for path in outside.iterdir()} == {"best.pt": "precious"}
+
+
+def pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def full_folder(path: Path) -> None:
+    path.mkdir()
+    (path / "mine").touch()
+
+
+ODD_FILES = [
+    ("metrics.csv", "it is not a regular file"),
+    ("weights.csv", "it is not a regular file"),
+    ("config.yaml", "not a run folder: it has no config.yaml"),
+    ("checkpoints/state-000000000040.pt", "not a regular file"),
+    ("checkpoints/manifest-000000000040.json", "not a regular file"),
+    ("checkpoints/replay-000000000020-000000000040.pt", "not a regular file"),
+    (".lock", "cannot write .*lock: "),
+]
+
+
+@pytest.fixture
+def limited_time() -> Iterator[None]:
+    """Raise a TimeoutError in a test that waits for a pipe."""
+
+    def fail(*_: Any) -> None:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, fail)
+    signal.alarm(30)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.usefixtures("limited_time")
+@pytest.mark.parametrize(("name", "sentence"), ODD_FILES)
+@pytest.mark.parametrize("kind", [pipe, full_folder])
+def test_a_pipe_or_a_folder_in_place_of_a_file_is_refused(
+    run: Path, name: str, sentence: str, kind: Callable[[Path], None]
+):
+    (run / name).unlink()
+    kind(run / name)
+    with pytest.raises((ConfigError, CheckpointError, StorageError), match=f"{sentence}|directory"):
+        resume(run)
+    assert (run / name).is_dir() == (kind is full_folder)
+
+
+@pytest.mark.usefixtures("limited_time")
+@pytest.mark.parametrize("kind", [pipe, full_folder])
+@pytest.mark.parametrize("name", ["stray", "checkpoints/best.pt", "seed-0", "error.txt"])
+def test_a_pipe_or_a_folder_beside_the_files_is_kept(
+    run: Path, name: str, kind: Callable[[Path], None]
+):
+    kind(run / name)
+    resume(run)
+    assert (run / name).is_dir() == (kind is full_folder)
 
 
 def test_a_link_to_a_run_folder_is_followed(run: Path, tmp_path: Path):

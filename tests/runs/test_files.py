@@ -74,7 +74,8 @@ def test_a_folder_is_complete_and_flushed_before_it_is_renamed(tmp_path, flushed
         (unfinished / "config.yaml").write_text("gamma: 0.9\n")
         assert not (tmp_path / "runs" / "mine").exists()
     assert (tmp_path / "runs" / "mine" / "config.yaml").read_text() == "gamma: 0.9\n"
-    assert flushed == ["config.yaml", unfinished.name, "runs"]
+    # The name of the new parent, the folder's content, and its name.
+    assert flushed == [tmp_path.name, "config.yaml", unfinished.name, "runs"]
     assert [path.name for path in (tmp_path / "runs").iterdir()] == ["mine"]
 
 

@@ -45,7 +45,7 @@ from ddpg.comparison.report.tensorboard import write_summary_runs
 from ddpg.errors import ConfigError
 from ddpg.evaluation.confidence import REPETITIONS
 from ddpg.evaluation.palette import COLOURS, DARK_COLOURS
-from ddpg.runs.files import as_utf8, flush_folder, flush_tree
+from ddpg.runs.files import as_utf8, flush_folder, flush_tree, require_output
 
 PAGE = "report.html"
 NUMBERS = "figures.csv"
@@ -81,7 +81,8 @@ def write_report(folder: Path, report: Callable[[int, int], None] | None = None)
     Raises:
         ConfigError: the folder does not exist, has no runs, or has a folder in the place of one
             of the report's.
-        OSError: a file cannot be written; the earlier report is unchanged.
+        OSError: a file cannot be written, or is a link, a pipe or a device; the earlier report is
+            unchanged.
     """
     _require_own_folders(folder)
     runs, skipped = read_folder(folder)
@@ -115,6 +116,8 @@ def _require_own_folders(folder: Path) -> None:
                 f"cannot write a report into {folder}: it would replace {path}, which no report "
                 "wrote; allowed: after that folder has another name"
             )
+    for name in (NUMBERS, RETURNS, PAGE):
+        require_output(folder / name)
 
 
 @contextmanager

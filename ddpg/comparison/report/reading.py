@@ -14,6 +14,7 @@ from ddpg.config.settings import Config
 from ddpg.config.yaml_file import read_settings
 from ddpg.errors import BrokenRunError, ConfigError
 from ddpg.runs.csv_log import parse_value, read_rows
+from ddpg.runs.files import read_regular
 from ddpg.runs.folder import RunFolder
 from ddpg.runs.tags import (
     LOSS_ACTOR,
@@ -96,10 +97,10 @@ def read_folder(folder: Path) -> tuple[list[FinishedRun], list[SkippedRun]]:
 
 def _stored_error(run_folder: Path) -> str:
     """Return `; <error>` if the runner stored why the run was given up, else an empty string."""
-    file = run_folder / ERROR_FILE
-    if not file.is_file():
+    try:
+        words = read_regular(run_folder / ERROR_FILE).decode(errors="replace").split()
+    except OSError:
         return ""
-    words = file.read_text(encoding="utf-8", errors="replace").split()
     return f"; {' '.join(words)}" if words else ""
 
 
@@ -121,9 +122,13 @@ def read_run(path: Path) -> FinishedRun:
         BrokenRunError: it is incomplete.
     """
     folder = RunFolder(path)
-    if not any(path.iterdir()):
+    try:
+        names = {each.name for each in path.iterdir()}
+    except OSError as error:
+        raise BrokenRunError(f"it cannot be read: {error.strerror}") from error
+    if not names:
         raise BrokenRunError("the folder is empty")
-    if not folder.config_file.is_file():
+    if folder.config_file.name not in names:
         raise BrokenRunError("it has no config.yaml")
     try:
         with ignore_stop_warnings():
@@ -131,7 +136,7 @@ def read_run(path: Path) -> FinishedRun:
     except ConfigError as error:
         reason = str(error).replace(str(folder.config_file), "config.yaml")
         raise BrokenRunError(reason) from error
-    if not folder.metrics_file.is_file():
+    if folder.metrics_file.name not in names:
         raise BrokenRunError("it has no metrics.csv")
     try:
         run = FinishedRun(path.name, config, _read_metrics(folder.metrics_file, config.members))

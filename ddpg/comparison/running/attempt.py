@@ -42,8 +42,8 @@ def attempt(config: Config, report: Callable[[Progress], None]) -> Outcome:
         report: see `ddpg.train`.
     """
     run = RunFolder(Path(config.runs) / str(config.name))
-    resume = Checkpoints(run.checkpoints).latest_step() is not None
     try:
+        resume = Checkpoints(run.checkpoints).latest_step() is not None
         with ignore_stop_warnings():
             result = train(dataclasses.replace(config, resume=resume), report)
     except Exception as error:
