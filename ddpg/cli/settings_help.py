@@ -22,6 +22,7 @@ _METAVARS: dict[Any, str] = {
     int: "N",
     float: "X",
     float | None: "X",
+    float | Literal["auto"]: "X|auto",
     float | dict[str, float]: "X",
     int | dict[str, int]: "N",
     tuple[int, ...]: "[N,...]",

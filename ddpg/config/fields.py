@@ -8,6 +8,7 @@ from pydantic import Field
 
 from ddpg.config.types import (
     LARGEST_INTEGER,
+    LARGEST_SCALE,
     VALIDATED_TYPES,
     WIDEST_LAYER,
     EnvironmentSource,
@@ -23,6 +24,7 @@ _TYPE_WORDS: dict[Any, str] = {
     str | None: "null, or text",
     float | dict[str, float]: "a number, or {module: number}",
     int | dict[str, int]: "a whole number ≥ 1, or {module: such a number}",
+    float | Literal["auto"]: f"auto, or a number > 0 and ≤ {LARGEST_SCALE:,}",
     EnvironmentSource: "text, or a callable that returns an environment, in Python",
     dict[str, Any]: "{name: null, true or false, number, text, or a list or mapping of these}",
     tuple[str, ...]: "a list of names of letters, digits and _ . - /, each once",

@@ -93,6 +93,13 @@ class Config:
     )
     critic_weight_decay: float = setting(0.0, "L2 penalty on the critic's weights", ge=0, le=1)
 
+    normalize_observations: bool = setting(
+        False, "normalize observations by running statistics of training, one set per member"
+    )
+    reward_scale: float | Literal["auto"] = setting(
+        1.0, "factor on rewards; auto: 1 over the running standard deviation of discounted sums"
+    )
+
     replay_capacity: int = setting(
         200_000,
         "replay buffer; the oldest transition is replaced",

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from operator import index
-from typing import Annotated, Any, SupportsIndex
+from typing import Annotated, Any, Literal, SupportsIndex
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -13,6 +13,8 @@ LARGEST_INTEGER = 10**12
 """Upper bound of the integers that have no bound of their own."""
 LONGEST_EPISODE = 20_000
 """Default of `evaluation_max_steps`, 20 times the time limit of the MuJoCo tasks."""
+LARGEST_SCALE = 1_000_000
+"""Upper bound of `reward_scale`."""
 WIDEST_LAYER = 2**13
 """Largest width of a hidden layer, in units."""
 _DEEPEST_OPTION = 6
@@ -57,6 +59,7 @@ def _each_once(values: tuple[str, ...]) -> tuple[str, ...]:
     return values
 
 
+_Scale = Annotated[float, Field(gt=0, le=LARGEST_SCALE)]
 _Integer = Annotated[int, BeforeValidator(_to_integer)]
 _Period = Annotated[int, BeforeValidator(_to_integer), Field(ge=1, le=LARGEST_INTEGER)]
 _Width = Annotated[int, BeforeValidator(_to_integer), Field(ge=1, le=WIDEST_LAYER)]
@@ -64,6 +67,7 @@ _Width = Annotated[int, BeforeValidator(_to_integer), Field(ge=1, le=WIDEST_LAYE
 VALIDATED_TYPES: dict[Any, Any] = {
     int: _Integer,
     int | dict[str, int]: _Period | dict[str, _Period],
+    float | Literal["auto"]: _Scale | Literal["auto"],
     dict[str, Any]: Annotated[dict[str, Any], BeforeValidator(_plain_option)],
     tuple[str, ...]: Annotated[
         tuple[Annotated[str, Field(pattern=r"^[\w./-]+$", max_length=100)], ...],

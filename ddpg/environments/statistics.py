@@ -24,6 +24,33 @@ def has_statistics(text: str) -> bool:
     return bool(text and json.loads(text))
 
 
+def wrapper_advice(env: gymnasium.Env[Any, Any]) -> list[str]:
+    """Return a sentence per wrapper with running statistics, with the setting that replaces it.
+
+    They are Gymnasium's, and any with an attribute of a class `RunningMeanStd`.
+    """
+    sentences = []
+    known = _normalizers(env)
+    layer: Any = env
+    while layer is not None:
+        kinds = {type(value).__name__ for value in vars(layer).values()}
+        if "RunningMeanStd" in kinds:
+            name = type(layer).__name__
+            has_rewards = isinstance(layer, NormalizeReward) or "reward" in name.lower()
+            setting = "reward_scale: auto" if has_rewards else "normalize_observations: true"
+            effect = (
+                "so the replay has values of older statistics"
+                if layer in known
+                else "which checkpoints, policies and evaluations do not have"
+            )
+            sentences.append(
+                f"the wrapper {name} normalizes with statistics of its own, {effect}; the setting "
+                f"{setting} replaces it, with statistics of the agent"
+            )
+        layer = vars(layer).get("env")
+    return sentences
+
+
 def load_statistics(env: gymnasium.Env[Any, Any], text: str, frozen: bool = False) -> None:
     """Load a result of `read_statistics`.
 

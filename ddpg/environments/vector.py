@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -23,6 +23,7 @@ from ddpg.environments.pendulum import PendulumVectorEnv
 from ddpg.environments.process_state import keeps_process_state
 from ddpg.environments.replayable import ReplayableEnvironment, complete_record
 from ddpg.environments.spaces import Spaces, action_scale, observation_dim, point_pattern
+from ddpg.environments.statistics import wrapper_advice
 from ddpg.environments.workers import begin_worker, call_workers, kill_workers, start_method
 from ddpg.errors import EnvironmentFaultError
 from ddpg.runs.state_check import TensorPattern, require_finite, require_like
@@ -72,7 +73,9 @@ class Environments:
     ):
         self.timeout, self.log_info = timeout, log_info
         # Created once in this process, which gives clearer errors than a vector environment.
-        make_environment(env, options).close()
+        with closing(make_environment(env, options)) as environment:
+            self.wrapper_advice = wrapper_advice(environment)
+            """A sentence per wrapper that normalizes with statistics of its own."""
         # Gymnasium declares one seed for all environments, but accepts one per environment.
         self.vector: Any = _make_vector(env, members, options, timeout, log_info)
         observation, action = self.vector.single_observation_space, self.vector.single_action_space

@@ -12,6 +12,7 @@ from ddpg.config.settings import Config
 from ddpg.errors import CheckpointError
 from ddpg.isolation import Contract, Finding
 from ddpg.isolation.contracts import ours
+from ddpg.normalization.agent import make_agent
 from ddpg.random_streams import RandomStreams
 from ddpg.replay import Batch, ReplayBuffer
 from ddpg.runs.checkpoint import Checkpoints
@@ -119,7 +120,7 @@ def _agent_and_batch(folder: RunFolder) -> tuple[DDPG, Batch]:
     state = checkpoints.load(replay)
     if not len(replay):
         raise CheckpointError(f"cannot audit {checkpoints.folder}: its replay buffer is empty")
-    agent = DDPG(config, *dims, streams.weights, torch.device("cpu"))
+    agent = make_agent(config, *dims, streams.weights, torch.device("cpu"))
     with names_checkpoint(file):
         pattern = {"agent": agent.state_dict(), "streams": streams.state_dict(), "alive": {list}}
         require_like(state, {**pattern, ...: None})

@@ -23,6 +23,7 @@ from ddpg.environments.statistics import has_statistics
 from ddpg.errors import ConfigError, ExportError, RunWarning
 from ddpg.evaluation.policy import Policy
 from ddpg.isolation.extras import require_extra
+from ddpg.normalization.agent import NormalizedActor
 from ddpg.runs.files import require_output, write_file
 
 _CHECKED = 64
@@ -111,15 +112,22 @@ def _torch(policy: Policy) -> bytes:
 
 
 def _arrays(policy: Policy) -> bytes:
-    layers = policy.actor.layers
+    network: Any = policy.actor
+    constants = {}
+    if isinstance(network, NormalizedActor):
+        names = ("mean", "factor")
+        constants = {f"observation_{n}": _array(getattr(network.constants, n)[0, 0]) for n in names}
+        network = network.actor
+    layers = network.layers
     arrays: dict[str, Any] = {
         "action_low": policy.spaces.action_low,
         "action_high": policy.spaces.action_high,
+        **constants,
         **{f"weight_{index}": _array(layer.weight[0]) for index, layer in enumerate(layers)},
         **{f"bias_{index}": _array(layer.bias[0, 0]) for index, layer in enumerate(layers)},
     }
-    arrays["activation"] = policy.actor.activation
-    for index, norm in enumerate(policy.actor.norms):
+    arrays["activation"] = network.activation
+    for index, norm in enumerate(network.norms):
         arrays[f"norm_weight_{index}"] = _array(norm.get_parameter("weight")[0, 0])
         arrays[f"norm_bias_{index}"] = _array(norm.get_parameter("bias")[0, 0])
     buffer = io.BytesIO()
@@ -155,6 +163,10 @@ def _compare(policy: Policy, act: Callable[[NDArray[np.float32]], Any]) -> None:
     """Raise an ExportError if the actions of an exported policy differ from those of `policy`."""
     shape = (_CHECKED, *policy.spaces.observation_shape)
     observation = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    if isinstance(policy.actor, NormalizedActor):
+        mean, factor = (_array(each)[0, 0] for each in policy.actor.constants.buffers())
+        spread = observation.reshape(_CHECKED, -1) / factor + mean
+        observation = spread.reshape(shape)
     difference = np.abs(act(observation) - policy(observation)) / policy.spaces.scale.half_range
     if not difference.max() <= _TOLERANCE:
         raise ExportError(

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
+from torch import nn
 
 from ddpg.config.fields import refusal
 from ddpg.config.settings import Config
@@ -16,6 +17,8 @@ from ddpg.environments.spaces import Spaces
 from ddpg.environments.statistics import stored_statistics
 from ddpg.errors import ConfigError
 from ddpg.networks import Actor
+from ddpg.normalization.agent import NormalizedActor
+from ddpg.normalization.statistics import Standardize
 from ddpg.runs.best_file import read_best
 from ddpg.runs.checkpoint import Checkpoints
 from ddpg.runs.folder import RunFolder
@@ -38,8 +41,8 @@ class Policy:
     """Seed of the member."""
     step: int
     """Environment steps of training."""
-    actor: Actor
-    """Actor of this member only."""
+    actor: nn.Module
+    """Policy of this member only: `[1, batch, observation]` -> `[1, batch, action]` in [−1, 1]."""
     spaces: Spaces
     statistics: str = ""
     """Statistics of the normalizing wrappers of its environment, for
@@ -77,7 +80,8 @@ class StoredActor(NamedTuple):
     config: Config
     steps: list[int]
     """`[member]`: environment steps of training."""
-    actor: Actor
+    actor: nn.Module
+    """`[member, batch, observation]` -> `[member, batch, action]` in [−1, 1]."""
     alive: list[bool]
     """`[member]`: False for a member that diverged and was dropped."""
     statistics: list[str]
@@ -115,7 +119,7 @@ def load_policy(
             f"allowed: {remaining}"
         )
     weights = {name: value[member : member + 1] for name, value in actor.state_dict().items()}
-    member_actor = _actor(config, 1, spaces)
+    member_actor = _make_actor(config, 1, spaces)
     member_actor.load_state_dict(weights)
     own = statistics[member] if statistics else ""
     return Policy(config.env_name, config.seed + member, steps[member], member_actor, spaces, own)
@@ -147,7 +151,8 @@ def load_actor(folder: RunFolder, env: EnvironmentSource | None = None) -> Store
     if spaces is None:
         spaces = _spaces_of(folder.load_config(env))
     with names_checkpoint(checkpoints.state_path()):
-        actor = _load_weights(config, spaces, state["agent"]["actor"], state["alive"])
+        weights = _network_weights(config, state["agent"])
+        actor = _load_weights(config, spaces, weights, state["alive"])
     steps = [state["step"]] * members
     return StoredActor(config, steps, actor, state["alive"], statistics, spaces)
 
@@ -186,7 +191,16 @@ def _allowed_config(folder: RunFolder, env: EnvironmentSource | None) -> Config:
     return config
 
 
-def _load_weights(config: Config, spaces: Spaces, weights: Any, alive: list[bool]) -> Actor:
+def _network_weights(config: Config, agent: dict[str, Any]) -> Any:
+    """Return the weights in the state of an agent, as `_make_actor` names them."""
+    if not config.normalize_observations:
+        return agent["actor"]
+    require_like(agent, {"normalization": {"constants": {dict}, ...: None}, ...: None}, "agent")
+    parts = {"constants": agent["normalization"]["constants"], "actor": agent["actor"]}
+    return {f"{part}.{name}": parts[part][name] for part in parts for name in parts[part]}
+
+
+def _load_weights(config: Config, spaces: Spaces, weights: Any, alive: list[bool]) -> nn.Module:
     """Return an actor with stored weights.
 
     Raises:
@@ -196,9 +210,10 @@ def _load_weights(config: Config, spaces: Spaces, weights: Any, alive: list[bool
     # Compared before an actor of these widths takes memory.
     first = TensorPattern((members, spaces.observation_dim, config.hidden[0]))
     last = TensorPattern((members, config.hidden[-1], len(spaces.action_low)))
-    ends = {"hidden.0.weight": first, "output.weight": last, ...: None}
+    prefix = "actor." if config.normalize_observations else ""
+    ends = {f"{prefix}hidden.0.weight": first, f"{prefix}output.weight": last, ...: None}
     require_like(weights, ends, "agent.actor")
-    actor = _actor(config, members, spaces)
+    actor = _make_actor(config, members, spaces)
     require_like(weights, actor.state_dict(), "agent.actor")
     require_finite(weights, alive, "agent.actor")
     actor.load_state_dict(weights)
@@ -212,7 +227,10 @@ def _spaces_of(config: Config) -> Spaces:
     return spaces
 
 
-def _actor(config: Config, members: int, spaces: Spaces) -> Actor:
+def _make_actor(config: Config, members: int, spaces: Spaces) -> nn.Module:
     generators = [torch.Generator() for _ in range(members)]
-    widths = (spaces.observation_dim, len(spaces.action_low), config.hidden)
-    return Actor(generators, *widths, **config.network_options)
+    width = spaces.observation_dim
+    widths = (width, len(spaces.action_low), config.hidden)
+    actor = Actor(generators, *widths, **config.network_options)
+    is_normalized = config.normalize_observations
+    return NormalizedActor(Standardize(members, width), actor) if is_normalized else actor

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from ddpg.errors import StateError
-from ddpg.networks import Actor
 from ddpg.runs.state_check import COUNT, require_finite, require_like
 
 
@@ -15,11 +15,11 @@ class BestPolicies:
     """Weights of each member's actor at its best evaluation, with step and score.
 
     Args:
-        actor: the actor of all members; its weights are copied.
+        actor: the policy of all members; its weights are copied.
         members: independent agents.
     """
 
-    def __init__(self, actor: Actor, members: int):
+    def __init__(self, actor: nn.Module, members: int):
         self.scores = np.full(members, -np.inf)
         """`[member]`: −∞ before the first evaluation."""
         self._steps = np.zeros(members, np.int64)
@@ -28,7 +28,7 @@ class BestPolicies:
 
     def update(
         self,
-        actor: Actor,
+        actor: nn.Module,
         step: int,
         returns: NDArray[np.float64],
         statistics: list[str],
@@ -36,7 +36,7 @@ class BestPolicies:
         """Keep the actors whose return is higher than ever; return whether there is one.
 
         Args:
-            actor: the actor of all members.
+            actor: the policy of all members.
             step: environment step of the evaluation.
             returns: mean return `[member]`; NaN for a dropped member.
             statistics: statistics of each member's normalizing wrappers; empty without any.
@@ -81,5 +81,5 @@ class BestPolicies:
             raise StateError("best.scores has the value nan; allowed: numbers")
 
 
-def _copy(actor: Actor) -> dict[str, torch.Tensor]:
+def _copy(actor: nn.Module) -> dict[str, torch.Tensor]:
     return {name: value.cpu().clone() for name, value in actor.state_dict().items()}

@@ -35,8 +35,13 @@ class Interaction:
         """Act, step and store one transition per member."""
         state = self.state
         observation = state.environments.observation
+        normalization = state.normalization
+        if normalization is not None:
+            normalization.add_observation(observation)
         action = self._explore(observation)
         transition = state.environments.step(action)
+        if normalization is not None:
+            normalization.add_reward(transition.reward)
         state.multi_step.add(self.replay, observation, action, transition)
         state.step += 1
         state.episode_return += transition.reward

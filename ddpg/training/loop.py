@@ -12,6 +12,7 @@ from ddpg.errors import EnvironmentFaultError
 from ddpg.fast.compiled import CompiledUpdate
 from ddpg.isolation.live import ScalarWriter
 from ddpg.isolation.sampling import WindowSampler
+from ddpg.normalization.agent import policy_of
 from ddpg.runs.best_file import write_best
 from ddpg.runs.checkpoint import Checkpoints
 from ddpg.runs.folder import RunFolder, fixed_settings
@@ -185,11 +186,15 @@ class Trainer:
         if self.checkpoints.latest_step() is None:
             state.environments.reset(state.seeds)
             self.save()
+        for sentence in state.environments.wrapper_advice:
+            self.recorder.warn(0, sentence)
         for member in self.restarted:
             self.recorder.warn(
                 member,
                 f"the environment of member {member} (seed {state.seeds[member]}) could not be "
-                f"restored exactly at environment step {state.step}, so it begins a new episode",
+                f"restored exactly at environment step {state.step}, so it begins a new episode "
+                "(normalize_observations and reward_scale replace wrappers with running "
+                "statistics)",
             )
 
     def advance(self, last: int) -> None:
@@ -275,7 +280,7 @@ class Trainer:
             self.recorder.warn(0, cut_off)
         self.recorder.add_evaluation(episodes)
         assert state.returns is not None
-        if state.best.update(self.agent.actor, state.step, state.returns, statistics):
+        if state.best.update(policy_of(self.agent), state.step, state.returns, statistics):
             self._write_best()
         return True
 

@@ -12,6 +12,8 @@ from ddpg.config.settings import Config
 from ddpg.environments.vector import Environments
 from ddpg.errors import ConfigError, StateError
 from ddpg.noise import Noise, make_noise
+from ddpg.normalization.agent import make_agent, normalization_of, policy_of
+from ddpg.normalization.statistics import Normalization
 from ddpg.random_streams import RandomStreams
 from ddpg.runs.state_check import (
     COUNT,
@@ -82,7 +84,7 @@ class TrainingState:
             environments.close()
             raise
         streams = RandomStreams.from_seeds(_seeds(config))
-        agent = DDPG(config, observation_dim, action_dim, streams.weights, device)
+        agent = make_agent(config, observation_dim, action_dim, streams.weights, device)
         return cls(
             config=config,
             device=device,
@@ -92,7 +94,7 @@ class TrainingState:
             environments=environments,
             window=MetricsWindow(most_updates(config), members, device),
             multi_step=MultiStep(config.n_step, config.gamma, members, observation_dim, action_dim),
-            best=BestPolicies(agent.actor, members),
+            best=BestPolicies(policy_of(agent), members),
             info=EpisodeInfo(config.log_info, members),
             alive=np.ones(members, bool),
             episode_return=np.zeros(members),
@@ -103,6 +105,11 @@ class TrainingState:
     def seeds(self) -> list[int]:
         """Seeds of the members."""
         return _seeds(self.config)
+
+    @property
+    def normalization(self) -> Normalization | None:
+        """Running statistics of the agent, if it has any."""
+        return normalization_of(self.agent)
 
     @property
     def dims(self) -> tuple[int, int]:
@@ -201,6 +208,8 @@ class TrainingState:
         self.episode_length[ended] = 0
         self.info.end_episodes(ended)
         self.noise.reset(ended)
+        if self.normalization is not None:
+            self.normalization.end_episodes(ended)
 
     def _require(self, state: dict[str, Any]) -> None:
         """Raise a StateError unless `state` is a state of such a run."""

@@ -165,6 +165,7 @@ def test_statistics_of_other_wrappers_are_refused() -> None:
     assert read_statistics(Plain()) == "[]"
 
 
+@pytest.mark.filterwarnings("ignore:the wrapper Normalize:ddpg.errors.RunWarning")
 def test_evaluations_use_the_statistics_of_training(tmp_path: Path) -> None:
     settings: dict[str, Any] = {
         **{"env": normalized, "runs": str(tmp_path), "hidden": (8,), "batch_size": 8, "members": 2},

@@ -161,7 +161,8 @@ def test_wrong_exports_are_refused(run: Path, tmp_path: Path, monkeypatch: pytes
 
 def test_statistics_of_a_wrapper_are_not_exported_without_a_warning(tmp_path: Path) -> None:
     config = Config(env=lambda: NormalizeObservation(Plane()), runs=str(tmp_path), **SMALL)
-    policy = load_policy(ddpg.train(config).folder)
+    with pytest.warns(RunWarning, match="the setting normalize_observations: true replaces it"):
+        policy = load_policy(ddpg.train(config).folder)
     with pytest.warns(RunWarning, match="does not contain the statistics of the normalizing"):
         export.export_policy(policy, tmp_path / "policy.npz")
 

@@ -28,6 +28,8 @@ SCHEDULE = {
     "actor_every": 2,
     "learning_rate_steps": 40,
     "learning_rate_final": 0.01,
+    "normalize_observations": True,
+    "reward_scale": "auto",
 }
 
 
