@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, Literal
 
 from .contract import Contract, listed, not_allowed
-from .explain.paths import add_paths
+from .explain.paths import NOT_AGAIN, add_paths, without_paths
 from .judge.errors import is_finding
 from .judge.unseen import unseen
 from .judge.verdicts import Judge, judge
@@ -61,8 +61,13 @@ def audit(
     results.notes += watcher.notes
     effect = unseen(watcher.records, contract) if rounds == MAX_ROUNDS else ""
     if effect:
-        results.notes.append(f"the audit ended after {rounds} rounds, although {effect}")
-    if level == "full" and results.findings:
+        results.notes.append(
+            f"the audit ended after {rounds} rounds, although {effect}: a part of every n-th call "
+            "needs rounds=2 * n"
+        )
+    if level == "light":
+        results.findings = without_paths(results.findings, "level='light' searches for none")
+    elif results.findings:
         rerun = partial(_run, updates=named, rounds=min(rounds, judge.first_run))
         results.findings = add_paths(contract, results.findings, rerun)
     return Report(contract, results, partial(_run, updates=named, rounds=rounds))
@@ -104,6 +109,7 @@ class Watching:
     def report(self) -> Report:
         results = judge(self._watcher, self._stacked)
         results.notes += self._watcher.notes
+        results.findings = without_paths(results.findings, NOT_AGAIN)
         return Report(self._watcher.contract, results)
 
 

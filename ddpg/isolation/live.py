@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from .contract import Contract, not_allowed
+from .explain.paths import NOT_AGAIN, without_paths
 from .judge.verdicts import judge
 from .observe.watcher import Watcher
 from .report import Report
@@ -57,7 +58,9 @@ class LiveWatch:
         with Watcher(self.contract, dry_run=False, closely=False) as watcher:
             with watcher.update(name):
                 yield
-            self.report = Report(self.contract, judge(watcher))
+            results = judge(watcher)
+            results.findings = without_paths(results.findings, NOT_AGAIN)
+            self.report = Report(self.contract, results)
         for cell in self.report.cells:
             self._draw(cell, run if step is None else step)
 

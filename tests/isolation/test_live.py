@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from ddpg.isolation import ContractError, LiveWatch
+from ddpg.isolation import Contract, ContractError, LiveWatch, audit, trains, watch
 from ddpg.isolation.observe.ledger import same_bits
 from tests.isolation.agents import ActorCritic
 
@@ -74,3 +74,35 @@ def test_an_exception_leaves_the_watch_usable() -> None:
 def test_every_has_to_be_positive() -> None:
     with pytest.raises(ContractError, match="every: 0 is not allowed; allowed: a whole number ≥ 1"):
         LiveWatch(ActorCritic().contract(), Writer(), every=0)
+
+
+def test_findings_without_paths_have_the_reason() -> None:
+    module, optimized = torch.nn.Linear(2, 2), torch.nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(optimized.parameters(), lr=0.1)
+    contract = Contract(
+        modules={"module": module, "optimized": optimized},
+        optimizers={"optimized": optimizer},
+        updates={"update": trains("optimized")},
+    )
+
+    def update() -> None:
+        optimizer.zero_grad()
+        optimized(module(torch.ones(3, 2))).sum().backward()
+        optimizer.step()
+
+    with watch(contract) as watching, watching.update("update"):
+        update()
+    live = LiveWatch(contract, Writer())
+    with live.update("update"):
+        update()
+    assert live.report is not None
+    for report in (watching.report, live.report):
+        (finding,) = report.findings
+        assert finding.path is None
+        assert finding.no_path == "a watched update cannot run again; `audit` finds the path"
+        assert "path: missing: a watched update" in report.summary()
+    (finding,) = audit(contract, update, level="light").findings
+    assert finding.no_path == "level='light' searches for none"
+    (finding,) = audit(contract, update).findings
+    assert finding.path is not None
+    assert not finding.no_path

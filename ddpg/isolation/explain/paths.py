@@ -26,6 +26,9 @@ from .cuts import Cut, cuts_graph, operation_name, rank_of, tensors_in
 from .entries import changed_path, entry_line, reached_modules, steps_to
 from .sources import UserLine, current_frames, users_line
 
+NOT_AGAIN = "a watched update cannot run again; `audit` finds the path"
+"""Reason why a report of `watch` or `LiveWatch` has no paths."""
+
 
 @dataclass
 class PassPaths:
@@ -179,7 +182,7 @@ class PathFinder(TorchFunctionMode):
         firsts = (
             each.first
             for each in self.passes
-            if each.backward.row.update == update and each.term == finding.loss and each.first
+            if each.term == finding.loss and each.first and _is_of(each.backward.row, finding.row)
         )
         steps = next(firsts, (PathStep("loss"),))
         entry, stop = self._ending(update, module)
@@ -207,12 +210,24 @@ class PathFinder(TorchFunctionMode):
         return line, f"no differentiated loss uses the output of {module} here"
 
 
+def _is_of(row: UpdateRow, wanted: UpdateRow) -> bool:
+    """Return True if a pass of `row` belongs to the row of a finding."""
+    if not wanted.parts:
+        return row.update == wanted.update
+    return wanted == row or not {*wanted.parts}.isdisjoint(row.parts)
+
+
 def has_path(finding: Finding) -> bool:
     """Return True for findings about gradients and about values that a graph needs."""
     if finding.verdict == "starved":
         return finding.kind in ("reached", "written")
     kinds = ("written", "moved") if finding.verdict == "leaked" else ("order",)
     return finding.kind in kinds
+
+
+def without_paths(findings: Sequence[Finding], reason: str) -> list[Finding]:
+    """Return the findings with the reason why they have no path, if such findings have one."""
+    return [replace(each, no_path=reason) if has_path(each) else each for each in findings]
 
 
 def add_paths(
