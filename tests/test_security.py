@@ -56,6 +56,10 @@ ALLOWED = {
     # The tutorial's own cells, which the package contains.
     ("ddpg/tutorial/lesson/execution.py", "compile"),
     ("ddpg/tutorial/lesson/execution.py", "exec"),
+    # The script and the contract that the user named on the command line.
+    ("ddpg/isolation/survey/script.py", "run_path"),
+    ("ddpg/isolation/run_command.py", "compile"),
+    ("ddpg/isolation/run_command.py", "exec"),
     ("ddpg/cli/command.py", "import_module"),
     ("ddpg/tutorial/exercises/checker.py", "spec_from_file_location"),
     ("ddpg/environments/creation.py", "import_module"),
