@@ -6,7 +6,9 @@ from functools import partial
 from typing import Any, Literal
 
 from .contract import Contract, listed, not_allowed
-from .explain.paths import NOT_AGAIN, add_paths, without_paths
+from .explain.finder import without_paths
+from .explain.paths import add_paths
+from .explain.recording import PathRecorder
 from .judge.errors import is_finding
 from .judge.unseen import unseen
 from .judge.verdicts import Judge, judge
@@ -101,15 +103,15 @@ class Watching:
         report: of the blocks until now.
     """
 
-    def __init__(self, watcher: Watcher, stacked: bool) -> None:
-        self._watcher, self._stacked = watcher, stacked
+    def __init__(self, watcher: Watcher, recorder: PathRecorder, stacked: bool) -> None:
+        self._watcher, self._recorder, self._stacked = watcher, recorder, stacked
         self.update = watcher.update
 
     @property
     def report(self) -> Report:
         results = judge(self._watcher, self._stacked)
         results.notes += self._watcher.notes
-        results.findings = without_paths(results.findings, NOT_AGAIN)
+        results.findings = self._recorder.explained(results.findings)
         return Report(self._watcher.contract, results)
 
 
@@ -124,8 +126,9 @@ def watch(
         dry_run: restore everything at the end, after an exception too.
         stacked: as for `audit`.
     """
-    with Watcher(contract, dry_run=dry_run) as watcher:
-        yield Watching(watcher, stacked)
+    watcher = Watcher(contract, dry_run=dry_run)
+    with watcher, PathRecorder(watcher, uses=True) as recorder:
+        yield Watching(watcher, recorder, stacked)
 
 
 def _named(contract: Contract, updates: Mapping[str, Update] | Update) -> dict[str, Update]:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from .contract import Contract, not_allowed
-from .explain.paths import NOT_AGAIN, without_paths
+from .explain.recording import PathRecorder
 from .judge.verdicts import judge
 from .observe.watcher import Watcher
 from .report import Report
@@ -56,10 +56,11 @@ class LiveWatch:
             yield
             return
         with Watcher(self.contract, dry_run=False, closely=False) as watcher:
-            with watcher.update(name):
+            recorder = PathRecorder(watcher, uses=False)
+            with recorder, watcher.update(name):
                 yield
             results = judge(watcher)
-            results.findings = without_paths(results.findings, NOT_AGAIN)
+            results.findings = recorder.explained(results.findings)
             self.report = Report(self.contract, results)
         for cell in self.report.cells:
             self._draw(cell, run if step is None else step)

@@ -76,7 +76,7 @@ def test_every_has_to_be_positive() -> None:
         LiveWatch(ActorCritic().contract(), Writer(), every=0)
 
 
-def test_findings_without_paths_have_the_reason() -> None:
+def test_findings_have_paths_or_the_reason() -> None:
     module, optimized = torch.nn.Linear(2, 2), torch.nn.Linear(2, 1)
     optimizer = torch.optim.SGD(optimized.parameters(), lr=0.1)
     contract = Contract(
@@ -98,9 +98,8 @@ def test_findings_without_paths_have_the_reason() -> None:
     assert live.report is not None
     for report in (watching.report, live.report):
         (finding,) = report.findings
-        assert finding.path is None
-        assert finding.no_path == "a watched update cannot run again; `audit` finds the path"
-        assert "path: missing: a watched update" in report.summary()
+        assert finding.path is not None
+        assert "optimized(module(torch.ones(3, 2))).sum().backward()" in finding.path.entry
     (finding,) = audit(contract, update, level="light").findings
     assert finding.no_path == "level='light' searches for none"
     (finding,) = audit(contract, update).findings

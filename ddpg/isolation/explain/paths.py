@@ -7,7 +7,7 @@ graph node. The stacks contain the user's source lines.
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -18,39 +18,17 @@ from torch.overrides import TorchFunctionMode
 from ..contract import Contract, UpdateRow
 from ..observe.autograd import root_of, walk
 from ..observe.passes import entries_among
-from ..observe.records import BackwardPass, ForwardCall, UpdateRecord
+from ..observe.records import ForwardCall, UpdateRecord
 from ..observe.watcher import Watcher
-from ..results import UNASKED, Finding, Path, PathStep
-from .advice import ModulePath, stop_for, stop_for_value
+from ..results import Finding
 from .cuts import Cut, cuts_graph, operation_name, rank_of, tensors_in
-from .entries import changed_path, entry_line, reached_modules, steps_to
-from .sources import UserLine, current_frames, users_line
-
-NOT_AGAIN = "a watched update cannot run again; `audit` finds the path"
-"""Reason why a report of `watch` or `LiveWatch` has no paths."""
+from .entries import traceback_frames
+from .finder import PathFinder, has_path
+from .sources import Frame, current_frames, current_stack, users_line
 
 
-@dataclass
-class PassPaths:
-    """Paths in the graph of a backward pass, or in the part of it below one loss term.
-
-    Attributes:
-        backward: the pass.
-        term: name of the loss term; None: the whole pass.
-        first: path to the first parameter of any module.
-        modules: module → path to it, for the modules with findings.
-        changed: path to an operation whose saved value was changed in place, and its line.
-    """
-
-    backward: BackwardPass
-    term: str | None = None
-    first: tuple[PathStep, ...] = ()
-    modules: dict[str, ModulePath] = field(default_factory=dict)
-    changed: tuple[tuple[PathStep, ...], UserLine] = ((), UserLine())
-
-
-class PathFinder(TorchFunctionMode):
-    """Explainer of a `Watcher` that stores paths to the modules with findings, and cuts.
+class CutFinder(PathFinder, TorchFunctionMode):
+    """Explainer of a `Watcher` in anomaly mode, and mode that stores the cuts of graphs.
 
     Args:
         watcher: watches the updates.
@@ -61,14 +39,22 @@ class PathFinder(TorchFunctionMode):
     def __init__(
         self, watcher: Watcher, wanted: set[tuple[str, str]], foreign: set[tuple[UpdateRow, str]]
     ) -> None:
-        super().__init__()
-        self.watcher = watcher
-        self.contract = watcher.contract
+        TorchFunctionMode.__init__(self)
+        PathFinder.__init__(self, watcher, foreign)
         self.wanted = wanted
-        self.foreign = foreign
-        self.passes: list[PassPaths] = []
-        self.cuts: dict[str, list[Cut]] = {}
-        self.calls: dict[str, list[ForwardCall]] = {}
+
+    def wants(self, record: UpdateRecord, module: str) -> bool:
+        """Return True if a finding is about the module."""
+        return (record.update, module) in self.wanted
+
+    def frames(self, record: UpdateRecord, node: Node) -> list[Frame]:  # noqa: ARG002
+        """Return the stack that anomaly mode stored."""
+        return traceback_frames(node)
+
+    def called(self, record: UpdateRecord, call: ForwardCall, output: object) -> None:
+        """Store the call with its stack."""
+        call.stack = current_stack()
+        super().called(record, call, output)
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
@@ -78,67 +64,6 @@ class PathFinder(TorchFunctionMode):
             if with_graph and cuts_graph(func, result):
                 self._add_cut(record, func, with_graph)
         return result
-
-    def walked(
-        self,
-        record: UpdateRecord,
-        backward: BackwardPass,
-        outputs: Sequence[object],  # noqa: ARG002  part of the protocol
-        nodes: dict[Node, Node | None],
-        leaves: dict[Node, int],
-    ) -> None:
-        """Store the paths of the pass and of each of its terms."""
-        changed = changed_path(record, nodes)
-        self._add_pass(PassPaths(backward, changed=changed), record, nodes, leaves)
-        for name in backward.terms:
-            inside = (each.node for each in self.watcher.terms[name])
-            below = walk([node for node in inside if node is not None and node in nodes])
-            leaves_below = {node: key for node, key in leaves.items() if node in below}
-            self._add_pass(PassPaths(backward, name), record, below, leaves_below)
-
-    def called(self, record: UpdateRecord, call: ForwardCall, output: object) -> None:
-        """Store the call with the user's line and whether its output has a graph."""
-        call.line = str(users_line(current_frames(), call.depth))
-        call.has_graph = any(each.grad_fn is not None for each in tensors_in((output,)))
-        self.calls.setdefault(record.update, []).append(call)
-
-    def path_of(self, finding: Finding) -> Path | None:
-        """Return the path of a finding about gradients, else None."""
-        if not has_path(finding):
-            return None
-        if finding.verdict == "starved":
-            return self._starved_path(finding)
-        for each in self.passes:
-            rows = (each.backward.row, *each.backward.row.single_parts())
-            if each.term != finding.loss or finding.row not in rows:
-                continue
-            path = each.modules.get(finding.module)
-            steps, line = each.changed
-            if finding.kind == "order" and steps and (path is None or not finding.tensors):
-                return Path(steps, str(line), stop_for_value(finding))
-            if path is not None:
-                return Path(path.steps, str(path.entry), self._stop(finding, path))
-        return None
-
-    def _add_pass(
-        self,
-        paths: PassPaths,
-        record: UpdateRecord,
-        nodes: dict[Node, Node | None],
-        leaves: dict[Node, int],
-    ) -> None:
-        self.passes.append(paths)
-        for node, key in leaves.items():
-            entry = record.inventory.entries[key]
-            if not paths.first:
-                paths.first = steps_to(record, node, nodes, entry)
-            for owner in entry.owners:
-                if (record.update, owner) in self.wanted and owner not in paths.modules:
-                    paths.modules[owner] = ModulePath(
-                        steps_to(record, node, nodes, entry),
-                        entry_line(record, node, nodes, owner),
-                        *reached_modules(record, nodes, leaves, owner),
-                    )
 
     def _add_cut(self, record: UpdateRecord, function: Any, tensors: Sequence[Tensor]) -> None:
         reaches: set[str] = set()
@@ -151,83 +76,6 @@ class PathFinder(TorchFunctionMode):
             name = operation_name(function)
             cut = Cut(reaches, name, str(users_line(current_frames())), rank_of(name))
             self.cuts.setdefault(record.update, []).append(cut)
-
-    def _stop(self, finding: Finding, path: ModulePath) -> str:
-        """Return where a stop could be, and which."""
-        twins = self._undeclared_twins(finding.module)
-        if twins:
-            return (
-                f"{finding.module} shares storage with {twins[0]}: make it a copy (copy.deepcopy)"
-            )
-        if (finding.row, finding.module) in self.foreign:
-            return (
-                f"leave {finding.module}'s parameters out of the optimizer that applied the "
-                "gradient"
-            )
-        return stop_for(finding, self.contract.permission(finding.row), path)
-
-    def _undeclared_twins(self, module: str) -> list[str]:
-        """Return the modules that share a tensor with `module` without `shared`."""
-        owners = [entry.owners for entry in self.watcher.setup_inventory.by_owner[module]]
-        return sorted({each for names in owners for each in names} - {module})
-
-    def _starved_path(self, finding: Finding) -> Path:
-        """Return a path from the loss to the line where it ends."""
-        update, module = finding.row.update, finding.module
-        for each in self.passes:
-            path = each.modules.get(module)
-            if UNASKED in finding.message and path and each.backward.row.update == update:
-                stop = f"no gradient of {module} was asked for: name its parameters in inputs="
-                return Path(path.steps, str(path.entry), stop)
-        firsts = (
-            each.first
-            for each in self.passes
-            if each.term == finding.loss and each.first and _is_of(each.backward.row, finding.row)
-        )
-        steps = next(firsts, (PathStep("loss"),))
-        entry, stop = self._ending(update, module)
-        end = PathStep("(the path ends)", module, entry)
-        return Path((*(steps[:-1] or steps), end), entry, stop)
-
-    def _ending(self, update: str, module: str) -> tuple[str, str]:
-        """Return the line where the path to `module` ends, and the reason."""
-        calls = [call for call in self.calls.get(update, []) if call.module == module]
-        outer = [call for call in calls if call.label == module] or calls
-        cuts = [cut for cut in self.cuts.get(update, []) if module in cut.reaches]
-        cut = max(reversed(cuts), key=lambda each: each.rank, default=None)
-        if cut is not None and cut.rank:
-            return cut.line, f"the path ends here: {cut.operation} drops the graph"
-        if not outer:
-            return "", f"{module} was not called (as a module) in this update"
-        if not any(call.grad_enabled for call in outer):
-            return outer[0].line, f"{module} ran here under no_grad or inference_mode"
-        if not any(call.needing_grad for call in calls if call.own):
-            return outer[0].line, f"{module} was frozen here: no parameter required grad"
-        if cut is not None:
-            return cut.line, f"the path ends here: {cut.operation} drops the graph"
-        with_graph = [call for call in outer if call.grad_enabled and call.has_graph]
-        line = (with_graph or outer)[0].line
-        return line, f"no differentiated loss uses the output of {module} here"
-
-
-def _is_of(row: UpdateRow, wanted: UpdateRow) -> bool:
-    """Return True if a pass of `row` belongs to the row of a finding."""
-    if not wanted.parts:
-        return row.update == wanted.update
-    return wanted == row or not {*wanted.parts}.isdisjoint(row.parts)
-
-
-def has_path(finding: Finding) -> bool:
-    """Return True for findings about gradients and about values that a graph needs."""
-    if finding.verdict == "starved":
-        return finding.kind in ("reached", "written")
-    kinds = ("written", "moved") if finding.verdict == "leaked" else ("order",)
-    return finding.kind in kinds
-
-
-def without_paths(findings: Sequence[Finding], reason: str) -> list[Finding]:
-    """Return the findings with the reason why they have no path, if such findings have one."""
-    return [replace(each, no_path=reason) if has_path(each) else each for each in findings]
 
 
 def add_paths(
@@ -244,7 +92,7 @@ def add_paths(
     foreign = {(each.row, each.module) for each in findings if each.kind == "membership"}
     with _anomaly_mode():
         watcher = Watcher(contract, dry_run=True)
-        watcher.explainer = finder = PathFinder(watcher, wanted, foreign)
+        watcher.explainer = finder = CutFinder(watcher, wanted, foreign)
         reason = "the run that looks for paths did not repeat it: list the counters, batches or "
         reason += "random generators that changed since in `restores`"
         try:

@@ -8,10 +8,12 @@ from functools import cache
 from os import sep
 from pathlib import Path
 from re import compile as pattern
-from types import FrameType, FunctionType
+from types import CodeType, FrameType, FunctionType
 
 import torch
 from torch import nn
+
+from ..observe.records import ForwardCall, Stack
 
 _AUDIT = f"{Path(__file__).parents[1]}{sep}"
 _NOT_USERS = (f"{Path(torch.__file__).parent}{sep}", _AUDIT, "<frozen ")
@@ -89,13 +91,27 @@ def parse_traceback(traceback: Sequence[str]) -> list[Frame]:
 
 def current_frames() -> list[Frame]:
     """Return the frames of the caller's stack."""
-    frames: list[Frame] = []
+    return frames_of(current_stack()[1:])
+
+
+def current_stack() -> Stack:
+    """Return (code, line) of the caller's frames, the innermost first: less work than frames."""
+    stack: list[tuple[CodeType, int]] = []
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
-        code = frame.f_code
-        frames.append(Frame(code.co_filename, frame.f_lineno, code.co_name))
+        stack.append((frame.f_code, frame.f_lineno))
         frame = frame.f_back
-    return frames[::-1]
+    return stack
+
+
+def frames_of(stack: Stack) -> list[Frame]:
+    """Return the frames of a stack, the outermost first."""
+    return [Frame(code.co_filename, line, code.co_name) for code, line in reversed(stack)]
+
+
+def line_of(call: ForwardCall) -> str:
+    """Return the user's line that called a module; empty if its stack was not recorded."""
+    return str(users_line(frames_of(call.stack), call.depth))
 
 
 def users_line(frames: Sequence[Frame], depth: int | None = None) -> UserLine:

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd.graph import GradientEdge, Node, get_gradient_edge
+from torch.overrides import TorchFunctionMode
 
 IN_PLACE = "modified by an inplace operation"
 """Words of PyTorch's error for a saved tensor that was changed in place."""
@@ -16,6 +17,7 @@ FREED = "have already been freed"
 LEAF = "torch::autograd::AccumulateGrad"
 _c: Any = torch._C
 _autograd: Any = torch.autograd
+_overrides: Any = torch.overrides
 Engine = Callable[..., Any]
 
 
@@ -188,3 +190,12 @@ def engine_replaced(make: Callable[[Engine], Engine]) -> Iterator[None]:
         yield
     finally:
         _autograd._engine_run_backward = engine
+
+
+def leave_mode(mode: TorchFunctionMode) -> None:
+    """Leave a mode that was entered in another function.
+
+    The mode stays, without a record to write to, if the user has entered another one since.
+    """
+    if _overrides._get_current_function_mode() is mode:
+        mode.__exit__(None, None, None)

@@ -1,13 +1,17 @@
 """Records of updates: backward passes, optimizer steps, writes and forward calls."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from types import CodeType
 
 from torch import Tensor
 
 from ..contract import UpdateRow
 from .inventory import Inventory
 from .ledger import Change
+
+Stack = Sequence[tuple[CodeType, int]]
+"""Code and line of each frame, the innermost first."""
 
 
 @dataclass(eq=False)
@@ -23,7 +27,7 @@ class ForwardCall:
         depth: number of module calls around it.
         before: number of events before it.
         has_graph: its output has a graph. Only set if there is an explainer.
-        line: the user's line that called it. Only set if there is an explainer.
+        stack: frames around it. Only set if there is an explainer.
         rows: rows that it belongs to.
     """
 
@@ -38,7 +42,7 @@ class ForwardCall:
     before: int
     last: int = -1
     has_graph: bool = False
-    line: str = ""
+    stack: Stack = ()
     rows: list[UpdateRow] = field(default_factory=list)
 
     @property

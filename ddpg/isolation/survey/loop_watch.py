@@ -15,6 +15,7 @@ from torch.optim.optimizer import (
 )
 
 from ..contract import Contract, ContractError
+from ..explain.recording import PathRecorder
 from ..judge.verdicts import judge
 from ..observe.autograd import Engine, engine_replaced
 from ..observe.compiling import is_tracing
@@ -61,7 +62,7 @@ class LoopWatch:
         self._watching = ExitStack()
         self._cycle = ExitStack()
         self._watcher: Watcher | None = None
-        self._surveyor: Surveyor | None = None
+        self._recorder: PathRecorder | None = None
         self._discovery: Discovery | None = None
 
     def __enter__(self) -> Self:
@@ -81,19 +82,21 @@ class LoopWatch:
     def report(self) -> Report:
         """Return the survey of the cycles, or the report under the contract."""
         assert self._watcher is not None
-        assert self._surveyor is not None
+        assert self._recorder is not None
         assert self._discovery is not None
         if self._make_contract is not None:
             results = judge(self._watcher)
             results.notes += self._watcher.notes
+            results.findings = self._recorder.explained(results.findings)
             return Report(self._watcher.contract, results)
+        assert isinstance(self._recorder, Surveyor)
         names = {id(value): name for name, value in self._discovery.modules.items()}
         pairs = [
             (names[one], names[other])
             for one, other in self._differing
             if one in names and other in names
         ]
-        survey = survey_of(self._watcher, self._surveyor, self._discovery, unequal=pairs)
+        survey = survey_of(self._watcher, self._recorder, self._discovery, unequal=pairs)
         survey.notes += self._watcher.notes
         return survey
 
@@ -134,7 +137,8 @@ class LoopWatch:
         handle = register_module_forward_pre_hook(self._before_forward)
         self._watching.callback(handle.remove)
         self._watching.enter_context(self._watcher)
-        self._surveyor = self._watching.enter_context(Surveyor(self._watcher))
+        recorder = Surveyor if self._make_contract is None else PathRecorder
+        self._recorder = self._watching.enter_context(recorder(self._watcher, uses=False))
         self._watching.enter_context(engine_replaced(self._wrapped))
 
     def _contract(self, discovery: Discovery) -> Contract:

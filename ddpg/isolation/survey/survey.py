@@ -94,7 +94,7 @@ def inventory(
         raise not_allowed("source", source, "an object that leads to modules or parameters")
     contract = base_contract(discovery, list(named), [roots[name] for name in restores])
     watcher = Watcher(contract, dry_run=True)
-    surveyor = Surveyor(watcher)
+    surveyor = Surveyor(watcher, uses=True)
     fresh = {name for name, each in discovery.optimizers.items() if not each.state}
 
     with ExitStack() as stack:
@@ -158,6 +158,7 @@ def survey_of(
 
     contract = propose(watcher.contract, watcher.records, judged)
     results = judged(contract)
+    results.findings = surveyor.explained(results.findings)
     evidence = Evidence(contract, watcher.records, surveyor)
     pairs = [*unequal, *_unequal(watcher, contract, fresh or set())]
     warnings = [*step_warnings(evidence), *module_warnings(evidence, pairs)]

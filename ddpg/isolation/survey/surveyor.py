@@ -1,17 +1,18 @@
 """Surveyor: the user's lines and the graphs of the backward passes that a watcher records."""
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 from torch.autograd.graph import Node
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
+from ..explain.recording import PathRecorder
 from ..explain.sources import current_frames, users_line
-from ..observe.records import BackwardPass, ForwardCall, OptimizerStep, UpdateRecord
+from ..observe.records import BackwardPass, OptimizerStep, UpdateRecord
+from ..observe.spans import Spans
 from ..observe.watcher import Watcher
-from .graphs import Bootstrap, Spans, behind, bootstraps
+from .graphs import Bootstrap, behind, bootstraps
 
 
 @dataclass
@@ -28,54 +29,54 @@ class PassNotes:
     bootstraps: list[Bootstrap] = field(default_factory=list)
 
 
-class Surveyor(AbstractContextManager["Surveyor"]):
-    """Explainer of a `Watcher`; enter it after the watcher.
+class Surveyor(PathRecorder):
+    """Explainer of a `Watcher` and context manager; enter it after the watcher.
 
     Attributes:
-        passes: backward pass → observations.
+        notes: backward pass → observations.
         step_lines: optimizer step → the user's line.
         files: the user's files on the stacks of passes and steps.
     """
 
-    def __init__(self, watcher: Watcher) -> None:
-        self._watcher = watcher
-        watcher.explainer = self
-        self.passes: dict[BackwardPass, PassNotes] = {}
+    def __init__(self, watcher: Watcher, uses: bool) -> None:
+        super().__init__(watcher, uses)
+        self.notes: dict[BackwardPass, PassNotes] = {}
         self.step_lines: dict[OptimizerStep, str] = {}
         self.files: dict[str, None] = {}
         self._handle: Any = None
 
     def __enter__(self) -> Self:
         self._handle = register_optimizer_step_pre_hook(self._before_step)
-        return self
+        return super().__enter__()
 
     def __exit__(self, *_: object) -> None:
+        super().__exit__()
         self._handle.remove()
+
+    def wants(self, record: UpdateRecord, module: str) -> bool:  # noqa: ARG002
+        """Return True: a survey shows all paths."""
+        return True
 
     def walked(
         self,
         record: UpdateRecord,
         backward: BackwardPass,
-        outputs: Sequence[object],  # noqa: ARG002  part of the protocol
+        outputs: Sequence[object],
         nodes: dict[Node, Node | None],
         leaves: dict[Node, int],
     ) -> None:
-        """Store the line of the pass, the modules behind modules, and bootstraps."""
+        """Store the paths and the line of the pass, the modules behind modules, and bootstraps."""
+        super().walked(record, backward, outputs, nodes, leaves)
         spans = Spans(backward.calls)
         reached = {owner for key in leaves.values() for owner in _owners(record, key)}
-        self.passes[backward] = PassNotes(
+        self.notes[backward] = PassNotes(
             self._line(),
             behind(record, nodes, leaves, spans),
             bootstraps(nodes, sorted(reached), spans),
         )
 
-    def called(self, record: UpdateRecord, call: ForwardCall, output: object) -> None:  # noqa: ARG002
-        """Store the user's line of the outermost call of a module."""
-        if not call.submodule or call.depth == 0:
-            call.line = str(users_line(current_frames(), call.depth))
-
     def _before_step(self, *_: object) -> None:
-        record = self._watcher.record
+        record = self.watcher.record
         last = record.events[-1] if record is not None and record.events else None
         if isinstance(last, OptimizerStep) and last not in self.step_lines:
             self.step_lines[last] = self._line()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..contract import Contract, shortened
+from ..explain.sources import line_of
 from ..judge.problems import names_in
 from ..observe.ledger import is_nonzero
 from ..observe.records import BackwardPass, OptimizerStep, UpdateRecord
@@ -60,13 +61,13 @@ class Evidence:
     def line_of(self, event: BackwardPass | OptimizerStep) -> str:
         if isinstance(event, OptimizerStep):
             return self.surveyor.step_lines.get(event, "")
-        notes = self.surveyor.passes.get(event)
+        notes = self.surveyor.notes.get(event)
         return notes.line if notes else ""
 
     def call_line(self, module: str) -> str:
         """Return the user's line of the first call of a module."""
         calls = (c for record in self.records for c in record.calls if c.module == module)
-        return next((call.line for call in calls if call.line), "")
+        return next(filter(None, map(line_of, calls)), "")
 
     def runs(self) -> int:
         """Return the number of runs of the update that ran most often."""
@@ -137,7 +138,7 @@ def _stepped_again(evidence: Evidence) -> Iterator[SurveyWarning]:
         new: dict[tuple[str, str], list[str]] = {}
         for change in step.changes:
             key = id(change.entry.tensor)
-            sources = [s for s in step.sources.get(key, ()) if s in evidence.surveyor.passes]
+            sources = [s for s in step.sources.get(key, ()) if s in evidence.surveyor.notes]
             known = applied.setdefault(key, {})
             again = [source for source in sources if source in known]
             if again and is_nonzero(step.gradients[key]):
@@ -204,7 +205,7 @@ def _applied_through(evidence: Evidence) -> Iterator[SurveyWarning]:
     for module, passes in trained.items():
         losses: dict[str, _Loss] = {}
         for each, step in passes.items():
-            notes = evidence.surveyor.passes.get(each)
+            notes = evidence.surveyor.notes.get(each)
             if notes is not None:
                 loss = losses.setdefault(notes.line, _Loss(notes.line, step, set(), each))
                 loss.goals.update(n for n in notes.behind.get(module, ()) if each in trained[n])
@@ -283,15 +284,15 @@ def place_of(line: str) -> str:
 
 def _own_bootstrap(evidence: Evidence) -> Iterator[SurveyWarning]:
     warned: set[tuple[str, str]] = set()
-    for notes in evidence.surveyor.passes.values():
+    for notes in evidence.surveyor.notes.values():
         for each in notes.bootstraps:
-            if (each.module, each.target.line) not in warned:
-                warned.add((each.module, each.target.line))
+            if (each.module, line_of(each.target)) not in warned:
+                warned.add((each.module, line_of(each.target)))
                 yield SurveyWarning(
                     "own_bootstrap",
                     each.module,
                     f"{each.module} is called on two inputs of one loss, and the gradient goes "
                     f"through both: {each.module} is part of its own target (the prediction: "
-                    f"{place_of(each.prediction.line)})",
-                    each.target.line,
+                    f"{place_of(line_of(each.prediction))})",
+                    line_of(each.target),
                 )
