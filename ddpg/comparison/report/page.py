@@ -84,8 +84,8 @@ def write_report(folder: Path, report: Callable[[int, int], None] | None = None)
         OSError: a file cannot be written, or is a link, a pipe or a device; the earlier report is
             unchanged.
     """
-    _require_own_folders(folder)
     runs, skipped = read_folder(folder)
+    _require_own_outputs(folder)
     sections, duplicates = split_sections(runs)
     samples = read_cost(folder)
     # Each section is analysed, and then drawn.
@@ -108,13 +108,18 @@ def write_report(folder: Path, report: Callable[[int, int], None] | None = None)
     return folder / PAGE
 
 
-def _require_own_folders(folder: Path) -> None:
-    """Raise a ConfigError if a folder that the report replaces was not written by a report."""
+def _require_own_outputs(folder: Path) -> None:
+    """Raise an error if the report would replace something that no report writes.
+
+    Raises:
+        ConfigError: a folder that was not written by a report.
+        OSError: a folder, a link, a pipe or a device in the place of a file.
+    """
     for path in (folder / name for name in REPORT_FOLDERS):
-        if path.is_symlink() or (path.is_dir() and not (path / _MARK).is_file()):
+        if path.is_symlink() or (path.exists() and not (path / _MARK).is_file()):
             raise ConfigError(
                 f"cannot write a report into {folder}: it would replace {path}, which no report "
-                "wrote; allowed: after that folder has another name"
+                "wrote; allowed: after that has another name"
             )
     for name in (NUMBERS, RETURNS, PAGE):
         require_output(folder / name)

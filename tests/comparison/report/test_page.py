@@ -2,9 +2,11 @@
 
 import csv
 import html
+import os
 import re
 import resource
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -195,6 +197,18 @@ def test_a_folder_of_broken_runs_is_reported(tmp_path):
     assert "a : the folder is empty No run is complete" in text(tmp_path)
     with pytest.raises(ConfigError, match="does not exist"):
         write_report(tmp_path / "b")
+
+
+@pytest.mark.parametrize("name", ["report.html", "figures.csv", "returns.csv", "summary"])
+@pytest.mark.parametrize("make", [lambda path: path.symlink_to("/nowhere"), os.mkfifo, Path.mkdir])
+def test_the_report_replaces_no_link_pipe_or_folder_of_another(tmp_path, name, make):
+    (tmp_path / "a").mkdir()
+    make(tmp_path / name)
+    before = (tmp_path / name).lstat()
+    with pytest.raises((ConfigError, OSError)):
+        write_report(tmp_path)
+    assert (tmp_path / name).lstat().st_ino == before.st_ino
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["a", name])
 
 
 def test_every_members_curve_is_in_the_table(folder):
