@@ -12,7 +12,7 @@ GROUPS = {
     "env": "task",
     "stop": "gradient stops",
     "gamma": "algorithm",
-    "replay_capacity": "replay and exploration",
+    "initial": "replay and exploration",
     "evaluation_every": "evaluation, log and checkpoints",
     "device": "machine",
     "runs": "folder of the run",

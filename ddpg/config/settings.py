@@ -100,6 +100,12 @@ class Config:
         1.0, "factor on rewards; auto: 1 over the running standard deviation of discounted sums"
     )
 
+    initial: str | None = setting(
+        None, "folder of a run whose newest networks this run starts with; the shapes must be equal"
+    )
+    prefill: str | None = setting(
+        None, ".npz file of transitions that the replay of each member starts with"
+    )
     replay_capacity: int = setting(
         200_000,
         "replay buffer; the oldest transition is replaced",

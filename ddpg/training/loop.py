@@ -30,6 +30,7 @@ from ddpg.training.preparation import EvaluationInterrupted, empty_replay, make_
 from ddpg.training.progress import Report, TrainingResult, report_to
 from ddpg.training.recorder import Recorder
 from ddpg.training.schedule import UpdateSchedule, updates_between
+from ddpg.training.starting_point import set_starting_point
 from ddpg.training.state import TrainingState
 from ddpg.training.storage import last_checkpoint, load_checkpoint, storage_errors
 
@@ -100,6 +101,11 @@ class Trainer:
         self.agent = self.state.agent
         compiled_update = CompiledUpdate(self.agent) if config.compile else None
         self.replay = empty_replay(self.state)
+        try:
+            set_starting_point(self.state, self.replay)
+        except BaseException:
+            self.state.environments.close()
+            raise
         self.interrupt = InterruptFlag()
         is_evaluated = config.evaluation_every > 0
         self.evaluator = make_evaluator(self.state, self.interrupt) if is_evaluated else None

@@ -21,8 +21,6 @@ pytestmark = [
 
 
 SCHEDULE = {
-    "layer_norm": True,
-    "activation": "silu",
     "gradient_clip": 0.1,
     "n_step": 2,
     "actor_every": 2,
