@@ -9,6 +9,7 @@ import numpy as np
 from ddpg.config.settings import Config
 from ddpg.config.types import EnvironmentSource
 from ddpg.errors import EnvironmentFaultError
+from ddpg.evaluation.episodes import Evaluator
 from ddpg.fast.compiled import CompiledUpdate
 from ddpg.isolation.live import ScalarWriter
 from ddpg.isolation.sampling import WindowSampler
@@ -90,14 +91,20 @@ class Trainer:
         writer: see `train`.
     """
 
-    def __init__(
-        self,
-        config: Config,
-        report: Report,
-        writer: ScalarWriter | None = None,
-    ):
+    def __init__(self, config: Config, report: Report, writer: ScalarWriter | None = None):
         self.config = config
         self.state = TrainingState.initial(config, resolve_device(config.device))
+        self.evaluator: Evaluator | None = None
+        try:
+            self._prepare(report, writer)
+        except BaseException:
+            # Their processes would live as long as this one.
+            self._close_environments()
+            raise
+
+    def _prepare(self, report: Report, writer: ScalarWriter | None) -> None:
+        """Create everything but the environments, the run folder last."""
+        config = self.config
         self.agent = self.state.agent
         compiled_update = CompiledUpdate(self.agent) if config.compile else None
         self.replay = empty_replay(self.state)
@@ -107,10 +114,9 @@ class Trainer:
             self.state.environments.close()
             raise
         self.interrupt = InterruptFlag()
-        is_evaluated = config.evaluation_every > 0
-        self.evaluator = make_evaluator(self.state, self.interrupt) if is_evaluated else None
+        if config.evaluation_every:
+            self.evaluator = make_evaluator(self.state, self.interrupt)
         self.is_evaluating = False
-        # The folder comes last, so that a run that cannot begin writes nothing.
         self.folder = (RunFolder.existing if config.resume else RunFolder.create)(config)
         self.checkpoints = Checkpoints(self.folder.checkpoints, self.state.identity())
         with storage_errors(self.folder, self.checkpoints):
@@ -124,7 +130,7 @@ class Trainer:
                         self.state, self.folder, self.checkpoints, self.replay
                     )
                 is_due = self.checkpoints.is_evaluation_due
-                self.is_evaluation_due = is_due and is_evaluated
+                self.is_evaluation_due = is_due and self.evaluator is not None
                 # The rows of a step follow its evaluation.
                 written = self.state.step - is_due
                 resumed_at = written if config.resume else None
@@ -248,12 +254,15 @@ class Trainer:
 
     def close(self) -> None:
         """Close environments and files."""
-        self.state.environments.close()
-        if self.evaluator is not None:
-            self.evaluator.close()
+        self._close_environments()
         with storage_errors(self.folder, self.checkpoints):
             self.recorder.tracker.close()
         self.lock.release()
+
+    def _close_environments(self) -> None:
+        self.state.environments.close()
+        if self.evaluator is not None:
+            self.evaluator.close()
 
     def _update(self) -> None:
         """Update as often as is due, each time after an audit of that update if one is due."""

@@ -41,7 +41,7 @@ def make_evaluator(state: TrainingState, interrupt: InterruptFlag) -> Evaluator:
     After a signal it raises EvaluationInterrupted.
 
     Raises:
-        ConfigError: only the environments of training can exist; they are closed.
+        ConfigError: only the environments of training can exist.
     """
     config = state.config
 
@@ -60,7 +60,6 @@ def make_evaluator(state: TrainingState, interrupt: InterruptFlag) -> Evaluator:
             stop_if_interrupted,
         )
     except ConfigError as error:
-        state.environments.close()
         context = f", since an evaluation needs an environment beside that of training: {error}"
         every = config.evaluation_every
         raise ConfigError(refusal("evaluation_every", every, "0", context)) from error

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ddpg.config.settings import Config
 from ddpg.environments.checked import CheckedEnvironment
-from ddpg.errors import EnvironmentFaultError
+from ddpg.errors import ConfigError, EnvironmentFaultError
 from ddpg.evaluation.episodes import TRAINING_FIRST_SEED, Evaluator
 from ddpg.runs.checkpoint import Checkpoints
 from ddpg.training.loop import train
@@ -80,6 +80,14 @@ def test_environments_in_workers_train_equally_and_are_restored(tmp_path: Path) 
     train(Config(**{**workers, "steps": 30}))
     train(Config(**workers, resume=True))
     assert differences(tmp_path / "local", tmp_path / "workers") == []
+
+
+def test_a_run_that_cannot_begin_leaves_no_process(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    settings: dict[str, Any] = {**SMALL, "env": "Pendulum-v1", "evaluation_every": 20}
+    with pytest.raises(ConfigError, match="name: 'mine' is not allowed"):
+        train(Config(**settings, runs=str(tmp_path), environment_timeout=20.0))
+    assert multiprocessing.active_children() == []
 
 
 @pytest.mark.parametrize(
