@@ -78,7 +78,12 @@ def act_arrays(file: Path) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("suffix", "read"), [(".onnx", act_onnx), (".pt2", act_torch), (".npz", act_arrays)]
+    ("suffix", "read"),
+    [
+        pytest.param(".onnx", act_onnx, marks=pytest.mark.slow),
+        (".pt2", act_torch),
+        (".npz", act_arrays),
+    ],
 )
 def test_an_exported_policy_acts_as_the_policy_does(
     run: Path, tmp_path: Path, suffix: str, read: Any
@@ -172,6 +177,7 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_the_code_of_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

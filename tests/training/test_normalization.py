@@ -36,6 +36,10 @@ SMALL: dict[str, Any] = {
 }
 
 
+OBSERVED = np.random.default_rng(0).normal(3, 2, (5, 2, 3)).astype(np.float32)
+"""`[step, member, observation]`."""
+
+
 class Far(gymnasium.Env[Any, Any]):
     """Observations around 100; the best action is their deviation."""
 
@@ -74,10 +78,9 @@ def agent_of(**settings: Any) -> Any:
 def normalized_agent(**settings: Any) -> NormalizedDDPG:
     """Return an agent with statistics."""
     agent = agent_of(**{**BOTH, **settings})
-    generator = np.random.default_rng(0)
-    for _ in range(5):
-        agent.normalization.add_observation(generator.normal(3, 2, (2, 3)).astype(np.float32))
-        agent.normalization.add_reward(generator.normal(0, 4, 2))
+    for observation in OBSERVED:
+        agent.normalization.add_observation(observation)
+        agent.normalization.add_reward(4 * observation[:, 0].astype(np.float64))
     return agent
 
 
@@ -165,13 +168,19 @@ def test_policy_best_and_export_have_the_statistics(run: Path, tmp_path: Path) -
 
 def test_the_algorithm_gets_normalized_values_and_returns_raw_ones() -> None:
     agent, plain = normalized_agent(), agent_of()
+    seen = OBSERVED.astype(np.float64)
     plain.load_state_dict({k: v for k, v in agent.state_dict().items() if k != "normalization"})
     scale = agent.normalization.reward_scale
     for seed in range(3):
         batch = random_batch(2, seed)
         inner = agent.normalization.batch(batch)
         assert torch.equal(inner.reward, batch.reward * scale)
-        assert not torch.equal(inner.observation, batch.observation)
+        for raw, normalized in (
+            (batch.observation, inner.observation),
+            (batch.next_observation, inner.next_observation),
+        ):
+            expected = (raw - torch.from_numpy(seen.mean(0))[:, None]) / seen.std(0)[:, None]
+            torch.testing.assert_close(normalized.double(), expected.clamp(-10, 10), rtol=1e-4)
         values, expected = agent.update(batch), plain.update(inner)
         for raw, scaled in zip(values, expected, strict=True):
             assert torch.equal(raw, scaled / scale)
