@@ -112,7 +112,7 @@ class Watching:
         results = judge(self._watcher, self._stacked)
         results.notes += self._watcher.notes
         results.findings = self._recorder.explained(results.findings)
-        return Report(self._watcher.contract, results)
+        return Report(self._watcher.contract, results, routes=self._recorder.routes())
 
 
 @contextmanager
@@ -127,7 +127,7 @@ def watch(
         stacked: as for `audit`.
     """
     watcher = Watcher(contract, dry_run=dry_run)
-    with watcher, PathRecorder(watcher, uses=True) as recorder:
+    with watcher, PathRecorder(watcher, uses=True, everything=True) as recorder:
         yield Watching(watcher, recorder, stacked)
 
 

@@ -61,7 +61,7 @@ class LiveWatch:
                 yield
             results = judge(watcher)
             results.findings = recorder.explained(results.findings)
-            self.report = Report(self.contract, results)
+            self.report = Report(self.contract, results, routes=recorder.routes())
         for cell in self.report.cells:
             self._draw(cell, run if step is None else step)
 

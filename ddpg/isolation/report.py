@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from .contract import Contract
 from .extras import require_extra
 from .observe.watcher import Watcher
-from .results import Cell, Finding, Kind, Results, Verdict
+from .results import Cell, Finding, Kind, Results, Route, Verdict
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -25,6 +25,7 @@ class Report(Results):
         contract: that was audited.
         results: cells, findings and notes.
         rerun: runs the updates again under the given watcher; None: the report has no graphs.
+        routes: (update, module) → paths, if `rerun` is None.
     """
 
     def __init__(
@@ -32,8 +33,10 @@ class Report(Results):
         contract: Contract,
         results: Results,
         rerun: Callable[[Watcher], None] | None = None,
+        routes: Mapping[tuple[str, str], list[Route]] | None = None,
     ) -> None:
         super().__init__(results.cells, results.findings, results.notes)
+        self._routes = routes or {}
         self.contract = contract
         self._rerun = rerun
 
@@ -111,15 +114,25 @@ class Report(Results):
         return to_svg(self, self.graphs())
 
     def to_html(self, details: Mapping[str, str] | None = None) -> str:
-        """Return a self-contained page: matrix, findings with paths, notes and `graphs()`.
+        """Return a self-contained page: arrows, findings with paths, notes and `graphs()`.
+
+        The updates run twice more, as a dry run. A report of `watch` has no graphs, and its page
+        needs no pygraphviz.
 
         Args:
             details: name → text of each line below the title, such as the audited commit.
         """
-        require_extra("graphs", "to_html()", "pygraphviz")
+        if self._rerun is not None:
+            require_extra("graphs", "to_html()", "pygraphviz")
         from .render.html import to_html
 
-        return to_html(self, self.graphs(), details)
+        return to_html(self, self.graphs(), details, self.routes())
+
+    def routes(self) -> Mapping[tuple[str, str], list[Route]]:
+        """Return (update, module) → paths from losses; with `rerun`, the updates run once more."""
+        from .explain.recording import routes_of
+
+        return self._routes if self._rerun is None else routes_of(self.contract, self._rerun)
 
     def graphs(self) -> "list[FoldedGraph]":
         """Return the autograd graph of each kind of backward pass, folded to modules.

@@ -62,6 +62,15 @@ class Path:
         return [f"path: {operations}", *at, f"stop: {self.stop}"]
 
 
+@dataclass(frozen=True)
+class Route:
+    """Path from a loss to a module, with the user's lines of the backward pass and of the entry."""
+
+    loss: str
+    steps: tuple[PathStep, ...]
+    entry: str
+
+
 @dataclass
 class Cell:
     """One update × one module. Norms are L2; grades and norms of members are `[member]`."""

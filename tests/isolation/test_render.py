@@ -3,15 +3,17 @@
 import io
 import json
 import re
+import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+import torch
 from PIL import Image
 from rich.console import Console
 from torch import nn
 
-from ddpg.isolation import Contract, Report, audit, trains, watch
+from ddpg.isolation import Contract, Report, audit, inventory, trains, watch
 from ddpg.isolation.render.markdown import to_markdown
 from ddpg.isolation.render.matrix import matrix_of
 from ddpg.isolation.render.png import to_png
@@ -106,6 +108,56 @@ def test_the_page_names_its_subject_and_its_date(broken: Report) -> None:
         ("Date", r"\d{4}-\d\d-\d\d \d\d:\d\d UTC"),
     ):
         assert re.search(f"<dt>{name}</dt><dd>{text}</dd>", page), name
+
+
+def cells_of(page: str) -> dict[tuple[str, str], str]:
+    """Return (update, module) → HTML of the cell, from its classes on."""
+    cells = {}
+    for column in page.split("<section>")[1:]:
+        update = re.search(r"<h2.*?>(.*?)</h2>", column)
+        assert update
+        for cell in column.split("<div class='cell ")[1:]:
+            module = re.search(r"<b>(.*?)</b>", cell)
+            assert module
+            cells[update[1], module[1]] = cell
+    return cells
+
+
+def test_arrows_lead_to_what_was_reached_and_are_bold_where_applied(broken: Report) -> None:
+    cells = cells_of(broken.to_html())
+    assert len(cells) == len(broken.cells)
+    arrows = {key for key, cell in cells.items() if "class='branch'" in cell}
+    assert arrows == {(each.update, each.module) for each in broken.cells if each.reached}
+    bold = {key for key, cell in cells.items() if "applied" in cell.split("'")[0]}
+    assert bold == {("critic_update", "critic"), ("actor_update", "actor")}
+    leak = cells["actor_update", "critic"]
+    assert leak.startswith("leaked trunk last'")
+    assert "self.actor_loss().backward()" in leak
+    assert "return critic(torch.cat([states, actions], dim=-1))" in leak
+    assert {key for key, cell in cells.items() if "<details>" in cell} == arrows
+
+
+def test_a_watched_report_has_arrows_and_needs_no_graphviz(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pygraphviz", None)
+    monkeypatch.delitem(sys.modules, "ddpg.isolation.render.svg", raising=False)
+    agent = ActorCritic()
+    with watch(agent.contract(), dry_run=True) as watching, watching.update("actor_update"):
+        agent.actor_update()
+    cells = cells_of(watching.report.to_html())
+    assert "self.actor_loss().backward()" in cells["actor_update", "critic"]
+
+
+def test_the_page_of_an_inventory_has_arrows_warnings_and_the_contract() -> None:
+    agent = ActorCritic()
+    held = [*agent.actor.parameters(), *agent.critic.parameters()]
+    agent.actor_optimizer = torch.optim.Adam(held)
+    survey = inventory(agent, {"critic": agent.critic_update, "actor": agent.actor_update})
+    page = survey.to_html({"Agent": "mine"})
+    cells = cells_of(page)
+    assert "applied" in cells["actor", "critic"].split("'")[0]
+    assert "applies its gradient to critic too" in page
+    assert "def contract(agent):" in page
+    assert "<script" not in page
 
 
 def test_every_arrow_ends_at_a_shape(broken: Report) -> None:

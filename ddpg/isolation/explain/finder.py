@@ -8,7 +8,7 @@ from torch.autograd.graph import Node
 
 from ..contract import UpdateRow
 from ..observe.autograd import walk
-from ..observe.records import BackwardPass, ForwardCall, UpdateRecord
+from ..observe.records import BackwardPass, ForwardCall, Stack, UpdateRecord
 from ..observe.watcher import Watcher
 from ..results import UNASKED, Finding, Path, PathStep
 from .advice import ModulePath, stop_for, stop_for_value
@@ -27,6 +27,7 @@ class PassPaths:
         first: path to the first parameter of any module.
         modules: module → path to it, for the modules with findings.
         changed: path to an operation whose saved value was changed in place, and its line.
+        stack: of the code that started the pass, if it was recorded.
     """
 
     backward: BackwardPass
@@ -34,6 +35,7 @@ class PassPaths:
     first: tuple[PathStep, ...] = ()
     modules: dict[str, ModulePath] = field(default_factory=dict)
     changed: tuple[tuple[PathStep, ...], UserLine] = ((), UserLine())
+    stack: Stack = ()
 
 
 class PathFinder:

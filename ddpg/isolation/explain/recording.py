@@ -5,7 +5,7 @@ operation uses a parameter that is declared without a module. docs/audit.md has 
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
@@ -13,12 +13,13 @@ from torch import Tensor, nn
 from torch.autograd.graph import Node
 from torch.overrides import TorchFunctionMode
 
+from ..contract import Contract
 from ..observe.autograd import leave_mode, recorded_at, sequence_number
 from ..observe.records import BackwardPass, ForwardCall, Stack, UpdateRecord
 from ..observe.watcher import Watcher
-from ..results import Finding
+from ..results import Finding, Route
 from .finder import PassPaths, PathFinder, has_path
-from .sources import Frame, current_stack, frames_of
+from .sources import Frame, current_stack, frames_of, users_line
 
 _MISSING = "no path was recorded while the update ran; `audit` searches for it"
 
@@ -29,12 +30,14 @@ class PathRecorder(PathFinder):
     Args:
         watcher: watches the updates.
         uses: also record the uses of parameters without a module.
+        everything: find paths to all modules, and not only to those that an update may not train.
     """
 
-    def __init__(self, watcher: Watcher, uses: bool) -> None:
+    def __init__(self, watcher: Watcher, uses: bool, everything: bool = False) -> None:
         super().__init__(watcher, set())
         watcher.explainer = self
         self._uses = _ParameterUses(watcher)
+        self._everything = everything
         self._known: dict[object, PassPaths] = {}
         self._records_uses = uses and self._uses.has_parameters
 
@@ -57,6 +60,20 @@ class PathRecorder(PathFinder):
             explained.append(replace(each, path=path, no_path=_MISSING if missing else ""))
         return explained
 
+    def routes(self) -> dict[tuple[str, str], list[Route]]:
+        """Return (update, module) → the paths from different lines of losses."""
+        routes: dict[tuple[str, str], dict[str, Route]] = {}
+        for each in self.passes:
+            if each.term is not None:
+                continue
+            line = str(users_line(frames_of(each.stack)))
+            rows = {str(row) for row in (each.backward.row, *each.backward.row.single_parts())}
+            for module, path in each.modules.items():
+                for row in rows:
+                    route = Route(line, path.steps, str(path.entry))
+                    routes.setdefault((row, module), {}).setdefault(line, route)
+        return {key: list(found.values()) for key, found in routes.items()}
+
     def walked(
         self,
         record: UpdateRecord,
@@ -66,17 +83,21 @@ class PathRecorder(PathFinder):
         leaves: dict[Node, int],
     ) -> None:
         """Store the paths of the pass; a pass from the same place to the same leaves has them."""
-        kind = (record.update, tuple(current_stack()), frozenset(leaves.values()))
+        stack = tuple(current_stack())
+        kind = (record.update, stack, frozenset(leaves.values()))
         known = self._known.get(kind)
         if known is None or backward.terms:
             first = len(self.passes)
             super().walked(record, backward, outputs, nodes, leaves)
+            self.passes[first].stack = stack
             self._known[kind] = self.passes[first]
         else:
             self.passes.append(replace(known, backward=backward))
 
     def wants(self, record: UpdateRecord, module: str) -> bool:
         """Return True if the update, or a part of it, may not train the module."""
+        if self._everything:
+            return True
         permission = self.contract.updates[record.update]
         parts = tuple(permission.split.values()) or (permission,)
         return not all(each.may_train(module) for each in parts)
@@ -92,6 +113,20 @@ class PathRecorder(PathFinder):
         """Store the call with its stack."""
         call.stack = current_stack()
         super().called(record, call, output)
+
+
+def routes_of(
+    contract: Contract, run: Callable[[Watcher], None]
+) -> dict[tuple[str, str], list[Route]]:
+    """Return the routes of updates that run once more, as a dry run; empty if that raises."""
+    watcher = Watcher(contract, dry_run=True)
+    recorder = PathRecorder(watcher, uses=True, everything=True)
+    try:
+        with watcher, recorder:
+            run(watcher)
+    except Exception:  # of the user's code: the verdict is worth more than its picture
+        return {}
+    return recorder.routes()
 
 
 @dataclass(eq=False)

@@ -6,9 +6,11 @@ from datetime import UTC, datetime
 from html import escape
 
 from ..results import Finding, Results
+from .arrows import STYLE as ARROWS
+from .arrows import Routes, flow
+from .colours import DARK
 from .folding import FoldedGraph
-from .matrix import Field, in_words, matrix_of
-from .svg import DARK, to_svg
+from .matrix import in_words
 
 _STYLE = """
 :root {
@@ -22,21 +24,15 @@ body { background: var(--paper); color: var(--ink); font: 15px/1.5 system-ui, sa
 h1 { font-size: 1.6rem; line-height: 1.2; }
 dl { display: grid; gap: .2rem .8rem; grid-template-columns: auto 1fr; }
 dt { color: var(--quiet); } dd { margin: 0; min-width: 0; }
-table { border-collapse: collapse; } th, td { border: 1px solid var(--rule); padding: .4rem .7rem; }
-th { text-align: left; } td small, .quiet { color: var(--quiet); } td small { display: block; }
-.kept { background: var(--kept); } .leaked { background: var(--leaked); font-weight: 700; }
-.starved { background: var(--starved); font-weight: 700; }
-.moved_by_other { background: var(--moved_by_other); font-weight: 700; }
-td small { font-weight: 400; }
+.quiet { color: var(--quiet); } pre { overflow-x: auto; }
+.kept { background: var(--kept); } .leaked { background: var(--leaked); }
+.starved { background: var(--starved); } .moved_by_other { background: var(--moved_by_other); }
 .finding { border-left: 4px solid var(--finding); margin: 1rem 0; padding: .2rem 1rem; }
 code { font-size: .9em; overflow-wrap: anywhere; }
 .graphs { overflow-x: auto; } .graphs svg { display: block; height: auto; max-width: 100%; }
 .graphs .graph > polygon { fill: none; }
 @media (max-width: 40rem) {
-  table, tbody, tr, th, td { display: block; width: 100%; }
-  tr:first-child { display: none; } tr { margin-bottom: .8rem; }
   dl { display: block; } dd { margin-bottom: .4rem; }
-  td { border-top: 0; } td::before { content: attr(data-module) ": "; font-weight: 400; }
 }
 @media (prefers-color-scheme: dark) {
   :root {
@@ -48,27 +44,40 @@ code { font-size: .9em; overflow-wrap: anywhere; }
 
 
 def to_html(
-    results: Results, graphs: Sequence[FoldedGraph], details: Mapping[str, str] | None = None
+    results: Results,
+    graphs: Sequence[FoldedGraph],
+    details: Mapping[str, str] | None = None,
+    routes: Routes | None = None,
 ) -> str:
-    """Return a page with the verdict, the matrix, the findings with their paths and the graphs.
+    """Return a page with the verdict, the arrows, the findings with their paths and the graphs.
 
     Args:
         results: of an audit.
-        graphs: of the same audit.
+        graphs, routes: of the same audit.
         details: name → text of each line below the title; the page adds the date.
     """
     verdict = "The contract is kept" if results.kept else "The contract is broken"
-    findings = "".join(_finding(each) for each in results.findings)
-    notes = "".join(f"<li>{escape(note)}</li>" for note in results.notes)
+    body = flow(results.cells, routes or {}, judged=True) + findings_and_notes(results)
+    if graphs:
+        body += _graphs(results, graphs)
+    return page(f"Audit: {verdict.lower()}", verdict, details or {}, body)
+
+
+def page(title: str, heading: str, details: Mapping[str, str], body: str) -> str:
+    """Return a whole page."""
     return (
         "<!DOCTYPE html>\n<html lang='en'><head><meta charset='utf-8'>"
         "<meta name='viewport' content='width=device-width, initial-scale=1'>"
-        f"<title>Audit: {verdict.lower()}</title><style>{_style()}</style></head><body>"
-        f"<h1>{verdict}</h1>{_details(details or {})}{_matrix(results)}"
-        + (f"<h2>Findings</h2>{findings}" if findings else "")
-        + (f"<h2>Notes</h2><ul>{notes}</ul>" if notes else "")
-        + (_graphs(results, graphs) if graphs else "")
-        + "</body></html>\n"
+        f"<title>{escape(title)}</title><style>{_style()}</style></head><body>"
+        f"<h1>{escape(heading)}</h1>{_details(details)}{body}</body></html>\n"
+    )
+
+
+def findings_and_notes(results: Results) -> str:
+    findings = "".join(_finding(each) for each in results.findings)
+    notes = "".join(f"<li>{escape(note)}</li>" for note in results.notes)
+    return (f"<h2>Findings</h2>{findings}" if findings else "") + (
+        f"<h2>Notes</h2><ul>{notes}</ul>" if notes else ""
     )
 
 
@@ -79,7 +88,7 @@ def _style() -> str:
         for light, dark in DARK.items()
         for attribute in ("fill", "stroke")
     )
-    return f"{_STYLE}{rules}}}\n"
+    return f"{_STYLE}{rules}}}\n{ARROWS}"
 
 
 def _details(details: Mapping[str, str]) -> str:
@@ -89,24 +98,6 @@ def _details(details: Mapping[str, str]) -> str:
         "<dl>"
         + "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in lines.items())
         + "</dl>"
-    )
-
-
-def _matrix(results: Results) -> str:
-    matrix = matrix_of(results.cells)
-    head = "".join(f"<th>{escape(module)}</th>" for module in matrix.modules)
-    body = "".join(
-        f"<tr><th>{escape(update)}</th>" + "".join(map(_cell, matrix.modules, fields)) + "</tr>"
-        for update, fields in matrix.rows.items()
-    )
-    return f"<table><tr><th></th>{head}</tr>{body}</table>"
-
-
-def _cell(module: str, field: Field) -> str:
-    small = "".join(f"<small>{escape(line)}</small>" for line in field.lines)
-    return (
-        f"<td class='{field.kind}' data-module='{escape(module)}' title='{escape(field.reason)}'>"
-        f"{field.verdict}{small}</td>"
     )
 
 
@@ -129,6 +120,8 @@ def _finding(finding: Finding) -> str:
 
 def _graphs(results: Results, graphs: Sequence[FoldedGraph]) -> str:
     """Return the graphs; on a narrow screen they shrink as far as their text can be read."""
+    from .svg import to_svg  # needs pygraphviz
+
     svg = to_svg(results, graphs, matrix=False)
     svg = re.sub(
         r'<svg width="(\d+)pt" height="\d+pt"',

@@ -7,26 +7,10 @@ from typing import Any
 import pygraphviz
 
 from ..results import Results
+from .colours import FILLS, GREY, OTHER, RED, RULE, TRAINED
 from .folding import ELSEWHERE, LOSS, FoldedGraph
 from .matrix import matrix_of
 
-FILLS = {
-    "kept": "#e6f4ea",
-    "leaked": "#f8c9c4",
-    "starved": "#fdecc0",
-    "moved_by_other": "#e9d5f5",
-}
-_RED, _GREY, _TRAINED, _OTHER = "#c5221f", "#80868b", "#a8dab5", "#e8eaed"
-_RULE = "#dadce0"
-DARK = {
-    _RED: "#ff8a80",
-    _GREY: "#9aa4b0",
-    _TRAINED: "#1e5b34",
-    _OTHER: "#2b2f34",
-    _RULE: "#3b424c",
-    "#ffffff": "#14171b",
-}
-"""Colour of a graph → its counterpart on a dark page."""
 _FONT: dict[str, Any] = {"fontname": "Helvetica", "fontsize": "11"}
 
 
@@ -34,7 +18,7 @@ def to_svg(results: Results, graphs: Sequence[FoldedGraph], matrix: bool = True)
     """Return an SVG element, without XML declaration and doctype."""
     drawn = pygraphviz.AGraph(directed=True, rankdir="LR", compound="true", newrank="true", **_FONT)
     drawn.node_attr.update(**_FONT)
-    drawn.edge_attr.update(color=_GREY, arrowsize="0.7")
+    drawn.edge_attr.update(color=GREY, arrowsize="0.7")
     for index, folded in enumerate(graphs):
         _draw(drawn, folded, results, index)
     if matrix:
@@ -56,21 +40,21 @@ def _draw(drawn: pygraphviz.AGraph, folded: FoldedGraph, results: Results, index
 
     add(LOSS, label=LOSS, shape="circle")
     for group, operations in folded.operations.items():
-        add(group, label=_label(_abbreviate(operations)), shape="box", style="dashed", color=_GREY)
+        add(group, label=_label(_abbreviate(operations)), shape="box", style="dashed", color=GREY)
     for module in folded.modules:
-        fill = _OTHER if module == ELSEWHERE else "#ffffff"
-        fill = _TRAINED if module in folded.trained else fill
-        edge = _RED if module in leaked else _GREY
+        fill = OTHER if module == ELSEWHERE else "#ffffff"
+        fill = TRAINED if module in folded.trained else fill
+        edge = RED if module in leaked else GREY
         width = "2.5" if module in leaked else "1"
         add(
             module, label=_label(module), shape="box", style="filled,rounded",
             fillcolor=fill, color=edge, penwidth=width,
         )  # fmt: skip
     for one, two in sorted(folded.edges):
-        style = {"color": _RED, "penwidth": "2.5"} if (one, two) in red else {}
+        style = {"color": RED, "penwidth": "2.5"} if (one, two) in red else {}
         drawn.add_edge(names[one], names[two], **style)
     drawn.add_subgraph(
-        list(names.values()), name=f"cluster_{index}", label=_label(str(row)), color=_RULE
+        list(names.values()), name=f"cluster_{index}", label=_label(str(row)), color=RULE
     )
 
 
@@ -86,7 +70,7 @@ def _matrix(results: Results) -> str:
             body += f"<td bgcolor='{FILLS[field.kind]}'>{text}</td>"
         body += "</tr>"
     return (
-        f"<<table border='0' cellborder='1' cellspacing='0' cellpadding='5' color='{_RULE}'>"
+        f"<<table border='0' cellborder='1' cellspacing='0' cellpadding='5' color='{RULE}'>"
         f"<tr><td></td>{head}</tr>{body}</table>>"
     )
 

@@ -88,7 +88,8 @@ class LoopWatch:
             results = judge(self._watcher)
             results.notes += self._watcher.notes
             results.findings = self._recorder.explained(results.findings)
-            return Report(self._watcher.contract, results)
+            routes = self._recorder.routes()
+            return Report(self._watcher.contract, results, routes=routes)
         assert isinstance(self._recorder, Surveyor)
         names = {id(value): name for name, value in self._discovery.modules.items()}
         pairs = [
@@ -137,8 +138,12 @@ class LoopWatch:
         handle = register_module_forward_pre_hook(self._before_forward)
         self._watching.callback(handle.remove)
         self._watching.enter_context(self._watcher)
-        recorder = Surveyor if self._make_contract is None else PathRecorder
-        self._recorder = self._watching.enter_context(recorder(self._watcher, uses=False))
+        self._recorder = (
+            Surveyor(self._watcher, uses=False)
+            if self._make_contract is None
+            else PathRecorder(self._watcher, uses=False, everything=True)
+        )
+        self._watching.enter_context(self._recorder)
         self._watching.enter_context(engine_replaced(self._wrapped))
 
     def _contract(self, discovery: Discovery) -> Contract:

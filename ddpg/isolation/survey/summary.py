@@ -2,8 +2,12 @@
 
 import dataclasses
 import json
+from collections.abc import Mapping
+from html import escape
 from typing import TYPE_CHECKING
 
+from ..render.arrows import flow
+from ..render.html import findings_and_notes, page
 from ..render.matrix import grade_in_words
 from ..results import Cell
 
@@ -27,6 +31,18 @@ def to_json(survey: "Survey", report: str) -> str:
     content["warnings"] = [dataclasses.asdict(each) for each in survey.warnings]
     content["contract"] = survey.contract_text
     return json.dumps(content, indent=2, allow_nan=False)
+
+
+def to_html(survey: "Survey", details: Mapping[str, str]) -> str:
+    """Return the page of the survey."""
+    warnings = "".join(
+        f"<div class='finding'><p>{escape(each.message)}</p><code>{escape(each.line)}</code></div>"
+        for each in survey.warnings
+    )
+    body = flow(survey.cells, survey.routes(), judged=False)
+    body += f"<h2>Warnings</h2>{warnings or '<p>No warnings.</p>'}" + findings_and_notes(survey)
+    body += f"<h2>Proposed contract</h2><pre><code>{escape(survey.contract_text)}</code></pre>"
+    return page("Inventory", "Inventory", details, body)
 
 
 def effect_in_words(cell: Cell) -> str:

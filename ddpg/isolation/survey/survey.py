@@ -11,7 +11,7 @@ from ..judge.verdicts import judge
 from ..observe.rows import assign_rows
 from ..observe.watcher import Watcher
 from ..report import Report
-from ..results import Results
+from ..results import Results, Route
 from .discovery import Discovery, discover
 from .proposal import equals, propose
 from .state_warnings import module_warnings, same_shapes
@@ -45,9 +45,9 @@ class Survey(Report):
         warnings: Sequence[SurveyWarning],
         discovery: Discovery,
         restores: Sequence[str] = (),
-        rerun: Callable[[Watcher], None] | None = None,
+        routes: Mapping[tuple[str, str], list[Route]] | None = None,
     ) -> None:
-        super().__init__(contract, results, rerun)
+        super().__init__(contract, results, routes=routes)
         self.warnings = list(warnings)
         self.roots = discovery.used_roots()
         self.roots |= {name: discovery.roots[name] for name in restores}
@@ -64,6 +64,12 @@ class Survey(Report):
         from .summary import summary
 
         return summary(self)
+
+    def to_html(self, details: Mapping[str, str] | None = None) -> str:
+        """Return a self-contained page: arrows, warnings, findings and the proposed contract."""
+        from .summary import to_html
+
+        return to_html(self, details or {})
 
     def to_json(self) -> str:
         """Return cells, findings, notes, warnings and the text of the contract as JSON."""
@@ -162,7 +168,7 @@ def survey_of(
     evidence = Evidence(contract, watcher.records, surveyor)
     pairs = [*unequal, *_unequal(watcher, contract, fresh or set())]
     warnings = [*step_warnings(evidence), *module_warnings(evidence, pairs)]
-    return Survey(contract, results, warnings, discovery, restores)
+    return Survey(contract, results, warnings, discovery, restores, surveyor.routes())
 
 
 def _unequal(watcher: Watcher, contract: Contract, fresh: set[str]) -> list[tuple[str, str]]:

@@ -39,7 +39,7 @@ class Surveyor(PathRecorder):
     """
 
     def __init__(self, watcher: Watcher, uses: bool) -> None:
-        super().__init__(watcher, uses)
+        super().__init__(watcher, uses, everything=True)
         self.notes: dict[BackwardPass, PassNotes] = {}
         self.step_lines: dict[OptimizerStep, str] = {}
         self.files: dict[str, None] = {}
@@ -52,10 +52,6 @@ class Surveyor(PathRecorder):
     def __exit__(self, *_: object) -> None:
         super().__exit__()
         self._handle.remove()
-
-    def wants(self, record: UpdateRecord, module: str) -> bool:  # noqa: ARG002
-        """Return True: a survey shows all paths."""
-        return True
 
     def walked(
         self,
