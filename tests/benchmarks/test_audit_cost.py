@@ -1,11 +1,13 @@
 """Cost of an audit: measured once each, and its tables."""
 
+from benchmarks import pixels
 from benchmarks.sections.audit_cost import (
     AuditSlowdown,
     audit_cost_table,
     measure_audit_costs,
     slowdown_table,
 )
+from ddpg.isolation import audit
 
 
 def test_costs_are_ratios_to_a_bare_update():
@@ -18,3 +20,13 @@ def test_costs_are_ratios_to_a_bare_update():
 def test_the_table_of_slowdowns_has_one_row_per_clock():
     slowdown = AuditSlowdown("wall", 1.234, (1.0, 1.01, 1.02), 1.011)
     assert slowdown_table([slowdown]).rows == [["wall", "1.23", "1.0110", "1.0000 1.0100 1.0200"]]
+
+
+def test_the_pixel_agent_keeps_its_contract_and_is_timed():
+    agent = pixels.PixelAgent(hidden=8, batch=2, pixels=20)
+    audit(agent.contract(), {"update": agent.update}).assert_kept()
+    assert [cost.name for cost in pixels.measure(1, hidden=8, batch=2, pixels=20)] == [
+        "bare update",
+        "full, one round",
+        "full, two rounds (default)",
+    ]

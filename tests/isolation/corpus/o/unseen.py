@@ -28,6 +28,8 @@ class Square(torch.autograd.Function):
 
 
 class Agent(ActorCritic):
+    calls = 0
+
     def bootstrap_through_itself(self) -> None:
         following = self.value(self.critic, self.next_states, self.actions)
         error = self.value(self.critic, self.states, self.actions) - self.rewards - 0.9 * following
@@ -45,16 +47,34 @@ class Agent(ActorCritic):
         self.step(self.critic_loss())
         self.step(penalty)
 
+    def gradient_at_the_replayed_action(self) -> None:
+        """The policy gradient takes dQ/da where the actor is not."""
+        actions = self.actor(self.states)
+        replayed = self.actions.clone().requires_grad_()
+        values = self.value(self.critic, self.states, replayed)
+        (direction,) = torch.autograd.grad(values.sum(), replayed)
+        self.actor_optimizer.zero_grad()
+        actions.backward(-direction)
+        self.actor_optimizer.step()
+
+    def rare_step(self) -> None:
+        """In every eighth call, the critic's optimizer applies what the actor's losses left."""
+        self.calls += 1
+        self.actor_update()
+        if self.calls % 8 == 0:
+            self.critic_optimizer.step()
+
     def step(self, loss: Tensor) -> None:
         self.critic_optimizer.zero_grad()
         loss.backward()
         self.critic_optimizer.step()
 
 
-def example(name: str, *modules: str) -> Example:
+def example(name: str, *modules: str, through: str = "") -> Example:
     def build() -> tuple[Contract, Updates]:
         agent = Agent()
-        contract = agent.contract(updates={"update": trains(*modules)})
+        permission = trains(*modules, through=[through] if through else ())
+        contract = agent.contract(updates={"update": permission}, restores=[agent])
         return contract, {"update": partial(getattr(agent, name))}
 
     return build
@@ -70,6 +90,16 @@ STYLES = {
         "DDPG",
         example("joint_loss", "critic", "actor"),
         reason="not seen: one backward pass has one gradient per parameter",
+    ),
+    "gradient_at_the_replayed_action": Style(
+        "recommender with DDPG",
+        example("gradient_at_the_replayed_action", "actor"),
+        reason="not seen: the right modules are reached, written and moved",
+    ),
+    "rare_step": Style(
+        "DDPG",
+        example("rare_step", "actor", through="critic"),
+        reason="not seen: no part trains the critic, so two rounds show every part twice",
     ),
     "attribute_of_a_function": Style(
         "DDPG",
