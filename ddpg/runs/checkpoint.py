@@ -8,7 +8,7 @@ pieces `replay-<first>-<last>.pt` that are written once. A checkpoint exists onc
 import hashlib
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -110,7 +110,9 @@ class Checkpoints:
             CheckpointError: there is no checkpoint, or it belongs to another run.
             DamagedCheckpointError: one of its files differs from what was written.
         """
-        step = self._step(which)
+        return self._read(which, lambda step: self._load(step, replay))
+
+    def _load(self, step: int, replay: ReplayBuffer) -> dict[str, Any]:
         earlier = [each for each in self.steps() if each < step]
         try:
             manifest = read_manifest(self.folder, step)
@@ -137,8 +139,24 @@ class Checkpoints:
             CheckpointError: there is no checkpoint.
             DamagedCheckpointError: it differs from what was written.
         """
-        step = self._step("newest")
-        return self._read_torch(state_file(step), read_manifest(self.folder, step).state_sha256)
+
+        def state_of(step: int) -> dict[str, Any]:
+            manifest = read_manifest(self.folder, step)
+            return self._read_torch(state_file(step), manifest.state_sha256)
+
+        return self._read("newest", state_of)
+
+    def _read(
+        self, which: Literal["newest", "previous"], read: Callable[[int], dict[str, Any]]
+    ) -> dict[str, Any]:
+        """Return `read(step)` of a checkpoint, or of a later one if a training replaced it."""
+        while True:
+            step = self._step(which)
+            try:
+                return read(step)
+            except DamagedCheckpointError:
+                if self._step(which) == step:
+                    raise
 
     def state_path(self, which: Literal["newest", "previous"] = "newest") -> Path:
         """Return the path of the state of a checkpoint.

@@ -3,6 +3,7 @@
 import itertools
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -163,3 +164,24 @@ def test_files_of_a_killed_writer_are_not_a_checkpoint_and_the_next_save_deletes
     checkpoints.save(3, {"number": 3}, replay)
     assert not [file for file in leftovers if file.exists()]
     assert checkpoints.load_state()["number"] == 3
+
+
+@pytest.mark.parametrize("with_replay", [False, True])
+def test_a_checkpoint_that_a_training_replaces_is_read_again(tmp_path, monkeypatch, with_replay):
+    writer, replay = Checkpoints(tmp_path), make_replay()
+    for step in (1, 2):
+        add(replay, 3)
+        writer.save(step, {"number": step}, replay)
+    reader, read_replay = Checkpoints(tmp_path), make_replay()
+    read, later = reader._read_torch, [3, 4]
+
+    def read_late(name: str, sha256: str) -> Any:
+        while later:
+            add(replay, 3)
+            writer.save(later[0], {"number": later.pop(0)}, replay)
+        return read(name, sha256)
+
+    monkeypatch.setattr(reader, "_read_torch", read_late)
+    state = reader.load(read_replay) if with_replay else reader.load_state()
+    assert state == {"number": 4}
+    assert not with_replay or torch.equal(read_replay.rows, replay.rows)
