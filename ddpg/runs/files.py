@@ -126,7 +126,9 @@ def _make_folders(folder: Path) -> None:
     """Create `folder` and its parents, and flush the name of each that is new."""
     if not folder.is_dir():
         _make_folders(folder.parent)
-        folder.mkdir(exist_ok=True)
+        # A file of that name is the error of the folder inside it.
+        with suppress(FileExistsError):
+            folder.mkdir()
         flush_folder(folder.parent)
 
 
