@@ -92,8 +92,18 @@ class CheckedEnvironment(gymnasium.Wrapper[Any, Any, Any, Any]):
             raise self._raised(error) from error
 
     def freeze_statistics(self, text: str) -> None:
-        """Load the statistics of normalizing wrappers; they are not updated any more."""
-        load_statistics(self.env, text, frozen=True)
+        """Load the statistics of normalizing wrappers; they are not updated any more.
+
+        Raises:
+            EnvironmentFaultError: they are not those of its wrappers.
+        """
+        try:
+            load_statistics(self.env, text, frozen=True)
+        except (AttributeError, LookupError, OverflowError, TypeError, ValueError) as error:
+            raise self._fault(
+                f"cannot load its stored statistics: {description(error)}; allowed: those of its "
+                "normalizing wrappers"
+            ) from error
 
     def close(self) -> None:
         """Close the environment; an error is a RunWarning, since the results are complete."""

@@ -13,9 +13,11 @@ from gymnasium.wrappers import NormalizeObservation, NormalizeReward, TimeLimit
 import ddpg
 from ddpg.config.settings import Config
 from ddpg.environments import replayable
+from ddpg.environments.checked import CheckedEnvironment
 from ddpg.environments.replayable import ReplayableEnvironment, complete_record
 from ddpg.environments.statistics import load_statistics, read_statistics
 from ddpg.environments.vector import Environments
+from ddpg.errors import EnvironmentFaultError
 from ddpg.evaluation.episodes import TRAINING_FIRST_SEED
 from tests.environments.results import Plain
 from tests.faults.processes import differences
@@ -166,6 +168,17 @@ def test_statistics_of_other_wrappers_are_refused() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:the wrapper Normalize:ddpg.errors.RunWarning")
+@pytest.mark.parametrize(
+    "text", ["[", "[]", "{}", "[{}, {}]", '[{"mean": [1e400], "dtype": "float64"}, 3]', "null"]
+)
+def test_invalid_statistics_are_one_sentence(text: str) -> None:
+    environment = CheckedEnvironment(normalized())
+    environment.reset(seed=0)
+    with pytest.raises(EnvironmentFaultError, match="cannot load its stored statistics: ") as error:
+        environment.freeze_statistics(text)
+    assert len(str(error.value).splitlines()) == 1
+
+
 def test_evaluations_use_the_statistics_of_training(tmp_path: Path) -> None:
     settings: dict[str, Any] = {
         **{"env": normalized, "runs": str(tmp_path), "hidden": (8,), "batch_size": 8, "members": 2},
