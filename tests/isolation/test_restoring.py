@@ -311,3 +311,21 @@ def test_optimizers_inside_of_an_optimizer_are_put_back() -> None:
     report.assert_kept()
     assert not report.notes
     assert not any(each.state for each in optimizer.halves)
+
+
+def test_two_updates_name_a_changed_value_once() -> None:
+    network, counts = nn.Linear(2, 1), {"calls": 0}
+
+    def write() -> None:
+        counts["calls"] += 1
+        torch.nn.init.normal_(network.weight)
+
+    holder = {"update": write}  # the values of its closure are compared, and not restored
+    contract = Contract(
+        modules={"network": network},
+        updates={"first": moves("network"), "second": moves("network")},
+        restores=[holder],
+    )
+    report = audit(contract, {"first": write, "second": write})
+    (note,) = report.notes
+    assert note.count("counts['calls']") == 1

@@ -2,7 +2,7 @@
 
 import zlib
 from collections import deque
-from collections.abc import Callable, Container, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, MutableMapping
 from types import CellType, FunctionType
 from typing import Any
 
@@ -16,6 +16,7 @@ from .object_tree import (
     changed_place,
     content_of,
     global_values,
+    is_function,
     set_random_state,
     walk_objects,
 )
@@ -35,14 +36,21 @@ class ObjectSnapshot:
         where: expression for it.
         remember: gets the tensors that a restore needs; None: the snapshot is only compared, and
             the tree continues into the closures of functions.
+        others: snapshots of which this one leaves out the values.
     """
 
     def __init__(
-        self, root: object, where: str, remember: Callable[[list[Tensor]], None] | None = None
+        self,
+        root: object,
+        where: str,
+        remember: Callable[[list[Tensor]], None] | None = None,
+        others: Iterable["ObjectSnapshot"] = (),
     ) -> None:
         self.limit = _MAX_COMPARED if remember else _MAX_COMPARED_OF_UPDATE
         self.where = where
-        self._values = list(walk_objects(root, where, self.limit, functions=remember is None))
+        known = {identity for each in others for identity in each._known()}
+        self._functions = remember is None
+        self._values = list(walk_objects(root, where, self.limit, self._functions, known))
         self._content_of = content_of if remember else _content_or_globals
         self._contents = [self._content_of(value) for _, value in self._values]
         self._marks = [_mark(value) for _, value in self._values]
@@ -57,6 +65,12 @@ class ObjectSnapshot:
     def is_partial(self) -> bool:
         """True if the object has more values than are compared."""
         return len(self._values) >= self.limit
+
+    def _known(self) -> Iterator[int]:
+        """Yield the identities of the values that are compared with all that they lead to."""
+        for _, value in self._values:
+            if self._functions or not is_function(value):
+                yield id(value)
 
     def restore(self) -> None:
         """Write every changed content back in place. Tensors are left to `remember`."""

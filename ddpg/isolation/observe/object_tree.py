@@ -5,7 +5,7 @@ import gc
 import operator
 import random
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from types import (
     BuiltinFunctionType,
@@ -23,6 +23,8 @@ from torch import Tensor, nn
 
 PLAIN = (int, float, complex, str, bytes, type(None), range, slice, torch.dtype, torch.device)
 """Types without content of their own; values of these types are compared by value."""
+_WITHOUT_CONTENT = (Tensor, type, ModuleType)
+_CONTAINERS = {dict, list, tuple, set, frozenset, deque}  # without attributes
 MODULE_PARTS = ("_parameters", "_buffers", "_modules")
 _FUNCTIONS = (FunctionType, MethodType, BuiltinFunctionType, functools.partial)
 _OPAQUE_MODULES = {
@@ -40,7 +42,11 @@ def is_function(value: object) -> TypeGuard[Callable[..., Any]]:
 
 
 def walk_objects(
-    root: object, where: str, limit: int, functions: bool = False
+    root: object,
+    where: str,
+    limit: int,
+    functions: bool = False,
+    known: Container[int] = frozenset(),
 ) -> Iterator[tuple[str, Any]]:
     """Yield the first `limit` values that `root` leads to, breadth first, with their expressions.
 
@@ -48,11 +54,12 @@ def walk_objects(
 
     Args:
         functions: continue into the closures of functions, too.
+        known: identities of values to leave out, with everything that they lead to.
     """
     queue, met = deque([(where, root)]), dict[int, object]()
     while queue and len(met) < limit:
         where, value = queue.popleft()
-        if isinstance(value, PLAIN) or id(value) in met:
+        if isinstance(value, PLAIN) or id(value) in met or id(value) in known:
             continue
         met[id(value)] = value  # kept alive, since another object could get its identity
         yield where, value
@@ -70,7 +77,7 @@ def walk_objects(
 
 def children(value: Any, where: str, functions: bool = False) -> Iterable[tuple[str, Any]]:
     """Return the items or attributes of a value, with the expression for each."""
-    if isinstance(value, Tensor | type | ModuleType):
+    if isinstance(value, _WITHOUT_CONTENT):
         return ()
     if is_function(value):
         return _bound_values(value, where) if functions else ()
@@ -104,9 +111,13 @@ def _is_opaque(value: object) -> bool:
 
 def attributes_of(value: Any) -> dict[str, Any]:
     """Return the attributes of an object: those in its `__dict__` and in its slots."""
-    slots = [name for kind in type(value).__mro__ for name in getattr(kind, "__slots__", ())]
-    named = {name: getattr(value, name) for name in slots if hasattr(value, name)}
+    named = {n: getattr(value, n) for n in _slots_of(type(value)) if hasattr(value, n)}
     return {**named, **getattr(value, "__dict__", {})}
+
+
+@functools.lru_cache(maxsize=1024)
+def _slots_of(kind: type) -> tuple[str, ...]:
+    return tuple(name for each in kind.__mro__ for name in getattr(each, "__slots__", ()))
 
 
 def _attributes(value: Any, where: str) -> list[tuple[str, Any]]:
@@ -188,7 +199,9 @@ class Content(NamedTuple):
 
 def content_of(value: Any) -> Content | None:
     """Return the content of a value; None if it has none that can be read."""
-    if isinstance(value, Tensor | type | ModuleType) or is_function(value) or _is_opaque(value):
+    if type(value) in _CONTAINERS:
+        return Content(_items(value))
+    if isinstance(value, _WITHOUT_CONTENT) or is_function(value) or _is_opaque(value):
         return None
     state = random_state(value)
     if state is not None:

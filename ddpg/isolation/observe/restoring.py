@@ -76,7 +76,8 @@ class Restorer:
 
     def compare_after(self, name: str, function: object) -> None:
         """Compare what a function leads to before and after, without restoring it."""
-        self._compared.append(ObjectSnapshot(function, name))
+        others = (*self._objects, *self._compared)
+        self._compared.append(ObjectSnapshot(function, name, others=others))
 
     def restore(self) -> None:
         """Restore everything, in reverse order: values first, then the names of tensors."""
