@@ -20,6 +20,7 @@ from benchmarks.sections.audit_cost import (
 )
 from benchmarks.sections.breakdown import CASES, break_down, breakdown_table
 from benchmarks.sections.scaling import draw_scaling, measure_scaling, scaling_table
+from benchmarks.sections.script_cost import measure_script_costs, script_cost_table
 from benchmarks.sections.solve import SOLVER_PEERS, SOLVERS, measure_solving, solve_table
 from benchmarks.sections.speed import limit_table, measure_speeds, speed_table
 from benchmarks.sections.targets import targets_table
@@ -35,7 +36,7 @@ from ddpg.runs.files import require_output, write_file
 _PROGRAM = "bench.py"
 _WIDTH = 200
 """Columns of a table that is printed into a file."""
-_SWITCHES = ("profile", "scaling", "solve", "audit")
+_SWITCHES = ("profile", "scaling", "solve", "audit", "script")
 """Sections with a switch of the same name. `speed` has --peers, --limit and --subjects."""
 
 
@@ -96,6 +97,9 @@ def _parser() -> OneSentenceParser:
         help="time from the command to a solved Pendulum, for this agent and two peers",
     )
     parser.add_argument("--audit", action="store_true", help="cost of an audit")
+    parser.add_argument(
+        "--script", action="store_true", help="cost of a training script under `ddpg audit run`"
+    )
     parser.add_argument("--all", action="store_true", help="all of the above except --subjects")
     parser.add_argument(
         "--size", choices=[*SIZES, "both"], default="small", help="size of networks and batch"
@@ -213,12 +217,18 @@ def _audit(options: Any) -> tuple[list[Any], list[MeasuredTable]]:
     return [*costs, *slowdowns], [audit_cost_table(costs), slowdown_table(slowdowns)]
 
 
+def _script(options: Any) -> tuple[list[Any], list[MeasuredTable]]:
+    costs = measure_script_costs(options.repeats)
+    return [*costs], [script_cost_table(costs)]
+
+
 SECTIONS = {
     "speed": _speed,
     "profile": _profile,
     "scaling": _scaling,
     "solve": _solve,
     "audit": _audit,
+    "script": _script,
 }
 """Name -> function from the options to results (dataclasses) and their tables."""
 

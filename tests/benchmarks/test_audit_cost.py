@@ -7,6 +7,7 @@ from benchmarks.sections.audit_cost import (
     measure_audit_costs,
     slowdown_table,
 )
+from benchmarks.sections.script_cost import ScriptCost, script_cost_table
 from ddpg.isolation import audit
 
 
@@ -30,3 +31,9 @@ def test_the_pixel_agent_keeps_its_contract_and_is_timed():
         "full, one round",
         "full, two rounds (default)",
     ]
+
+
+def test_the_table_of_scripts_has_one_row_per_size():
+    cost = ScriptCost(64, 32, plain=1.0, before=1.1, watched=4.4, after=1.2, ratio=3.83)
+    row = ["[64, 64], batch 32", "1.00", "1.10", "4.40", "1.20", "3.8"]
+    assert script_cost_table([cost]).rows == [row]

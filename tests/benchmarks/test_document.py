@@ -14,6 +14,7 @@ from benchmarks.sections.audit_cost import (
 )
 from benchmarks.sections.breakdown import Breakdown, breakdown_table
 from benchmarks.sections.scaling import ScalingPoint, scaling_table
+from benchmarks.sections.script_cost import ScriptCost, script_cost_table
 from benchmarks.sections.solve import SolveRun, solve_table
 from benchmarks.sections.speed import SubjectSpeeds, limit_table, speed_table
 from benchmarks.sections.targets import targets_table
@@ -84,4 +85,5 @@ def stored_tables(stored: dict[str, Any]) -> dict[str, list[MeasuredTable]]:
         "scaling": [scaling_table([ScalingPoint(**each) for each in results["scaling"]])],
         "solve": [solve_table([SolveRun(**each) for each in results["solve"]])],
         "audit": [audit_cost_table(costs), slowdown_table(slowdowns)],
+        "script": [script_cost_table([ScriptCost(**each) for each in results["script"]])],
     }

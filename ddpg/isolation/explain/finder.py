@@ -8,7 +8,7 @@ from torch.autograd.graph import Node
 
 from ..contract import UpdateRow
 from ..observe.autograd import walk
-from ..observe.records import BackwardPass, ForwardCall, Stack, UpdateRecord
+from ..observe.records import NO_STACK, BackwardPass, ForwardCall, Stack, UpdateRecord
 from ..observe.watcher import Watcher
 from ..results import UNASKED, Finding, Path, PathStep
 from .advice import ModulePath, stop_for, stop_for_value
@@ -35,7 +35,7 @@ class PassPaths:
     first: tuple[PathStep, ...] = ()
     modules: dict[str, ModulePath] = field(default_factory=dict)
     changed: tuple[tuple[PathStep, ...], UserLine] = ((), UserLine())
-    stack: Stack = ()
+    stack: Stack = NO_STACK
 
 
 class PathFinder:

@@ -15,7 +15,7 @@ from torch.overrides import TorchFunctionMode
 
 from ..contract import Contract
 from ..observe.autograd import leave_mode, recorded_at, sequence_number
-from ..observe.records import BackwardPass, ForwardCall, Stack, UpdateRecord
+from ..observe.records import NO_STACK, BackwardPass, ForwardCall, Stack, UpdateRecord
 from ..observe.watcher import Watcher
 from ..results import Finding, Route
 from .finder import PassPaths, PathFinder, has_path
@@ -83,7 +83,7 @@ class PathRecorder(PathFinder):
         leaves: dict[Node, int],
     ) -> None:
         """Store the paths of the pass; a pass from the same place to the same leaves has them."""
-        stack = tuple(current_stack())
+        stack = current_stack()
         kind = (record.update, stack, frozenset(leaves.values()))
         known = self._known.get(kind)
         if known is None or backward.terms:
@@ -107,7 +107,9 @@ class PathRecorder(PathFinder):
         number = recorded_at(node)
         stack = self._uses.stack_at(number)
         call = record.call_at(number)
-        return frames_of(stack or (call.stack if call else ()))
+        if stack == NO_STACK and call is not None:
+            stack = call.stack
+        return frames_of(stack)
 
     def called(self, record: UpdateRecord, call: ForwardCall, output: object) -> None:
         """Store the call with its stack."""
@@ -158,7 +160,7 @@ class _ParameterUses(TorchFunctionMode):
         """Return the stack of the use with this sequence number; empty if there is none."""
         index = bisect_right(self._uses.firsts, number) - 1
         if index < 0 or number >= self._uses.ends[index]:
-            return ()
+            return NO_STACK
         return self._uses.stacks[index]
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

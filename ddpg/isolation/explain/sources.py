@@ -91,22 +91,39 @@ def parse_traceback(traceback: Sequence[str]) -> list[Frame]:
 
 def current_frames() -> list[Frame]:
     """Return the frames of the caller's stack."""
-    return frames_of(current_stack()[1:])
+    codes, instructions = current_stack()
+    return frames_of((codes[1:], instructions[1:]))
 
 
 def current_stack() -> Stack:
-    """Return (code, line) of the caller's frames, the innermost first: less work than frames."""
-    stack: list[tuple[CodeType, int]] = []
+    """Return the codes of the caller's frames, and the instructions that they are at.
+
+    The innermost frame is first. To find a line takes longer than all of this.
+    """
+    codes: list[CodeType] = []
+    instructions: list[int] = []
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
-        stack.append((frame.f_code, frame.f_lineno))
+        codes.append(frame.f_code)
+        instructions.append(frame.f_lasti)
         frame = frame.f_back
-    return stack
+    return tuple(codes), tuple(instructions)
 
 
 def frames_of(stack: Stack) -> list[Frame]:
     """Return the frames of a stack, the outermost first."""
-    return [Frame(code.co_filename, line, code.co_name) for code, line in reversed(stack)]
+    frames = [
+        Frame(code.co_filename, _line_at(code, instruction), code.co_name)
+        for code, instruction in zip(*stack, strict=True)
+    ]
+    return frames[::-1]
+
+
+def _line_at(code: CodeType, instruction: int) -> int:
+    for start, end, line in code.co_lines():
+        if start <= instruction < end and line is not None:
+            return line
+    return code.co_firstlineno
 
 
 def line_of(call: ForwardCall) -> str:

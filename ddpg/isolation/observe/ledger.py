@@ -10,6 +10,8 @@ from .autograd import sequence_number
 from .inventory import Entry
 
 _FIRST = 256
+_VIEWS = {torch.float32: torch.int32, torch.float64: torch.int64}
+"""Shortcut for the usual types."""
 _INTEGERS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
@@ -108,14 +110,21 @@ def is_nonzero(tensor: Tensor) -> bool:
 
 def copy_of(tensor: Tensor) -> Tensor:
     """Return a dense copy without graph that is no inference tensor."""
-    with torch.inference_mode(False), torch.no_grad():
-        if tensor.layout != torch.strided:
-            return tensor.detach().to_dense().clone()
-        return tensor.detach().clone(memory_format=torch.contiguous_format)
+    if torch.is_inference_mode_enabled():
+        with torch.inference_mode(False):
+            return copy_of(tensor)
+    tensor = tensor.detach()
+    if tensor.layout != torch.strided:
+        return tensor.to_dense().clone()
+    return tensor.clone(memory_format=torch.contiguous_format)
 
 
 def _bits(tensor: Tensor) -> Tensor:
-    tensor = tensor.detach().contiguous()
+    tensor = tensor.detach()
+    if not tensor.is_contiguous():
+        tensor = tensor.contiguous()
+    if tensor.dtype in _VIEWS:
+        return tensor.view(_VIEWS[tensor.dtype])
     if tensor.is_complex():
         tensor = torch.view_as_real(tensor)
     return tensor.view(_INTEGERS[tensor.element_size()])

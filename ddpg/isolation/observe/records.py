@@ -1,6 +1,6 @@
 """Records of updates: backward passes, optimizer steps, writes and forward calls."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from types import CodeType
 
@@ -10,8 +10,9 @@ from ..contract import UpdateRow
 from .inventory import Inventory
 from .ledger import Change
 
-Stack = Sequence[tuple[CodeType, int]]
-"""Code and line of each frame, the innermost first."""
+Stack = tuple[tuple[CodeType, ...], tuple[int, ...]]
+"""Code and instruction of each frame, the innermost first."""
+NO_STACK: Stack = ((), ())
 
 
 @dataclass(eq=False)
@@ -42,7 +43,7 @@ class ForwardCall:
     before: int
     last: int = -1
     has_graph: bool = False
-    stack: Stack = ()
+    stack: Stack = NO_STACK
     rows: list[UpdateRow] = field(default_factory=list)
 
     @property
@@ -151,6 +152,10 @@ class UpdateRecord:
     def row(self) -> UpdateRow:
         """The update as a whole."""
         return UpdateRow(self.update)
+
+    def keeps_its_tensors(self) -> bool:
+        """Return True if every module has the same tensors, in the same roles, as at the start."""
+        return self.after is not None and self.after.signature() == self.inventory.signature()
 
     def part(self, name: str) -> UpdateRow:
         """Return a part of the update, if it is split."""

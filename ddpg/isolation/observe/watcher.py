@@ -129,8 +129,11 @@ class Watcher:
             self.notes += self._restorer.notes
 
     @contextmanager
-    def update(self, name: str) -> Iterator[None]:
+    def update(self, name: str, directly: bool = False) -> Iterator[None]:
         """Context manager that records its block as a run of the update `name`.
+
+        Args:
+            directly: no code of the user ran since the update before it ended.
 
         Raises:
             ContractError: the contract has no such update, or another update is running.
@@ -142,7 +145,7 @@ class Watcher:
                 f"update: {name!r} is not allowed inside the update {self.record.update!r}; "
                 "allowed: one update after another"
             )
-        record = self._begin(name)
+        record = self._begin(name, directly)
         try:
             yield
         except Exception as error:
@@ -151,7 +154,26 @@ class Watcher:
         finally:
             self._end(record)
 
-    def _begin(self, name: str) -> UpdateRecord:
+    def _begin(self, name: str, directly: bool) -> UpdateRecord:
+        before = self.records[-1] if directly and self.records else None
+        if before is not None and before.after is not None and before.keeps_its_tensors():
+            self._inventory = before.after
+            record = UpdateRecord(name, before.after, dict(before.optimizers_after))
+            record.gradients_before, record.required = before.gradients_after, before.required_after
+        else:
+            self._examine()
+            record = UpdateRecord(name, self._inventory, self._held())
+            record.gradients_before = gradients(self._inventory)
+            record.required = requires_grad(self._inventory)
+        record.start = dict(self._ledger.values)
+        self.terms.clear()
+        self.record = record
+        self._repeats = Repeats(record)
+        self._calls = []
+        return record
+
+    def _examine(self) -> None:
+        """List the tensors of the modules, and compare them."""
         self._inventory = Inventory(self.contract)
         self._optimizers |= optimizers_of(self.contract)
         self._ledger.adopt(self._inventory.primary())
@@ -159,15 +181,6 @@ class Watcher:
             self._restorer.remember(entry.tensor for entry in self._inventory.entries.values())
         self._ledger.compare()
         self._submodules = self._inventory.submodules()
-        self.terms.clear()
-        record = UpdateRecord(name, self._inventory, self._held())
-        record.start = dict(self._ledger.values)
-        record.gradients_before = gradients(self._inventory)
-        record.required = requires_grad(self._inventory)
-        self.record = record
-        self._repeats = Repeats(record)
-        self._calls = []
-        return record
 
     def _end(self, record: UpdateRecord) -> None:
         self._add_changes(record, self._ledger.compare())

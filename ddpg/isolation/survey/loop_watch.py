@@ -175,7 +175,7 @@ class LoopWatch:
         self._cut_is_due = False
         if self.complete < self._cycles:
             name = next(iter(self._watcher.contract.updates))
-            self._cycle.enter_context(self._watcher.update(name))
+            self._cycle.enter_context(self._watcher.update(name, directly=True))
             self._is_open = True
             return
         self._watching.close()

@@ -8,8 +8,8 @@ from torch.autograd.graph import Node
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from ..explain.recording import PathRecorder
-from ..explain.sources import current_frames, users_line
-from ..observe.records import BackwardPass, OptimizerStep, UpdateRecord
+from ..explain.sources import current_stack, frames_of, users_line
+from ..observe.records import BackwardPass, OptimizerStep, Stack, UpdateRecord
 from ..observe.spans import Spans
 from ..observe.watcher import Watcher
 from .graphs import Bootstrap, behind, bootstraps
@@ -43,6 +43,8 @@ class Surveyor(PathRecorder):
         self.notes: dict[BackwardPass, PassNotes] = {}
         self.step_lines: dict[OptimizerStep, str] = {}
         self.files: dict[str, None] = {}
+        self._lines: dict[Stack, str] = {}
+        self._known_notes: dict[object, PassNotes] = {}
         self._handle: Any = None
 
     def __enter__(self) -> Self:
@@ -63,13 +65,16 @@ class Surveyor(PathRecorder):
     ) -> None:
         """Store the paths and the line of the pass, the modules behind modules, and bootstraps."""
         super().walked(record, backward, outputs, nodes, leaves)
-        spans = Spans(backward.calls)
-        reached = {owner for key in leaves.values() for owner in _owners(record, key)}
-        self.notes[backward] = PassNotes(
-            self._line(),
-            behind(record, nodes, leaves, spans),
-            bootstraps(nodes, sorted(reached), spans),
-        )
+        kind = (current_stack(), frozenset(leaves.values()))
+        if kind not in self._known_notes:
+            spans = Spans(backward.calls)
+            reached = {owner for key in leaves.values() for owner in _owners(record, key)}
+            self._known_notes[kind] = PassNotes(
+                self._line(),
+                behind(record, nodes, leaves, spans),
+                bootstraps(nodes, sorted(reached), spans),
+            )
+        self.notes[backward] = self._known_notes[kind]
 
     def _before_step(self, *_: object) -> None:
         record = self.watcher.record
@@ -79,9 +84,12 @@ class Surveyor(PathRecorder):
 
     def _line(self) -> str:
         """Return the user's line on the stack, and remember the files of the stack."""
-        frames = current_frames()
-        self.files |= {f.file: None for f in frames if f.is_users and not f.is_installed}
-        return str(users_line(frames))
+        stack = current_stack()
+        if stack not in self._lines:
+            frames = frames_of(stack)
+            self.files |= {f.file: None for f in frames if f.is_users and not f.is_installed}
+            self._lines[stack] = str(users_line(frames))
+        return self._lines[stack]
 
 
 def _owners(record: UpdateRecord, key: int) -> tuple[str, ...]:
