@@ -108,11 +108,7 @@ class Trainer:
         self.agent = self.state.agent
         compiled_update = CompiledUpdate(self.agent) if config.compile else None
         self.replay = empty_replay(self.state)
-        try:
-            set_starting_point(self.state, self.replay)
-        except BaseException:
-            self.state.environments.close()
-            raise
+        set_starting_point(self.state, self.replay)
         self.interrupt = InterruptFlag()
         if config.evaluation_every:
             self.evaluator = make_evaluator(self.state, self.interrupt)
@@ -139,7 +135,8 @@ class Trainer:
                 changed: list[str] = []
                 if config.resume:
                     changed = self.folder.store_config(config)
-                    self._write_best()
+                    if np.isfinite(self.state.best.scores).any():
+                        write_best(self.folder.best_file, self.state.best_policies())
             except BaseException:
                 self.lock.release()
                 raise
@@ -296,11 +293,5 @@ class Trainer:
         self.recorder.add_evaluation(episodes)
         assert state.returns is not None
         if state.best.update(policy_of(self.agent), state.step, state.returns, statistics):
-            self._write_best()
+            write_best(self.folder.best_file, state.best_policies())
         return True
-
-    def _write_best(self) -> None:
-        best, state = self.state.best, self.state
-        if np.isfinite(best.scores).any():
-            spaces = state.environments.spaces.state_dict()
-            write_best(self.folder.best_file, {**best.state_dict(), "spaces": spaces})

@@ -32,10 +32,14 @@ def set_starting_point(state: TrainingState, replay: ReplayBuffer) -> None:
     own = RunFolder(Path(config.runs) / str(config.name)).checkpoints
     if config.resume and Checkpoints(own).latest_step() is not None:
         return
-    if config.initial is not None:
-        load_weights(state.agent, Path(config.initial))
-    if config.prefill is not None:
-        fill(state, replay, Path(config.prefill))
+    try:
+        if config.initial is not None:
+            load_weights(state.agent, Path(config.initial))
+        if config.prefill is not None:
+            fill(state, replay, Path(config.prefill))
+    except BaseException:
+        state.environments.close()
+        raise
 
 
 def load_weights(agent: DDPG, run: Path) -> None:

@@ -126,6 +126,10 @@ class TrainingState:
             action[~self.alive] = 0
         return action
 
+    def best_policies(self) -> dict[str, Any]:
+        """Return the best policies, as `load_policy` reads them."""
+        return {**self.best.state_dict(), "spaces": self.environments.spaces.state_dict()}
+
     def identity(self) -> dict[str, Any]:
         """Return the values that a checkpoint and the run that loads it have in common."""
         config = self.config
