@@ -47,6 +47,7 @@ def _complete(parts: dict[str, Any], state: TrainingState) -> None:
     parts.setdefault("spaces", state.environments.spaces.state_dict())
     parts.setdefault("multi_step", state.multi_step.state_dict())
     parts.setdefault("best", state.best.state_dict())
+    parts.setdefault("info", state.info.state_dict())
     step, settings = parts.get("step"), parts.get("settings", {})
     if "logged_at" not in parts and isinstance(step, int):
         every = settings.get("log_every") if isinstance(settings, dict) else None

@@ -41,7 +41,7 @@ def test_a_member_computes_what_ordinary_layers_do(activation: str, layer_norm: 
     observation = torch.randn(2, 5, 3)
     for member in range(2):
         features = observation[member]
-        for layer in actor.hidden:
+        for layer in actor.layers[:-1]:
             features = features @ layer.weight[member] + layer.bias[member]
             features = nn.LayerNorm(features.shape[1])(features) if layer_norm else features
             features = function()(features)
