@@ -15,8 +15,8 @@ _MIN_STEPS = 10
 """Minimum steps of the warm-up and of the timed phase."""
 
 
-class Finished(BaseException):
-    """Signal that the timed phase is over. Not an `Exception`, so that no subject catches it."""
+class Finished(KeyboardInterrupt):
+    """Signal that the timed phase is over: the only kind that every subject lets pass."""
 
 
 class TimeStamp(NamedTuple):

@@ -179,6 +179,7 @@ def test_invalid_statistics_are_one_sentence(text: str) -> None:
     assert len(str(error.value).splitlines()) == 1
 
 
+@pytest.mark.filterwarnings("ignore:the wrapper Normalize:ddpg.errors.RunWarning")
 def test_evaluations_use_the_statistics_of_training(tmp_path: Path) -> None:
     settings: dict[str, Any] = {
         **{"env": normalized, "runs": str(tmp_path), "hidden": (8,), "batch_size": 8, "members": 2},

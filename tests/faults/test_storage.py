@@ -69,27 +69,32 @@ def test_a_signal_finishes_the_step_and_writes_a_checkpoint(
     assert_equals_uninterrupted(tmp_path, step + 60)
 
 
-def assert_equals_uninterrupted(runs: Path, steps: int) -> None:
+def assert_equals_uninterrupted(runs: Path, steps: int, *options: str) -> None:
     """Resume the run `mine` up to `steps`; it equals an uninterrupted run."""
     for name, *resume in (("mine", "--resume"), ("whole",)):
-        process = train(runs, name, *resume, "--steps", str(steps))
+        process = train(runs, name, *resume, *options, "--steps", str(steps))
         assert finish(process, runs, name)[0] == 0
     assert differences(runs / "whole", runs / "mine") == []
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("file", ["state-000000000200.pt", "metrics.csv"])
+@pytest.mark.parametrize("file", ["state-000000000200.pt", "metrics.csv", "policy.pt"])
 def test_a_full_disk_is_one_sentence_and_keeps_the_last_checkpoint(
     tmp_path: Path, file: str
 ) -> None:
-    assert finish(train(tmp_path, "mine", "--steps", "100"), tmp_path, "mine")[0] == 0
+    # The best policy is larger than the curves, and no policy is best without an evaluation.
+    options = ["--evaluation_every", "0"] if file == "metrics.csv" else []
+    process = train(tmp_path, "mine", *options, "--steps", "100")
+    assert finish(process, tmp_path, "mine")[0] == 0
     folder = tmp_path / "mine" / "checkpoints"
     before = contents(folder)
     if file == "metrics.csv":
         limit = (tmp_path / "mine" / file).stat().st_size + 100
+    elif file == "policy.pt":
+        limit = (tmp_path / "mine" / "best" / file).stat().st_size - 100
     else:
         limit = len(before["state-000000000100.pt"]) // 2
-    process = train(tmp_path, "mine", "--resume", "--steps", "200", file_limit=limit)
+    process = train(tmp_path, "mine", "--resume", *options, "--steps", "200", file_limit=limit)
     status, lines = finish(process, tmp_path, "mine")
     assert status == 1
     assert len(lines) == 1
@@ -99,7 +104,7 @@ def test_a_full_disk_is_one_sentence_and_keeps_the_last_checkpoint(
     # A piece of replay that no manifest names may remain.
     assert {name: content for name, content in after.items() if name in before} == before
     assert all(name.startswith("replay-") for name in after.keys() - before.keys())
-    assert_equals_uninterrupted(tmp_path, 200)
+    assert_equals_uninterrupted(tmp_path, 200, *options)
 
 
 @pytest.mark.slow
