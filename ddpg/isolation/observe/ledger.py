@@ -9,7 +9,7 @@ from torch import Tensor
 from .autograd import sequence_number
 from .inventory import Entry
 
-_FIRST = 256
+_FIRST, _LARGE = 256, 8_192
 _VIEWS = {torch.float32: torch.int32, torch.float64: torch.int64}
 """Shortcut for the usual types."""
 _INTEGERS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
@@ -63,6 +63,7 @@ class Ledger:
 
     def __init__(self, entries: Iterable[Entry]) -> None:
         self.values: dict[int, Tensor] = {}
+        self._bits: dict[int, Tensor] = {}
         self.entries: dict[int, Entry] = {}
         self._compared_at: dict[int, int] = {}
         self.last_old: dict[int, int] = {}
@@ -75,7 +76,7 @@ class Ledger:
         self.entries = {id(entry.tensor): entry for entry in entries}
         for key, entry in self.entries.items():
             if key not in self.values:
-                self.values[key] = copy_of(entry.tensor)
+                self._remember(key, copy_of(entry.tensor))
                 self._compared_at[key] = now
 
     def compare(self, keys: Iterable[int] | None = None) -> list[Change]:
@@ -84,15 +85,22 @@ class Ledger:
         changes: list[Change] = []
         for key in self.entries if keys is None else keys:
             entry, old = self.entries[key], self.values[key]
-            if not same_bits(entry.tensor, old):
+            tensor = entry.tensor
+            same = tensor.shape == old.shape and tensor.dtype == old.dtype
+            if not (same and torch.equal(_bits(tensor), self._bits[key])):
                 new = copy_of(entry.tensor)
                 change = Change(entry, old, new, self._compared_at[key])
                 changes.append(change)
                 self.last_old[key] = max(self.last_old.get(key, -1), change.last_old)
-                self.values[key] = new
+                self._remember(key, new)
                 self.latest_change = now
             self._compared_at[key] = now
         return changes
+
+    def _remember(self, key: int, value: Tensor) -> None:
+        self.values[key] = value
+        # Most comparisons find no change, so the view of a value is used many times.
+        self._bits[key] = _bits(value)
 
 
 def same_bits(left: Tensor, right: Tensor) -> bool:
@@ -104,8 +112,10 @@ def same_bits(left: Tensor, right: Tensor) -> bool:
 
 def is_nonzero(tensor: Tensor) -> bool:
     """Return True if any number is not zero, NaN included."""
-    # Most gradients show it in their first numbers.
-    return bool(tensor.flatten()[:_FIRST].any()) or bool(tensor.any())
+    # Most large gradients show it in their first numbers.
+    if tensor.numel() > _LARGE and bool(tensor.flatten()[:_FIRST].any()):
+        return True
+    return bool(tensor.any())
 
 
 def copy_of(tensor: Tensor) -> Tensor:
