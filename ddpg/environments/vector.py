@@ -72,6 +72,7 @@ class Environments:
         log_info: Sequence[str] = (),
     ):
         self.timeout, self.log_info = timeout, log_info
+        self._no_info = np.zeros((members, 0))
         # Created once in this process, which gives clearer errors than a vector environment.
         with closing(make_environment(env, options)) as environment:
             self.wrapper_advice = wrapper_advice(environment)
@@ -119,6 +120,8 @@ class Environments:
 
     def _info(self, info: Mapping[str, Any], ended: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Return the logged values of a step, `[member, name]`."""
+        if not self.log_info:
+            return self._no_info
         values = np.full((len(ended), len(self.log_info)), np.nan)
         for column, name in enumerate(self.log_info):
             # After the end of an episode, `info` is that of the reset.

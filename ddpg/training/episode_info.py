@@ -25,6 +25,8 @@ class EpisodeInfo:
 
     def add(self, values: NDArray[np.float64]) -> None:
         """Add the values of one step, `[member, name]`; NaN where a step has none."""
+        if not self.names:
+            return
         has_value = ~np.isnan(values)
         self._sums[has_value] += values[has_value]
         self._counts += has_value
