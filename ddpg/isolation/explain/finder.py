@@ -1,5 +1,6 @@
 """Paths from losses to modules, found in the graphs of backward passes before they run."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -38,7 +39,7 @@ class PassPaths:
     stack: Stack = NO_STACK
 
 
-class PathFinder:
+class PathFinder(ABC):
     """Explainer of a `Watcher` that stores paths to modules.
 
     Args:
@@ -54,13 +55,13 @@ class PathFinder:
         self.cuts: dict[str, list[Cut]] = {}
         self.calls: dict[str, list[ForwardCall]] = {}
 
+    @abstractmethod
     def wants(self, record: UpdateRecord, module: str) -> bool:
         """Return True if the paths to this module are needed."""
-        raise NotImplementedError
 
+    @abstractmethod
     def frames(self, record: UpdateRecord, node: Node) -> list[Frame]:
         """Return the stack that recorded an operation."""
-        raise NotImplementedError
 
     def walked(
         self,
